@@ -1,0 +1,76 @@
+/** Why there is no list, as one token: authentication or authorization failed. */
+export type IdentityReason = 'no-credential' | 'token-rejected' | 'no-subscription' | 'not-authorized';
+
+/** Why there is no list, as one token: Azure itself failed. */
+export type AzureReason = 'throttled' | 'unreachable' | 'broken' | 'timeout';
+
+/** Authentication or authorization failed: the identity has no token, or the token opens nothing. `cause` is the original error, untouched. */
+export class IdentityFailure extends Error {
+  readonly reason: IdentityReason;
+
+  constructor(reason: IdentityReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'IdentityFailure';
+    this.reason = reason;
+  }
+}
+
+/** Azure itself failed: it throttles, cannot be reached, answers nonsense or not in time. `cause` is the original error, untouched. */
+export class AzureFailure extends Error {
+  readonly reason: AzureReason;
+  /** Seconds after which Azure asks to be called again, where it said so. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    reason: AzureReason,
+    message: string,
+    options?: ErrorOptions & { retryAfterSeconds?: number | undefined },
+  ) {
+    super(message, options);
+    this.name = 'AzureFailure';
+    this.reason = reason;
+    this.retryAfterSeconds = options?.retryAfterSeconds;
+  }
+}
+
+/** What an Azure error says of itself; fields it does not have are left out. */
+export interface OriginalError {
+  name: string;
+  message: string;
+  /** Azure's error code, a system errno, or the number of an AADSTS error. */
+  code?: string | number;
+  /** HTTP status. */
+  status?: number;
+}
+
+/** An error, the errors it gathers (a credential chain keeps one for each of its members) and their causes, outermost first. */
+export function* errorChain(error: unknown, depth = 0): Generator<Error> {
+  // A chain of causes is a handful long; the bound is for one that loops.
+  if (!(error instanceof Error) || depth > 10) return;
+  yield error;
+  if ('errors' in error && Array.isArray(error.errors)) {
+    for (const member of error.errors) yield* errorChain(member, depth + 1);
+  }
+  yield* errorChain(error.cause, depth + 1);
+}
+
+/**
+ * Picks the telling fields of an error, for the log and the problem document. The error itself is never serialized: those of
+ * the Azure SDK carry requests, and those carry tokens.
+ */
+export function originalError(error: unknown): OriginalError {
+  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+  const original: OriginalError = { name: error.name, message: error.message };
+  for (const member of errorChain(error)) {
+    const code = field(member, 'errorNo') ?? field(member, 'code') ?? field(member, 'errorCode');
+    const status = field(member, 'statusCode') ?? field(member, 'status');
+    if (original.code === undefined && code !== undefined) original.code = code;
+    if (original.status === undefined && typeof status === 'number') original.status = status;
+  }
+  return original;
+}
+
+function field(error: Error, name: string): string | number | undefined {
+  const value: unknown = Reflect.get(error, name);
+  return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
+}

@@ -1,0 +1,199 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { TokenCredential } from '@azure/core-auth';
+import type { PipelinePolicy, PipelineResponse } from '@azure/core-rest-pipeline';
+import type { Cloud } from './cloud.ts';
+import type { Credential } from './credential.ts';
+import { AzureFailure, IdentityFailure } from './failure.ts';
+
+/**
+ * A subscription holds at most 980 resource groups, so that even pages of a single one end before this. Whoever sends
+ * more links than that never ends.
+ *
+ * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
+ */
+const MAX_PAGES = 1000;
+
+/** What a client is told that is throttled without being told for how long. */
+const DEFAULT_RETRY_AFTER_SECONDS = 5;
+
+/** How long all requests of an answer may take together. */
+export interface TimeLimit {
+  /** Aborts at the deadline. */
+  signal: AbortSignal;
+  /** In milliseconds of the monotonic clock. */
+  deadlineAtMs: number;
+}
+
+/** One walk through the pages of a list. */
+interface Walk extends TimeLimit {
+  visited: Set<string>;
+}
+
+/**
+ * What the ARM clients of one cloud are made with, and the walk within which they may be used: every request of a walk stays
+ * at the cloud's Resource Manager, ends at the time limit and answers with a page.
+ */
+export function guardResourceManager(cloud: Cloud, credential: Credential, userAgentPrefix: string) {
+  // The clients outlive a walk, and their pagers hand options to page one only: what every request has to keep to
+  // reaches the policies through the asynchronous context.
+  const walks = new AsyncLocalStorage<Walk>();
+  return {
+    credential: uncachedCredential(credential),
+    clientOptions: {
+      endpoint: cloud.resourceManager,
+      credentials: { scopes: [cloud.scope] },
+      userAgentOptions: { userAgentPrefix },
+      additionalPolicies: [
+        { policy: guardRequests(cloud, credential, walks), position: 'perCall' as const },
+        { policy: refuseLongWaits(walks), position: 'perRetry' as const },
+      ],
+    },
+    /**
+     * Reads the pages of one list.
+     *
+     * @throws {IdentityFailure} when authentication or authorization fails
+     * @throws {AzureFailure} when Azure itself fails
+     */
+    async walk<T>({ signal, deadlineAtMs }: TimeLimit, read: () => Promise<T>): Promise<T> {
+      try {
+        return await walks.run({ signal, deadlineAtMs, visited: new Set() }, read);
+      } catch (error) {
+        throw error instanceof IdentityFailure || error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+      }
+    },
+  };
+}
+
+/**
+ * What the ARM clients get for a credential. It says of every token that it has expired already, so that the SDK's own token
+ * cycler keeps none: near a token's end the cycler renews in the background, and when that fails with nobody waiting, the
+ * unhandled rejection ends the process. A token it kept would also outlive the one that was forgotten after a 401.
+ */
+function uncachedCredential(credential: Credential): TokenCredential {
+  return {
+    async getToken(_scopes, options) {
+      const { token } = await credential.getToken({ claims: options?.claims });
+      return { token, expiresOnTimestamp: 0 };
+    },
+  };
+}
+
+/** Around each call, outside of its retries: where it may go, how long it may take, and that its answer is a page. */
+function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalStorage<Walk>): PipelinePolicy {
+  return {
+    name: 'guardRequests',
+    async sendRequest(request, next) {
+      const walk = walks.getStore();
+      if (!walk) throw new Error('a request outside of a listing');
+      // The SDK follows a nextLink wherever it leads, and takes the bearer token along.
+      if (URL.parse(request.url)?.origin !== cloud.resourceManager) {
+        throw new AzureFailure('broken', `A nextLink leads away from ${cloud.resourceManager}; not followed`);
+      }
+      if (walk.visited.has(request.url))
+        throw new AzureFailure('broken', 'A nextLink leads back to a page seen before');
+      if (walk.visited.size === MAX_PAGES) throw new AzureFailure('broken', `No end after ${MAX_PAGES} pages`);
+      walk.visited.add(request.url);
+      request.abortSignal = walk.signal;
+      const response = await next(request);
+      if (response.status !== 200) {
+        if (response.status === 401) credential.forgetToken();
+        throw responseFailure(response);
+      }
+      assertPage(response);
+      return response;
+    },
+  };
+}
+
+/** Around each try: the SDK would wait for any Retry-After, an hour too; a wait that ends after the deadline is refused at once. */
+function refuseLongWaits(walks: AsyncLocalStorage<Walk>): PipelinePolicy {
+  return {
+    name: 'refuseLongWaits',
+    async sendRequest(request, next) {
+      const response = await next(request);
+      const walk = walks.getStore();
+      const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
+      if (walk && waitMs !== undefined && performance.now() + waitMs >= walk.deadlineAtMs) {
+        throw responseFailure(response);
+      }
+      return response;
+    },
+  };
+}
+
+/** Milliseconds that a response asks to be left alone for, in one of the ways that the SDK's retry policy understands. */
+function retryAfterMs({ headers }: PipelineResponse): number | undefined {
+  for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
+    const ms = headers.get(name);
+    if (ms && Number(ms) >= 0) return Number(ms);
+  }
+  const value = headers.get('retry-after');
+  if (!value) return undefined;
+  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** The error of Resource Manager with its own code and message, which the SDK's pager drops. */
+class ResourceManagerError extends Error {
+  readonly statusCode: number;
+  readonly code: string | undefined;
+
+  constructor(response: PipelineResponse) {
+    const error = Object(parseJson(response.bodyAsText)?.['error']);
+    super(typeof error.message === 'string' ? error.message : excerpt(response));
+    this.name = 'ResourceManagerError';
+    this.statusCode = response.status;
+    this.code = typeof error.code === 'string' ? error.code : undefined;
+  }
+}
+
+function responseFailure(response: PipelineResponse): IdentityFailure | AzureFailure {
+  const cause = new ResourceManagerError(response);
+  const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
+  switch (response.status) {
+    case 401:
+      return new IdentityFailure('token-rejected', said, { cause });
+    case 403:
+      return new IdentityFailure('not-authorized', said, { cause });
+    case 404:
+      if (cause.code === 'SubscriptionNotFound') return new IdentityFailure('no-subscription', said, { cause });
+      return new AzureFailure('broken', said, { cause });
+    case 429: {
+      const waitMs = retryAfterMs(response);
+      const retryAfterSeconds =
+        waitMs === undefined ? DEFAULT_RETRY_AFTER_SECONDS : Math.max(1, Math.ceil(waitMs / 1000));
+      return new AzureFailure('throttled', said, { cause, retryAfterSeconds });
+    }
+    default:
+      return new AzureFailure('broken', said, { cause });
+  }
+}
+
+/** A body that is no page makes the SDK's deserializer fail with a TypeError that tells nobody what came instead. */
+function assertPage(response: PipelineResponse): void {
+  if (!Array.isArray(parseJson(response.bodyAsText)?.['value'])) {
+    throw new AzureFailure('broken', `Resource Manager answered 200, but not with a list: ${excerpt(response)}`);
+  }
+}
+
+function parseJson(text: string | null | undefined): Record<string, unknown> | undefined {
+  try {
+    return Object(JSON.parse(text ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+function excerpt({ headers, bodyAsText }: PipelineResponse): string {
+  const body = (bodyAsText ?? '').replace(/\s+/g, ' ').trim();
+  const type = headers.get('content-type') ?? 'no content type';
+  return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
+}
+
+/** Whatever the SDK throws by itself: it could not send, was cut off, or could not make sense of what it got. */
+function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
+  const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
+  return name === 'RestError' || name === 'AbortError'
+    ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
+    : new AzureFailure('broken', `What Resource Manager answered makes no sense: ${message}`, { cause });
+}

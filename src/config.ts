@@ -1,0 +1,98 @@
+/** What the environment asks of this process. Durations are in milliseconds. */
+export interface Config {
+  /** TCP port to listen on; 0 lets the system pick a free one. */
+  port: number;
+  /** Address or host name to listen on. */
+  host: string;
+  /** The subscription to list, or undefined: the first that the identity sees. */
+  subscriptionId: string | undefined;
+  /** The URL of Microsoft Entra ID, or undefined: that of the public cloud. */
+  authorityHost: string | undefined;
+  /** Whether AKS identity bindings are in force for this pod. */
+  identityBinding: boolean;
+  /** The longest that one answer waits for Azure, all pages and retries together. */
+  deadlineMs: number;
+  /** How old a shared answer may be; 0: every answer is fetched after its request began. */
+  answerMaxAgeMs: number;
+  /** How long requests in flight may finish after SIGTERM or SIGINT. */
+  shutdownGraceMs: number;
+  logLevel: string;
+}
+
+/** A variable that cannot be used. The message names it, its problem and what is accepted, never its value: that may be a secret gone astray. */
+export class ConfigError extends Error {
+  constructor(variable: string, problem: string, accepted: string) {
+    super(`${variable} ${problem}; accepted: ${accepted}`);
+    this.name = 'ConfigError';
+  }
+}
+
+// setTimeout takes a signed 32-bit number of milliseconds and fires at once for anything above it.
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** The chain that DefaultAzureCredential builds; it throws on any other name, whatever the letter case. */
+export const TOKEN_CREDENTIALS = [
+  'dev',
+  'prod',
+  'EnvironmentCredential',
+  'WorkloadIdentityCredential',
+  'ManagedIdentityCredential',
+  'VisualStudioCodeCredential',
+  'AzureCliCredential',
+  'AzurePowerShellCredential',
+  'AzureDeveloperCliCredential',
+];
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * Parses the environment. An empty variable counts as unset, as in a manifest's `value: ""`.
+ *
+ * @throws {ConfigError} for the first variable that cannot be used
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const text = (variable: string) => env[variable] || undefined;
+
+  function wholeNumber(variable: string, fallback: number, min: number, max: number): number {
+    const value = text(variable);
+    if (value === undefined) return fallback;
+    const accepted = `a whole number from ${min} to ${max}`;
+    if (!/^\d+$/.test(value)) throw new ConfigError(variable, 'is not a whole number', accepted);
+    const number = Number(value);
+    if (number < min || number > max) throw new ConfigError(variable, 'is out of range', accepted);
+    return number;
+  }
+
+  function oneOf(variable: string, accepted: string[]): string | undefined {
+    const value = text(variable)?.trim().toLowerCase();
+    if (value !== undefined && !accepted.some((name) => name.toLowerCase() === value)) {
+      throw new ConfigError(variable, 'is none of the known names', accepted.join(', '));
+    }
+    return value;
+  }
+
+  const subscriptionId = text('AZURE_SUBSCRIPTION_ID');
+  if (subscriptionId !== undefined && !GUID.test(subscriptionId)) {
+    throw new ConfigError(
+      'AZURE_SUBSCRIPTION_ID',
+      'is not a subscription id',
+      'a GUID such as 00000000-0000-0000-0000-000000000000',
+    );
+  }
+  // @azure/identity reads this one itself; here it is only refused in time, because its constructor throws.
+  oneOf('AZURE_TOKEN_CREDENTIALS', TOKEN_CREDENTIALS);
+
+  return {
+    port: wholeNumber('PORT', 8080, 0, 65_535),
+    host: text('HOST') ?? '127.0.0.1',
+    subscriptionId,
+    authorityHost: text('AZURE_AUTHORITY_HOST'),
+    identityBinding: text('AZURE_KUBERNETES_TOKEN_PROXY') !== undefined,
+    deadlineMs: wholeNumber('AZURE_DEADLINE_MS', 10_000, 1, LONGEST_TIMER_MS),
+    answerMaxAgeMs: wholeNumber('ANSWER_MAX_AGE_MS', 1000, 0, LONGEST_TIMER_MS),
+    shutdownGraceMs: wholeNumber('SHUTDOWN_GRACE_MS', 10_000, 0, LONGEST_TIMER_MS),
+    logLevel: oneOf('LOG_LEVEL', LOG_LEVELS) ?? 'info',
+  };
+}

@@ -1,0 +1,97 @@
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApp } from './app.ts';
+import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
+import { defaultCredential, keepToken } from './azure/credential.ts';
+import { originalError } from './azure/failure.ts';
+import { createResourceGroupListing } from './azure/resource-groups.ts';
+import { bridgeSdkLog } from './azure/sdk-log.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { createShutdown } from './shutdown.ts';
+
+/** EX_CONFIG of sysexits.h. */
+const EXIT_BAD_CONFIGURATION = 78;
+
+const userAgentPrefix = `${packageJson.name}/${packageJson.version}`;
+
+function exitWith(code: number, line: string): never {
+  process.stderr.write(`rg-api: ${line}\n`);
+  process.exit(code);
+}
+
+function readEnvironment() {
+  try {
+    const config = readConfig(process.env);
+    const cloud = cloudOf(config.authorityHost);
+    if (!cloud) {
+      throw new ConfigError('AZURE_AUTHORITY_HOST', 'belongs to no known cloud', AUTHORITY_HOSTS.join(', '));
+    }
+    return { ...config, cloud };
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(EXIT_BAD_CONFIGURATION, error.message);
+    throw error;
+  }
+}
+
+const config = readEnvironment();
+
+const log = pino({
+  level: config.logLevel,
+  base: null,
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label) => ({ level: label }) },
+});
+if (log.isLevelEnabled('debug')) {
+  bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
+}
+// Every promise here is watched. This is for one in a dependency that is not: a service that shows why an identity is
+// broken must not be ended by it.
+process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
+
+const { cloud, deadlineMs, subscriptionId, answerMaxAgeMs } = config;
+const credential = keepToken(defaultCredential(cloud, config.identityBinding, userAgentPrefix), cloud.scope, log);
+const app = createApp({
+  listResourceGroups: createResourceGroupListing({ cloud, credential, subscriptionId, deadlineMs, userAgentPrefix }),
+  answerMaxAgeMs,
+  isDraining: () => shutdown.isDraining(),
+  log,
+});
+const server = createServer(getRequestListener(app.fetch));
+const shutdown = createShutdown(server);
+
+let signals = 0;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, async () => {
+    signals += 1;
+    if (signals > 1) {
+      log.warn({ signal }, 'second signal: not waiting for requests in flight');
+      process.exit(1);
+    }
+    log.info({ signal, graceMs: config.shutdownGraceMs }, 'shutting down');
+    const isDone = await shutdown.drain(config.shutdownGraceMs);
+    if (!isDone) log.warn('the grace period ended before all requests in flight');
+    process.exit(isDone ? 0 : 1);
+  });
+}
+
+server.once('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EADDRINUSE') exitWith(1, `port ${config.port} on ${config.host} is in use`);
+  const [variable, accepted] =
+    error.code === 'EACCES' ? ['PORT', 'a port that this user may listen on'] : ['HOST', 'an address of this machine'];
+  exitWith(
+    EXIT_BAD_CONFIGURATION,
+    new ConfigError(variable, `cannot be listened on (${error.code})`, accepted).message,
+  );
+});
+server.listen(config.port, config.host, () => {
+  const address = server.address();
+  if (address !== null && typeof address === 'object') {
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    log.info(
+      { port: address.port, resourceManager: cloud.resourceManager },
+      `listening on http://${host}:${address.port}`,
+    );
+  }
+});

@@ -1,0 +1,65 @@
+import { HttpResponse } from 'msw';
+
+/** How a service of the stand-in Azure answers a request; undefined: as usual. */
+export type Answer = (request: Request) => Response | undefined | Promise<Response | undefined>;
+
+export const asUsual: Answer = () => undefined;
+
+const never = new Promise<never>(() => {});
+
+/** An error in the form of Azure Resource Manager. */
+export function refuses(status: number, code: string, message = `the stand-in says ${code}`): Answer {
+  return () => HttpResponse.json({ error: { code, message } }, { status });
+}
+
+/** 429, with a Retry-After (seconds or an HTTP date) where one is given. */
+export function throttles(retryAfter?: number | string): Answer {
+  const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+  const error = { code: 'TooManyRequests', message: 'The request is being throttled.' };
+  return () => HttpResponse.json({ error }, { status: 429, headers });
+}
+
+/** Takes the request and never answers. */
+export const hangs: Answer = () => never;
+
+/** Breaks the connection. */
+export const drops: Answer = () => HttpResponse.error();
+
+/** Begins to answer and never ends. */
+export const stalls: Answer = () => {
+  const body = new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode('{"value":[')) });
+  return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
+};
+
+/** 200 with this body, whatever it is. */
+export function says(body: string, contentType = 'application/json'): Answer {
+  return () => new HttpResponse(body, { headers: { 'Content-Type': contentType } });
+}
+
+export const truncated = says('{"value":[{"id":"/subscriptions/');
+
+/** What a captive portal or an intercepting proxy answers. */
+export const html = says('<!doctype html><title>Sign in to the network</title>', 'text/html');
+
+/** This answer until then (milliseconds since the epoch), as usual from then on. */
+export function until(momentMs: number, answer: Answer): Answer {
+  return (request) => (Date.now() < momentMs ? answer(request) : undefined);
+}
+
+/** Waits for the moment to come, then answers. */
+export function when(moment: Promise<unknown>, answer: Answer): Answer {
+  return async (request) => {
+    await moment;
+    return answer(request);
+  };
+}
+
+/** The first answer to the first request, and so on; the last one to all that follow. */
+export function inTurn(...answers: [Answer, ...Answer[]]): Answer {
+  let turn = 0;
+  return (request) => {
+    const answer = answers[Math.min(turn, answers.length - 1)] ?? hangs;
+    turn += 1;
+    return answer(request);
+  };
+}

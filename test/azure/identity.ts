@@ -1,0 +1,81 @@
+import { HttpResponse, http } from 'msw';
+import type { Answer } from './answers.ts';
+import { IDENTITY, madeUpToken } from './tokens.ts';
+
+const IMDS_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token';
+
+/**
+ * The Instance Metadata Service (or NMI, which stands in front of it), with an identity whose tokens live so many seconds,
+ * or with another answer to token requests. The probe, which comes without `Metadata: true`, gets its 400 in any case.
+ */
+export function imds({ expiresIn = 86_400, answer }: { expiresIn?: number; answer?: Answer } = {}) {
+  return http.get(IMDS_TOKEN_URL, async ({ request }) => {
+    if (request.headers.get('Metadata') !== 'true') {
+      return HttpResponse.json(
+        { error: 'invalid_request', error_description: 'Required metadata header not specified' },
+        { status: 400 },
+      );
+    }
+    const other = await answer?.(request);
+    if (other) return other;
+    const resource = new URL(request.url).searchParams.get('resource') ?? '';
+    return HttpResponse.json({
+      access_token: madeUpToken(resource, expiresIn),
+      client_id: IDENTITY.clientId,
+      expires_in: String(expiresIn),
+      expires_on: String(Math.floor(Date.now() / 1000) + expiresIn),
+      resource,
+      token_type: 'Bearer',
+    });
+  });
+}
+
+/** No IMDS at all: nothing answers at its address. */
+export function noImds() {
+  return http.get(IMDS_TOKEN_URL, () => HttpResponse.error());
+}
+
+/** What IMDS answers while no identity is assigned. */
+export const identityNotFound: Answer = () =>
+  HttpResponse.json({ error: 'invalid_request', error_description: 'Identity not found' }, { status: 400 });
+
+/** Microsoft Entra ID: exchanges whatever assertion it gets for a token, or answers otherwise. */
+export function entra({
+  authorityHost = 'https://login.microsoftonline.com',
+  expiresIn = 3600,
+  answer,
+}: {
+  authorityHost?: string;
+  expiresIn?: number;
+  answer?: Answer;
+} = {}) {
+  return http.post(`${authorityHost}/:tenant/oauth2/v2.0/token`, async ({ request }) => {
+    const other = await answer?.(request.clone());
+    if (other) return other;
+    const form = new URLSearchParams(await request.text());
+    if (!form.get('client_assertion') && !form.get('client_secret')) return aadsts(7000216, 'no assertion')(request);
+    const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
+    return HttpResponse.json({
+      token_type: 'Bearer',
+      expires_in: expiresIn,
+      ext_expires_in: expiresIn,
+      access_token: madeUpToken(audience, expiresIn),
+    });
+  });
+}
+
+/** A refusal in the form of Microsoft Entra ID. */
+export function aadsts(errorNo: number, description: string): Answer {
+  return () =>
+    HttpResponse.json(
+      {
+        error: 'invalid_client',
+        error_description: `AADSTS${errorNo}: ${description} Trace ID: made-up Correlation ID: made-up Timestamp: made-up`,
+        error_codes: [errorNo],
+        timestamp: '2026-01-01 00:00:00Z',
+        trace_id: 'made-up',
+        correlation_id: 'made-up',
+      },
+      { status: 401 },
+    );
+}

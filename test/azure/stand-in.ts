@@ -1,0 +1,34 @@
+import type { RequestHandler } from 'msw';
+import { HttpNetworkFrame } from 'msw/experimental';
+import { setupServer } from 'msw/node';
+
+/**
+ * The stand-in Azure: while it runs, no request of this process leaves the machine. What none of its handlers answers fails,
+ * and is kept in `strays`, because a service that turns errors into `[]` would hide it.
+ */
+export function startStandIn(...handlers: RequestHandler[]) {
+  /** The requests so far, as `METHOD URL`. */
+  const requests: string[] = [];
+  const strays: string[] = [];
+  const server = setupServer(...handlers);
+  server.listen({
+    onUnhandledFrame({ frame }) {
+      const what =
+        frame instanceof HttpNetworkFrame ? `${frame.data.request.method} ${frame.data.request.url}` : frame.protocol;
+      strays.push(what);
+      throw new Error(`the stand-in Azure does not know ${what}`);
+    },
+  });
+  server.events.on('request:start', ({ request }) => requests.push(`${request.method} ${request.url}`));
+  return {
+    requests,
+    strays,
+    use: (...more: RequestHandler[]) => server.use(...more),
+    reset: () => {
+      server.resetHandlers();
+      requests.length = 0;
+      strays.length = 0;
+    },
+    close: () => server.close(),
+  };
+}

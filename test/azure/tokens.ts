@@ -1,0 +1,35 @@
+/** What the stand-in says of the identity that it gives tokens to. All ids are made up. */
+export const IDENTITY = {
+  tenantId: '11111111-1111-4111-8111-111111111111',
+  clientId: '22222222-2222-4222-8222-222222222222',
+  objectId: '33333333-3333-4333-8333-333333333333',
+};
+
+let issued = 0;
+
+/** An unsigned token in the form of a JWT, different each time; good for nothing but the stand-in. */
+export function madeUpToken(audience: string, lifetimeSeconds: number): string {
+  issued += 1;
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    aud: audience,
+    iss: `https://sts.windows.net/${IDENTITY.tenantId}/`,
+    iat: now,
+    nbf: now,
+    exp: now + lifetimeSeconds,
+    appid: IDENTITY.clientId,
+    idtyp: 'app',
+    oid: IDENTITY.objectId,
+    tid: IDENTITY.tenantId,
+    uti: `made-up-${issued}`,
+  };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none', typ: 'JWT' })}.${part(claims)}.made-up-signature`;
+}
+
+/** The audience and expiry (milliseconds since the epoch) of such a token; undefined for any other string. */
+export function readToken(token: string): { audience: string; expiresAtMs: number } | undefined {
+  if (!token.endsWith('.made-up-signature')) return undefined;
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  return { audience: claims.aud, expiresAtMs: claims.exp * 1000 };
+}
