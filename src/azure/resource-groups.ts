@@ -29,7 +29,7 @@ export function createResourceGroupListing(options: {
 }): ListResourceGroups {
   const { cloud, credential, deadlineMs } = options;
   const guarded = guardResourceManager(cloud, credential, options.userAgentPrefix);
-  const { subscriptions } = new SubscriptionClient(guarded.credential, guarded.clientOptions);
+  const { subscriptions } = guarded.guard(new SubscriptionClient(guarded.credential, guarded.clientOptions));
   /** The client of the subscription in use; a discovered one is remembered only while it works. */
   let current: { subscriptionId: string; client: ResourceManagementClient } | undefined;
 
@@ -48,7 +48,7 @@ export function createResourceGroupListing(options: {
     budget.waitingFor = 'the list of resource groups';
     if (current?.subscriptionId !== subscriptionId) {
       const client = new ResourceManagementClient(guarded.credential, subscriptionId, guarded.clientOptions);
-      current = { subscriptionId, client };
+      current = { subscriptionId, client: guarded.guard(client) };
     }
     const { resourceGroups } = current.client;
     return guarded.walk(budget, async () => {

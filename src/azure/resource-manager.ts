@@ -1,6 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TokenCredential } from '@azure/core-auth';
-import type { PipelinePolicy, PipelineResponse } from '@azure/core-rest-pipeline';
+import {
+  bearerTokenAuthenticationPolicyName,
+  type Pipeline,
+  type PipelinePolicy,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
 import type { Cloud } from './cloud.ts';
 import type { Credential } from './credential.ts';
 import { AzureFailure, IdentityFailure } from './failure.ts';
@@ -43,10 +48,15 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
       endpoint: cloud.resourceManager,
       credentials: { scopes: [cloud.scope] },
       userAgentOptions: { userAgentPrefix },
-      additionalPolicies: [
-        { policy: guardRequests(cloud, credential, walks), position: 'perCall' as const },
-        { policy: refuseLongWaits(walks), position: 'perRetry' as const },
-      ],
+      additionalPolicies: [{ policy: refuseLongWaits(walks), position: 'perRetry' as const }],
+    },
+    /** Puts the guard into a client made with them, as its outermost policy. */
+    guard<Client extends { pipeline: Pipeline }>(client: Client): Client {
+      // An additional policy would stand behind the one that sets the token and answers claims challenges.
+      client.pipeline.addPolicy(guardRequests(cloud, credential, walks), {
+        beforePolicies: [bearerTokenAuthenticationPolicyName],
+      });
+      return client;
     },
     /**
      * Reads the pages of one list.
@@ -78,7 +88,7 @@ function uncachedCredential(credential: Credential): TokenCredential {
   };
 }
 
-/** Around each call, outside of its retries: where it may go, how long it may take, and that its answer is a page. */
+/** Around each call with all its tries: where it may go, how long it may take, and that its answer is a page. */
 function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalStorage<Walk>): PipelinePolicy {
   return {
     name: 'guardRequests',
@@ -193,7 +203,9 @@ function excerpt({ headers, bodyAsText }: PipelineResponse): string {
 /** Whatever the SDK throws by itself: it could not send, was cut off, or could not make sense of what it got. */
 function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
   const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
-  return name === 'RestError' || name === 'AbortError'
+  // Sending fails with a RestError that has a code, the errno; one without is the pager's, which did not like a nextLink.
+  const isTransport = name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
+  return isTransport || name === 'AbortError'
     ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
     : new AzureFailure('broken', `What Resource Manager answered makes no sense: ${message}`, { cause });
 }

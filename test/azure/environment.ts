@@ -3,6 +3,7 @@
  * source of managed identities, a proxy; also the subscription to list.
  */
 export function withoutAzure(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const elsewhere = /^(AZURE_(?!DEADLINE_MS$).*|(IDENTITY|IMDS|MSI)_.*|(HTTPS?|ALL|NO)_PROXY|KUBERNETES_SERVICE_HOST)$/i;
+  const elsewhere =
+    /^(AZURE_(?!DEADLINE_MS$).*|(IDENTITY|IMDS|MSI)_.*|(HTTPS?|ALL|NO)_PROXY|KUBERNETES_SERVICE_HOST)$/i;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !elsewhere.test(name)));
 }

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler } from 'msw';
+import { pino } from 'pino';
+import { afterEach, expect } from 'vitest';
+import { createApp } from '../src/app.ts';
+import { cloudOf } from '../src/azure/cloud.ts';
+import { defaultCredential, keepToken } from '../src/azure/credential.ts';
+import { createResourceGroupListing } from '../src/azure/resource-groups.ts';
+import { readConfig } from '../src/config.ts';
+import { withoutAzure } from './azure/environment.ts';
+import { startStandIn } from './azure/stand-in.ts';
+
+/** Parts of requests, to count them by. */
+export const PROBE_OR_TOKEN = '/metadata/identity/oauth2/token';
+export const TOKEN = `${PROBE_OR_TOKEN}?`;
+export const EXCHANGE = '/oauth2/v2.0/token';
+export const DISCOVERY = '/subscriptions?';
+export const LISTING = '/resourcegroups?';
+
+const realEnvironment = process.env;
+let cleanUp: (() => void)[] = [];
+
+afterEach(() => {
+  for (const undo of cleanUp) undo();
+  cleanUp = [];
+});
+
+/**
+ * The service without its socket, on a stand-in Azure: the real SDK, the real credential chain as in a pod.
+ * After the test no request may have gone astray.
+ */
+export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}) {
+  process.env = {
+    ...withoutAzure(realEnvironment),
+    AZURE_TOKEN_CREDENTIALS: 'prod',
+    // MSAL keeps the tokens of managed identities for the whole process, by client id: each test is another identity.
+    AZURE_CLIENT_ID: randomUUID(),
+    ...env,
+  };
+  const azure = startStandIn(...handlers);
+  cleanUp.push(() => {
+    azure.close();
+    process.env = realEnvironment;
+    expect(azure.strays).toEqual([]);
+  });
+
+  const config = readConfig(process.env);
+  const cloud = cloudOf(config.authorityHost);
+  if (!cloud) throw new Error('the test names an authority host of no known cloud');
+  const logText: string[] = [];
+  const log = pino({ level: config.logLevel, base: null }, { write: (line: string) => logText.push(line) });
+  const source = defaultCredential(cloud, config.identityBinding, 'rg-api/test');
+  const credential = keepToken(source, cloud.scope, log);
+  const listResourceGroups = createResourceGroupListing({
+    ...config,
+    cloud,
+    credential,
+    userAgentPrefix: 'rg-api/test',
+  });
+  const state = { isDraining: false };
+  const app = createApp({ ...config, listResourceGroups, isDraining: () => state.isDraining, log });
+
+  return {
+    azure,
+    credential,
+    listResourceGroups,
+    state,
+    get: (path = '/', init?: RequestInit) => app.request(path, init),
+    /** The lines of the log so far, parsed. */
+    log: () => logText.map((line) => JSON.parse(line)),
+    /** How many requests Azure got whose URL contains this. */
+    count: (part: string) => azure.requests.filter((request) => request.includes(part)).length,
+  };
+}
