@@ -42,6 +42,11 @@ const RENEWAL_WINDOW_MS = 270_000;
  */
 const ACQUISITION_LIMIT_MS = 120_000;
 
+/** The pause between renewals: short enough to try several times before the end, long enough not to start an `az` for every request. */
+function renewalPauseMs(remainingMs: number): number {
+  return Math.min(30_000, Math.max(OUTCOME_HOLDS_MS, remainingMs / 10));
+}
+
 /**
  * Wraps a credential: one acquisition at a time, its token kept, and renewed in the background before it expires.
  * Credentials do not do that by themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential
@@ -76,13 +81,12 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
       const value = await untilAborted(request, limit.signal);
       if (!value) throw new CredentialUnavailableError('The credential answered without a token');
       const now = Date.now();
-      const lifetimeMs = value.expiresOnTimestamp - now;
-      token = {
-        value,
-        usableUntilMs: Math.max(value.expiresOnTimestamp - EXPIRY_MARGIN_MS, now + OUTCOME_HOLDS_MS),
-        renewAtMs:
-          value.refreshAfterTimestamp ?? value.expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, lifetimeMs / 2),
-      };
+      const { expiresOnTimestamp } = value;
+      const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + OUTCOME_HOLDS_MS);
+      const dueMs =
+        value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
+      // MSAL answers a renewal that is due with the old token once more, and has the new one for the next call.
+      token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
       failure = undefined;
       return value;
     } catch (cause) {
@@ -108,8 +112,7 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
       const now = Date.now();
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
-          // Often enough to try several times before the end, seldom enough not to start an `az` for every request.
-          token.renewAtMs = now + Math.min(30_000, Math.max(OUTCOME_HOLDS_MS, (token.usableUntilMs - now) / 10));
+          token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
           renewInBackground(token.value);
         }
         return token.value;

@@ -1,0 +1,177 @@
+import { expect, test } from 'vitest';
+import { asUsual, drops, hangs, html, inTurn, refuses, throttles, when } from './azure/answers.ts';
+import { identityNotFound, imds } from './azure/identity.ts';
+import { groups, resourceManager, subscriptions } from './azure/resource-manager.ts';
+import { LISTING, startService } from './service.ts';
+
+const healthy = [imds(), subscriptions(['One']), groups(3)];
+
+test('GET / answers the names as a JSON array', async () => {
+  const response = await startService(healthy).get();
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe('["rg-1","rg-2","rg-3"]');
+  expect(Object.fromEntries(response.headers)).toEqual({
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    vary: 'Accept',
+  });
+});
+
+test.each(['*/*', 'application/json', 'text/plain', 'nonsense;;q=x', ''])(
+  'GET / with Accept: %s answers JSON',
+  async (accept) => {
+    const response = await startService(healthy).get('/', { headers: { Accept: accept } });
+    expect(await response.json()).toHaveLength(3);
+  },
+);
+
+test('HEAD works where GET does', async () => {
+  const { get } = startService(healthy);
+  for (const path of ['/', '/healthz', '/readyz']) {
+    const response = await get(path, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  }
+});
+
+test.each([
+  ['no identity', [imds({ answer: identityNotFound })], 'no-credential', 'Identity not found'],
+  ['no role', [imds(), subscriptions([])], 'no-subscription', 'no role in any subscription'],
+  [
+    'a role that is gone',
+    [imds(), resourceManager(refuses(403, 'AuthorizationFailed', 'may not'))],
+    'not-authorized',
+    'may not',
+  ],
+  ['a refused token', [imds(), resourceManager(refuses(401, 'InvalidToken', 'wrong'))], 'token-rejected', 'wrong'],
+])('with %s GET / answers [], and header and log say why', async (_, handlers, reason, message) => {
+  const { get, log } = startService(handlers);
+  const response = await get();
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe('[]');
+  expect(response.headers.get('Fallback-Reason')).toBe(reason);
+  expect(response.headers.get('Vary')).toBe('Accept');
+  expect(log()).toEqual([
+    expect.objectContaining({
+      level: 40,
+      reason,
+      original: expect.objectContaining({ name: expect.any(String), message: expect.stringContaining(message) }),
+    }),
+  ]);
+});
+
+test('the warning carries name, code and status of the original error', async () => {
+  const { get, log } = startService([imds(), resourceManager(refuses(403, 'AuthorizationFailed', 'may not'))]);
+  await get();
+  expect(log()[0].original).toEqual({
+    name: 'ResourceManagerError',
+    code: 'AuthorizationFailed',
+    status: 403,
+    message: 'may not',
+  });
+});
+
+test('an empty subscription is an empty list without a Fallback-Reason', async () => {
+  const response = await startService([imds(), subscriptions(['One']), groups(0)]).get();
+  expect(await response.text()).toBe('[]');
+  expect(response.headers.has('Fallback-Reason')).toBe(false);
+});
+
+test.each([
+  ['throttles', throttles(30), 503, 'throttled'],
+  ['answers nonsense', html, 502, 'broken'],
+  ['breaks the connection', drops, 502, 'unreachable'],
+  ['does not answer', hangs, 504, 'timeout'],
+])('when Resource Manager %s, GET / answers an honest problem document', async (_, answer, status, reason) => {
+  const { get, log } = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '300' });
+  const response = await get();
+  expect(response.status).toBe(status);
+  expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+  expect(response.headers.get('Retry-After')).toBe(status === 503 ? '30' : null);
+  expect(response.headers.has('Fallback-Reason')).toBe(false);
+  expect(await response.json()).toEqual({
+    type: `urn:rg-api:${reason}`,
+    title: expect.any(String),
+    status,
+    reason,
+    detail: expect.any(String),
+  });
+  expect(log()).toMatchObject([{ level: 40, reason }]);
+});
+
+test('a failing listing is logged once for all who shared it', async () => {
+  const { get, log } = startService([imds(), subscriptions([])]);
+  await Promise.all([get(), get(), get()]);
+  await get();
+  expect(log()).toHaveLength(1);
+});
+
+test('a client that goes away does not cancel the answer of the others', async () => {
+  const { promise: moment, resolve } = Promise.withResolvers<void>();
+  const { get, count } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(3, { onPage: { 1: when(moment, asUsual) } }),
+  ]);
+  const leaving = new AbortController();
+  const first = get('/', { signal: leaving.signal });
+  const second = get();
+  leaving.abort();
+  resolve();
+  expect(await (await second).json()).toHaveLength(3);
+  expect(count(LISTING)).toBe(1);
+  await first;
+});
+
+test('a failure heals with the next listing', async () => {
+  const { get } = startService(
+    [
+      imds(),
+      subscriptions(['One']),
+      groups(3, { onPage: { 1: inTurn(refuses(403, 'AuthorizationFailed'), asUsual) } }),
+    ],
+    { ANSWER_MAX_AGE_MS: '0' },
+  );
+  expect(await (await get()).json()).toEqual([]);
+  expect(await (await get()).json()).toHaveLength(3);
+});
+
+test('health and readiness never ask Azure', async () => {
+  const { get, azure, state } = startService([]);
+  expect((await get('/healthz')).status).toBe(200);
+  expect((await get('/readyz')).status).toBe(200);
+  state.isDraining = true;
+  expect((await get('/healthz')).status).toBe(200);
+  const draining = await get('/readyz');
+  expect(draining.status).toBe(503);
+  expect(draining.headers.get('Content-Type')).toBe('application/problem+json');
+  expect(azure.requests).toEqual([]);
+});
+
+test('another path is a 404 problem document', async () => {
+  const response = await startService([]).get('/nix');
+  expect(response.status).toBe(404);
+  expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+  expect(await response.json()).toMatchObject({ type: 'about:blank', title: 'Not Found', status: 404 });
+});
+
+test.each(['/', '/healthz', '/readyz'])('another method on %s is a 405 problem document with Allow', async (path) => {
+  const { get } = startService([]);
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+    const response = await get(path, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('Allow')).toBe('GET, HEAD');
+    expect(await response.json()).toMatchObject({ type: 'about:blank', title: 'Method Not Allowed', status: 405 });
+  }
+});
+
+test('a good request is logged at debug only', async () => {
+  const quiet = startService(healthy);
+  await quiet.get();
+  expect(quiet.log()).toEqual([]);
+});
+
+test('at debug a request is one line', async () => {
+  const { get, log } = startService(healthy, { LOG_LEVEL: 'debug' });
+  await get();
+  expect(log()).toMatchObject([{ level: 20, method: 'GET', path: '/', status: 200, durationMs: expect.any(Number) }]);
+});
