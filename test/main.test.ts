@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { expect, test } from 'vitest';
+import { MAIN, startDemo, startProcess } from './process.ts';
+
+test.each([
+  [{ PORT: 'eighty' }, 'PORT'],
+  [{ AZURE_AUTHORITY_HOST: 'https://login.elsewhere.example' }, 'AZURE_AUTHORITY_HOST'],
+  [{ AZURE_TOKEN_CREDENTIALS: 'elsewhere' }, 'AZURE_TOKEN_CREDENTIALS'],
+  [{ HOST: '192.0.2.1' }, 'HOST'],
+  [{ HOST: 'elsewhere.invalid' }, 'HOST'],
+])('with %o the process ends at once with 78 and one line that names the variable', async (env, variable) => {
+  const { code, stdout, stderr } = await startProcess([MAIN], env).end();
+  expect(code).toBe(78);
+  expect(stderr).toMatch(new RegExp(`^rg-api: ${variable} .+; accepted: .+\\n$`));
+  expect(stderr).not.toContain('elsewhere');
+  expect(stdout).toEqual([]);
+});
+
+test('a port in use ends the process with 1 and one line', async () => {
+  const occupant = createServer().listen(0, '127.0.0.1');
+  await once(occupant, 'listening');
+  const address = occupant.address();
+  const PORT = String(typeof address === 'object' && address?.port);
+  const { code, stdout, stderr } = await startProcess([MAIN], { PORT }).end();
+  occupant.close();
+  expect(code).toBe(1);
+  expect(stderr).toBe(`rg-api: port ${PORT} on 127.0.0.1 is in use\n`);
+  expect(stdout).toEqual([]);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle process with 0', async (signal) => {
+  const service = startProcess([MAIN]);
+  await service.url();
+  service.child.kill(signal);
+  const { code, stdout, stderr } = await service.end();
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout.map((line) => JSON.parse(line).level)).toEqual(['info', 'info']);
+});
+
+test('after SIGTERM readiness is 503, health 200, the request in flight finishes, and the process ends with 0', async () => {
+  const service = startDemo('slow', { AZURE_DEADLINE_MS: '2000' });
+  const url = await service.url();
+  const inFlight = fetch(url);
+  // Answered after the request above has been taken in.
+  await fetch(`${url}/healthz`);
+  service.child.kill('SIGTERM');
+  await service.logged('shutting down');
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await inFlight).status).toBe(504);
+  expect((await service.end()).code).toBe(0);
+});
+
+test('a second signal ends the process with 1', async () => {
+  const service = startDemo('slow');
+  const url = await service.url();
+  fetch(url).catch(() => {});
+  await fetch(`${url}/healthz`);
+  service.child.kill('SIGTERM');
+  await service.logged('shutting down');
+  service.child.kill('SIGINT');
+  expect((await service.end()).code).toBe(1);
+});
+
+test('the end of the grace period ends the process with 1', async () => {
+  const service = startDemo('slow', { SHUTDOWN_GRACE_MS: '50' });
+  const url = await service.url();
+  fetch(url).catch(() => {});
+  await fetch(`${url}/healthz`);
+  service.child.kill('SIGTERM');
+  expect((await service.end()).code).toBe(1);
+});
+
+test('a rejection that nobody watches is logged and does not end the process', async () => {
+  const rejects = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("made-up")), 500)';
+  const service = startProcess(['--import', rejects, MAIN]);
+  const url = await service.url();
+  expect(JSON.parse(await service.logged('unhandled rejection'))).toMatchObject({
+    level: 'error',
+    error: { message: 'made-up' },
+  });
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test('at trace the SDK logs through ours, one JSON line an event, and no token is in it', async () => {
+  const service = startDemo('all-well', { LOG_LEVEL: 'trace' });
+  const url = await service.url();
+  expect(await (await fetch(url)).json()).toContain('rg-shop-orders-prod');
+  service.child.kill('SIGTERM');
+  const { stdout, stderr } = await service.end();
+  const events = stdout.slice(1).map((line) => JSON.parse(line));
+  expect(events.filter(({ from }) => from === 'azure-sdk').length).toBeGreaterThan(10);
+  expect(stdout.join('\n')).not.toContain('made-up-signature');
+  expect(stderr).toBe('');
+});

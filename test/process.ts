@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterEach } from 'vitest';
+import { withoutAzure } from './azure/environment.ts';
+
+let cleanUp: (() => void)[] = [];
+afterEach(() => {
+  for (const undo of cleanUp) undo();
+  cleanUp = [];
+});
+
+/** Starts src/main.ts as a process of its own with these arguments for node and this environment, on a free port unless it says otherwise. */
+export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, args, {
+    env: { ...withoutAzure(process.env), NODE_OPTIONS: '', PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  cleanUp.push(() => child.kill('SIGKILL'));
+  const stdout: string[] = [];
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const lines = createInterface(child.stdout);
+  lines.on('line', (line) => stdout.push(line));
+  const ended = once(child, 'close');
+
+  /** Waits for the first line of the log, past or to come, with this text. */
+  async function logged(text: string): Promise<string> {
+    while (true) {
+      const line = stdout.find((candidate) => candidate.includes(text));
+      if (line !== undefined) return line;
+      const event = await Promise.race([once(lines, 'line'), ended.then(() => 'ended')]);
+      if (event === 'ended')
+        throw new Error(`the process ended without logging "${text}":\n${stdout.join('\n')}\n${stderr}`);
+    }
+  }
+
+  return {
+    child,
+    stdout,
+    logged,
+    /** Where it listens. */
+    url: async () => `http://127.0.0.1:${JSON.parse(await logged('listening')).port}`,
+    /** How it ended: exit code and what it wrote. */
+    end: async () => {
+      const [code]: (number | null)[] = await ended;
+      return { code, stdout, stderr };
+    },
+  };
+}
+
+export const MAIN = 'src/main.ts';
+
+/** The same on the stand-in Azure, as `npm run demo` starts it. */
+export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv) {
+  return startProcess(['--import', './test/azure/demo.ts', MAIN, ...(scenario === undefined ? [] : [scenario])], env);
+}
