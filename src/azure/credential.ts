@@ -12,12 +12,13 @@ import { errorChain, IdentityFailure, originalError } from './failure.ts';
 /** The credential as this process needs it: the token of one scope, kept and renewed. */
 export interface Credential {
   /**
-   * A token that has not expired. Waits for one until the signal aborts, and then rejects with its reason while the acquisition goes on.
-   * `claims` is the challenge of a Resource Manager that refused the present token (Continuous Access Evaluation).
+   * A token that has not expired, waited for as long as it takes; whoever cannot wait that long turns away, and the
+   * acquisition goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token
+   * (Continuous Access Evaluation).
    *
    * @throws {IdentityFailure} `no-credential` or `token-rejected`
    */
-  getToken(options?: { signal?: AbortSignal | undefined; claims?: string | undefined }): Promise<AccessToken>;
+  getToken(claims?: string): Promise<AccessToken>;
   /** Drops the token at hand, because Resource Manager refused it. */
   forgetToken(): void;
 }
@@ -108,7 +109,7 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
   }
 
   return {
-    async getToken({ signal, claims } = {}) {
+    async getToken(claims) {
       const now = Date.now();
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
@@ -118,8 +119,7 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
         return token.value;
       }
       if (failure && now < failure.holdsUntilMs) throw failure.error;
-      const outcome = acquire(claims);
-      return signal ? untilAborted(outcome, signal) : outcome;
+      return acquire(claims);
     },
     forgetToken() {
       token = undefined;

@@ -65,8 +65,8 @@ export function createResourceGroupListing(options: {
   }
 
   async function list(budget: Budget): Promise<string[]> {
-    // Before the clients ask for it themselves, so that waiting for a token ends at the deadline.
-    await credential.getToken({ signal: budget.signal });
+    // The clients would ask for it themselves, but nobody could tell then what is being waited for.
+    await credential.getToken();
     if (options.subscriptionId !== undefined) return groupNames(budget, options.subscriptionId);
 
     const remembered = current?.subscriptionId;

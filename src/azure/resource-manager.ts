@@ -46,7 +46,6 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
     credential: uncachedCredential(credential),
     clientOptions: {
       endpoint: cloud.resourceManager,
-      credentials: { scopes: [cloud.scope] },
       userAgentOptions: { userAgentPrefix },
       additionalPolicies: [{ policy: refuseLongWaits(walks), position: 'perRetry' as const }],
     },
@@ -76,13 +75,13 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
 
 /**
  * What the ARM clients get for a credential. It says of every token that it has expired already, so that the SDK's own token
- * cycler keeps none: near a token's end the cycler renews in the background, and when that fails with nobody waiting, the
- * unhandled rejection ends the process. A token it kept would also outlive the one that was forgotten after a 401.
+ * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and what it renews in the background
+ * it does not watch, so that a refusal at the end of a token would end the process. The scope is that of the credential.
  */
 function uncachedCredential(credential: Credential): TokenCredential {
   return {
     async getToken(_scopes, options) {
-      const { token } = await credential.getToken({ claims: options?.claims });
+      const { token } = await credential.getToken(options?.claims);
       return { token, expiresOnTimestamp: 0 };
     },
   };

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpResponse, http } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keepToken } from '../../src/azure/credential.ts';
 import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../service.ts';
-import { type Answer, asUsual, drops, hangs, inTurn, when } from './answers.ts';
+import { type Answer, asUsual, drops, hangs, inTurn, refuses, when } from './answers.ts';
 import { aadsts, entra, identityNotFound, imds, noImds } from './identity.ts';
-import { groups, subscriptions } from './resource-manager.ts';
-import { IDENTITY } from './tokens.ts';
+import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from './resource-manager.ts';
+import { IDENTITY, madeUpToken } from './tokens.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 const tokenFile = join(directory, 'azure-identity-token');
@@ -38,7 +39,8 @@ test('ten callers at once cause one acquisition', async () => {
   const { credential, count } = startService([imds()]);
   const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken()));
   expect(new Set(tokens.map(({ token }) => token)).size).toBe(1);
-  expect(count(TOKEN)).toBe(1);
+  // The probe and the token request: MSAL would save the further token requests by itself, but not the probes.
+  expect(count(PROBE_OR_TOKEN)).toBe(2);
 });
 
 test('200 requests on a cold process cause one acquisition, one discovery and one listing', async () => {
@@ -91,22 +93,50 @@ test('a token of a day is renewed when Azure says so, although MSAL answers with
   expect(count(TOKEN)).toBe(2);
 });
 
+/** A source that answers with these tokens and errors in turn, the last one for ever, and counts. */
+function scripted(...outcomes: ({ expiresInSeconds: number; refreshInSeconds?: number } | Error)[]) {
+  const getToken = vi.fn(async () => {
+    const turn = getToken.mock.calls.length - 1;
+    const outcome = outcomes[Math.min(turn, outcomes.length - 1)];
+    if (!outcome || outcome instanceof Error) throw outcome;
+    const { expiresInSeconds, refreshInSeconds } = outcome;
+    return {
+      token: `made-up-${turn}`,
+      expiresOnTimestamp: Date.now() + expiresInSeconds * 1000,
+      ...(refreshInSeconds !== undefined && { refreshAfterTimestamp: Date.now() + refreshInSeconds * 1000 }),
+    };
+  });
+  return { getToken };
+}
+const warnings = () => ({ warn: vi.fn() });
+
 test('a renewal that fails leaves the token in use until it expires, says so, and is not tried by every caller', async () => {
-  const { credential, count, log } = startService([
-    imds({ expiresIn: 3600, answer: inTurn(asUsual, identityNotFound) }),
-  ]);
+  const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
+  const log = warnings();
+  const credential = keepToken(source, 'made-up-scope', log);
   const first = await credential.getToken();
   pass(3400);
-  expect(await credential.getToken()).toBe(first);
-  await eventually(() => expect(log()).toMatchObject([{ level: 40, reason: 'no-credential' }]));
-  expect(await credential.getToken()).toBe(first);
-  expect(await credential.getToken()).toBe(first);
-  expect(count(TOKEN)).toBe(2);
+  for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ reason: 'no-credential', original: { name: 'Error', message: 'made-up refusal' } }),
+    expect.any(String),
+  );
   pass(31);
-  expect(await credential.getToken()).toBe(first);
-  await eventually(() => expect(count(TOKEN)).toBe(3));
+  for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
+  expect(source.getToken).toHaveBeenCalledTimes(3);
   pass(200);
   await expect(credential.getToken()).rejects.toMatchObject({ reason: 'no-credential' });
+});
+
+test('a source whose tokens are always due for renewal is not asked by every caller', async () => {
+  const source = scripted({ expiresInSeconds: 3600, refreshInSeconds: -1 });
+  const credential = keepToken(source, 'made-up-scope', warnings());
+  for (let i = 0; i < 10; i++) await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(1);
+  pass(31);
+  for (let i = 0; i < 10; i++) await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(2);
 });
 
 test('when the identity refuses at the end of a token, the process lives, says why, and heals', async () => {
@@ -197,6 +227,53 @@ test('an acquisition that never ends is given up after two minutes', async () =>
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
+test('after another az login a token that Resource Manager refused is not used again', async () => {
+  // The real AzureCliCredential runs the `az` that it finds on the PATH.
+  const az = join(directory, 'az');
+  const loginAs = (token: string) => {
+    const answer = JSON.stringify({
+      accessToken: token,
+      expires_on: Math.floor(Date.now() / 1000) + 3600,
+      tokenType: 'Bearer',
+    });
+    writeFileSync(az, `#!/bin/sh\necho '${answer}'\n`, { mode: 0o755 });
+  };
+  const used: (string | null)[] = [];
+  const record: Answer = (request) => {
+    used.push(request.headers.get('Authorization'));
+    return undefined;
+  };
+  const { get } = startService(
+    [
+      resourceManager(record),
+      subscriptions(['One'], { onPage: { 1: inTurn(refuses(401, 'InvalidAuthenticationTokenTenant'), asUsual) } }),
+      groups(1),
+    ],
+    {
+      AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential',
+      PATH: `${directory}:${process.env['PATH']}`,
+      ANSWER_MAX_AGE_MS: '0',
+    },
+  );
+  const [wrong, right] = [madeUpToken(RESOURCE_MANAGER, 3600), madeUpToken(RESOURCE_MANAGER, 3600)];
+  loginAs(wrong);
+  expect((await get()).headers.get('Fallback-Reason')).toBe('token-rejected');
+  loginAs(right);
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  expect(used).toEqual([`Bearer ${wrong}`, `Bearer ${right}`, `Bearer ${right}`]);
+});
+
+test('the deadline holds for the token that a claims challenge asks for, too', async () => {
+  const claims = Buffer.from('{"access_token":{}}').toString('base64');
+  const headers = { 'WWW-Authenticate': `Bearer error="insufficient_claims", claims="${claims}"` };
+  const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
+  const { get } = startService([entra({ answer: inTurn(asUsual, hangs) }), resourceManager(challenges)], {
+    ...workloadIdentity,
+    AZURE_DEADLINE_MS: '300',
+  });
+  expect((await get()).status).toBe(504);
+});
+
 test('claims go to the source past the token at hand', async () => {
   const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
   const seen: string[] = [];
@@ -206,7 +283,7 @@ test('claims go to the source past the token at hand', async () => {
   };
   const { credential } = startService([entra({ answer })], workloadIdentity);
   const first = await credential.getToken();
-  const second = await credential.getToken({ claims });
+  const second = await credential.getToken(claims);
   expect(second.token).not.toBe(first.token);
   expect(await credential.getToken()).toBe(second);
   expect(seen.at(-1)).toContain('"essential":true');
