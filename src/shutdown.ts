@@ -34,7 +34,6 @@ export function createShutdown(server: Server): Shutdown {
     server.close();
     // Now only those can be left that came meanwhile, and no more of them come than there are connections.
     for (const response of inFlight) await closed(response);
-    server.closeAllConnections();
     return true;
   }
 
