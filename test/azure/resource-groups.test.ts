@@ -192,7 +192,7 @@ test('a short Retry-After is waited for', async () => {
 
 test.each([
   ['seconds', throttles(3600), 3600],
-  ['a date', throttles(new Date(Date.now() + 3600_000).toUTCString()), 3600],
+  ['a date', (request: Request) => throttles(new Date(Date.now() + 3600_000).toUTCString())(request), 3600],
   ['more milliseconds than a timer takes', throttles(2 ** 31), 2 ** 31],
   ['nothing', throttles(), 5],
 ])('a Retry-After beyond the deadline, given as %s, is not waited for', async (_, answer, seconds) => {
