@@ -3,45 +3,58 @@ import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
-import { AzureFailure, type AzureReason, IdentityFailure, originalError } from './azure/failure.ts';
-import type { ListResourceGroups } from './azure/resource-groups.ts';
+import type { Azure } from './azure/azure.ts';
+import type { Diagnosis } from './azure/diagnosis.ts';
+import { AzureFailure, type AzureFailureKind, IdentityFailure, originalError } from './azure/failure.ts';
+import type { ResourceGroups } from './azure/resource-groups.ts';
+import { createFailureLog } from './failure-log.ts';
+import { redact } from './redaction.ts';
 import { shareAnswer } from './shared-answer.ts';
 
-const STATUS_OF: Record<AzureReason, 502 | 503 | 504> = {
+const STATUS_OF: Record<AzureFailureKind, 502 | 503 | 504> = {
   broken: 502,
   unreachable: 502,
+  unforeseen: 502,
   throttled: 503,
   timeout: 504,
+  'token-timeout': 504,
 };
 
-const TITLE_OF: Record<AzureReason, string> = {
+const TITLE_OF: Record<AzureFailureKind, string> = {
   broken: 'Azure Resource Manager is broken',
   unreachable: 'Azure Resource Manager cannot be reached',
+  unforeseen: 'No list, for a reason that nobody foresaw',
   throttled: 'Azure Resource Manager throttles',
-  timeout: 'Azure did not answer in time',
+  timeout: 'Azure Resource Manager did not answer in time',
+  'token-timeout': 'No access token in time',
 };
+
+/** What one listing came to, for all who asked together. */
+type Outcome = ResourceGroups | { failure: IdentityFailure | AzureFailure; diagnosis: Diagnosis };
 
 /** The routes. Nothing here listens, and nothing here ends the process. */
 export function createApp(deps: {
-  listResourceGroups: ListResourceGroups;
+  azure: Azure;
   /** Milliseconds. */
   answerMaxAgeMs: number;
   /** True from the moment the process drains. */
   isDraining: () => boolean;
   log: Logger;
 }): Hono {
-  const { log } = deps;
+  const { azure, log } = deps;
   const app = new Hono();
+  const failureLog = createFailureLog(log, 'healed: the resource groups are listed again');
 
-  /** One listing for all who ask together, and one line in the log for each that fails. */
-  const resourceGroups = shareAnswer(async () => {
+  const listing = shareAnswer(async (): Promise<Outcome> => {
     try {
-      return await deps.listResourceGroups();
+      const resourceGroups = await azure.listResourceGroups();
+      failureLog.succeeded();
+      return resourceGroups;
     } catch (error) {
-      if (error instanceof IdentityFailure || error instanceof AzureFailure) {
-        log.warn({ reason: error.reason, original: originalError(error.cause ?? error) }, error.message);
-      }
-      throw error;
+      if (!isFailure(error)) throw error;
+      const diagnosis = await azure.diagnose(error);
+      failureLog.failed(error, diagnosis);
+      return { failure: error, diagnosis };
     }
   }, deps.answerMaxAgeMs);
 
@@ -68,23 +81,40 @@ export function createApp(deps: {
 
   app.get('/', async (c) => {
     c.header('Vary', 'Accept');
-    try {
-      return c.json(await resourceGroups());
-    } catch (error) {
-      if (error instanceof IdentityFailure) {
-        c.header('Fallback-Reason', error.reason);
-        return c.json([]);
-      }
-      if (error instanceof AzureFailure) {
-        if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds));
-        return problem(c, STATUS_OF[error.reason], TITLE_OF[error.reason], {
-          type: `urn:rg-api:${error.reason}`,
-          reason: error.reason,
-          detail: error.message,
-        });
-      }
-      throw error;
+    const outcome = await listing();
+    if ('names' in outcome) return c.json(outcome.names);
+
+    const { failure, diagnosis } = outcome;
+    if (failure instanceof IdentityFailure) {
+      c.header('Fallback-Reason', diagnosis.reason);
+      return c.json([]);
     }
+    if (failure.retryAfterSeconds !== undefined) c.header('Retry-After', String(failure.retryAfterSeconds));
+    return problem(c, STATUS_OF[failure.kind], TITLE_OF[failure.kind], explained(diagnosis));
+  });
+
+  app.get('/whoami', async (c) => {
+    const [who, outcome] = await Promise.all([azure.whoAmI().catch(failureOf), listing()]);
+    if (who instanceof Error) {
+      const diagnosis = await azure.diagnose(who);
+      const { attempts, facts } = diagnosis;
+      return problem(c, 503, 'No access token', { ...explained(diagnosis), attempts, facts });
+    }
+    const { identity, credential, expiresOn, warnings } = who;
+    if ('names' in outcome) {
+      const { id, name = await azure.nameSubscription(id) } = outcome.subscription;
+      return document(c, { identity, credential, expiresOn, subscription: { id, name: name ?? null }, warnings });
+    }
+    const { subscriptionId: id } = outcome.failure;
+    const subscription = id === undefined ? null : { id, name: (await azure.nameSubscription(id)) ?? null };
+    const { reason, hint, documentation, detail } = explained(outcome.diagnosis);
+    return document(c, {
+      identity,
+      credential,
+      expiresOn,
+      subscription,
+      warnings: [...warnings, { reason, hint, documentation, detail }],
+    });
   });
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -95,7 +125,11 @@ export function createApp(deps: {
       : c.json({ status: 'ok' }),
   );
 
-  app.notFound((c) => problem(c, 404, 'Not Found', { detail: 'No such route; GET / lists the resource groups' }));
+  app.notFound((c) =>
+    problem(c, 404, 'Not Found', {
+      detail: 'No such route; GET / lists the resource groups, GET /whoami says who we are',
+    }),
+  );
 
   app.onError((error, c) => {
     log.error({ error: originalError(error), stack: error.stack }, 'a bug: an error that nobody foresaw');
@@ -105,13 +139,31 @@ export function createApp(deps: {
   return app;
 }
 
+function isFailure(error: unknown): error is IdentityFailure | AzureFailure {
+  return error instanceof IdentityFailure || error instanceof AzureFailure;
+}
+
+function failureOf(error: unknown): IdentityFailure | AzureFailure {
+  if (isFailure(error)) return error;
+  throw error;
+}
+
+/** The members of a problem document that explain a failure, what to do about it first. */
+function explained({ reason, hint, documentation, detail }: Diagnosis) {
+  return { type: `urn:rg-api:${reason}`, reason, hint, documentation, detail };
+}
+
 /** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */
 function problem(
   c: Context,
   status: ContentfulStatusCode,
   title: string,
-  members: { type?: string; detail: string; reason?: string },
+  { type = 'about:blank', ...members }: { type?: string; detail: string; attempts?: object; facts?: object },
 ): Response {
-  const document = { type: 'about:blank', title, status, ...members };
-  return c.body(JSON.stringify(document), status, { 'Content-Type': 'application/problem+json' });
+  return document(c, { type, title, status, ...members }, status, 'application/problem+json');
+}
+
+/** A JSON document for a person in a terminal: one member a line. */
+function document(c: Context, body: object, status: ContentfulStatusCode = 200, type = 'application/json'): Response {
+  return c.body(redact(`${JSON.stringify(body, null, 2)}\n`), status, { 'Content-Type': type });
 }

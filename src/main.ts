@@ -3,16 +3,20 @@ import { getRequestListener } from '@hono/node-server';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
+import { createAzure } from './azure/azure.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
-import { defaultCredential, keepToken } from './azure/credential.ts';
 import { originalError } from './azure/failure.ts';
-import { createResourceGroupListing } from './azure/resource-groups.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { createFailureLog } from './failure-log.ts';
+import { redact } from './redaction.ts';
 import { createShutdown } from './shutdown.ts';
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_BAD_CONFIGURATION = 78;
+
+/** Where k8s/ mounts the labels of the pod by the Downward API. */
+const POD_LABELS_FILE = '/etc/podinfo/labels';
 
 const userAgentPrefix = `${packageJson.name}/${packageJson.version}`;
 
@@ -42,6 +46,7 @@ const log = pino({
   base: null,
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
+  hooks: { streamWrite: redact },
 });
 if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
@@ -50,14 +55,17 @@ if (log.isLevelEnabled('debug')) {
 // broken must not be ended by it.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
 
-const { cloud, deadlineMs, subscriptionId, answerMaxAgeMs } = config;
-const credential = keepToken(defaultCredential(cloud, config.identityBinding, userAgentPrefix), cloud.scope, log);
-const app = createApp({
-  listResourceGroups: createResourceGroupListing({ cloud, credential, subscriptionId, deadlineMs, userAgentPrefix }),
-  answerMaxAgeMs,
-  isDraining: () => shutdown.isDraining(),
-  log,
+const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
+const azure = createAzure({
+  ...config,
+  userAgentPrefix,
+  env: process.env,
+  podLabelsFile: POD_LABELS_FILE,
+  onRenewalFailure: renewalLog.failed,
+  onToken: renewalLog.succeeded,
 });
+const { answerMaxAgeMs } = config;
+const app = createApp({ azure, answerMaxAgeMs, isDraining: () => shutdown.isDraining(), log });
 const server = createServer(getRequestListener(app.fetch));
 const shutdown = createShutdown(server);
 
@@ -90,7 +98,7 @@ server.listen(config.port, config.host, () => {
   if (address !== null && typeof address === 'object') {
     const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
     log.info(
-      { port: address.port, resourceManager: cloud.resourceManager },
+      { port: address.port, resourceManager: config.cloud.resourceManager },
       `listening on http://${host}:${address.port}`,
     );
   }

@@ -34,7 +34,7 @@ test('HEAD works where GET does', async () => {
 });
 
 test.each([
-  ['no identity', [imds({ answer: identityNotFound })], 'no-credential', 'Identity not found'],
+  ['no identity', [imds({ answer: identityNotFound })], 'identity-not-found', 'Identity not found'],
   ['no role', [imds(), subscriptions([])], 'no-subscription', 'no role in any subscription'],
   [
     'a role that is gone',
@@ -79,7 +79,7 @@ test('an empty subscription is an empty list without a Fallback-Reason', async (
 test.each([
   ['throttles', throttles(30), 503, 'throttled'],
   ['answers nonsense', html, 502, 'broken'],
-  ['breaks the connection', drops, 502, 'unreachable'],
+  ['breaks the connection', drops, 502, 'connection-broken'],
   ['does not answer', hangs, 504, 'timeout'],
 ])('when Resource Manager %s, GET / answers an honest problem document', async (_, answer, status, reason) => {
   const { get, log } = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '300' });
@@ -93,6 +93,8 @@ test.each([
     title: expect.any(String),
     status,
     reason,
+    hint: expect.any(String),
+    documentation: expect.stringMatching(/^https:/),
     detail: expect.any(String),
   });
   expect(log()).toMatchObject([{ level: 40, reason }]);

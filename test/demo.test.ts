@@ -15,7 +15,7 @@ test('the first line says plainly that the answers come from a stand-in', async 
 });
 
 test.each([
-  ['no-identity', 200, { 'fallback-reason': 'no-credential' }, '[]'],
+  ['no-identity', 200, { 'fallback-reason': 'identity-not-found' }, '[]'],
   ['no-role', 200, { 'fallback-reason': 'no-subscription' }, '[]'],
   ['throttled', 503, { 'retry-after': '30' }, 'TooManyRequests'],
   ['slow', 504, {}, 'Still waiting for the list of subscriptions'],
@@ -29,7 +29,7 @@ test.each([
 test('scenario recovers shows a failure and, 15 seconds later, the list', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const { get } = startService(SCENARIOS['recovers']?.handlers() ?? [], { ANSWER_MAX_AGE_MS: '0' });
-  expect((await get()).headers.get('Fallback-Reason')).toBe('no-credential');
+  expect((await get()).headers.get('Fallback-Reason')).toBe('identity-not-found');
   vi.setSystemTime(Date.now() + 15_000);
   expect(await (await get()).json()).toHaveLength(12);
 });

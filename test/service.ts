@@ -3,10 +3,11 @@ import type { RequestHandler } from 'msw';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
 import { createApp } from '../src/app.ts';
+import { createAzure } from '../src/azure/azure.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
-import { defaultCredential, keepToken } from '../src/azure/credential.ts';
-import { createResourceGroupListing } from '../src/azure/resource-groups.ts';
 import { readConfig } from '../src/config.ts';
+import { createFailureLog } from '../src/failure-log.ts';
+import { redact } from '../src/redaction.ts';
 import { withoutAzure } from './azure/environment.ts';
 import { startStandIn } from './azure/stand-in.ts';
 
@@ -48,24 +49,29 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const cloud = cloudOf(config.authorityHost);
   if (!cloud) throw new Error('the test names an authority host of no known cloud');
   const logText: string[] = [];
-  const log = pino({ level: config.logLevel, base: null }, { write: (line: string) => logText.push(line) });
-  const source = defaultCredential(cloud, config.identityBinding, 'rg-api/test');
-  const credential = keepToken(source, cloud.scope, log);
-  const listResourceGroups = createResourceGroupListing({
+  const hooks = { streamWrite: redact };
+  const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
+  const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
+  const podLabelsFile = env['POD_LABELS_FILE'] ?? '/nonexistent';
+  const service = createAzure({
     ...config,
     cloud,
-    credential,
     userAgentPrefix: 'rg-api/test',
+    env: process.env,
+    podLabelsFile,
+    onRenewalFailure: renewalLog.failed,
+    onToken: renewalLog.succeeded,
   });
   const state = { isDraining: false };
-  const app = createApp({ ...config, listResourceGroups, isDraining: () => state.isDraining, log });
+  const app = createApp({ ...config, azure: service, isDraining: () => state.isDraining, log });
 
   return {
     azure,
-    credential,
-    listResourceGroups,
+    credential: service.credential,
+    listResourceGroups: async () => (await service.listResourceGroups()).names,
     state,
     get: (path = '/', init?: RequestInit) => app.request(path, init),
+    logText,
     /** The lines of the log so far, parsed. */
     log: () => logText.map((line) => JSON.parse(line)),
     /** How many requests Azure got whose URL contains this. */

@@ -1,13 +1,12 @@
-import type { AccessToken, TokenCredential } from '@azure/core-auth';
-import {
-  AggregateAuthenticationError,
-  CredentialUnavailableError,
-  DefaultAzureCredential,
-  WorkloadIdentityCredential,
-} from '@azure/identity';
-import type { Cloud } from './cloud.ts';
+import type { AccessToken } from '@azure/core-auth';
+import type { AcquireToken, Attempt } from './chain.ts';
 import { untilAborted } from './deadline.ts';
-import { errorChain, IdentityFailure, originalError } from './failure.ts';
+import { IdentityFailure } from './failure.ts';
+
+/** A token, and which credential of the chain got it. */
+export interface Token extends AccessToken {
+  credential: string;
+}
 
 /** The credential as this process needs it: the token of one scope, kept and renewed. */
 export interface Credential {
@@ -16,14 +15,25 @@ export interface Credential {
    * acquisition goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token
    * (Continuous Access Evaluation).
    *
-   * @throws {IdentityFailure} `no-credential` or `token-rejected`
+   * @throws {IdentityFailure} `no-token`
    */
-  getToken(claims?: string): Promise<AccessToken>;
+  getToken(claims?: string): Promise<Token>;
   /** Drops the token at hand, because Resource Manager refused it. */
   forgetToken(): void;
+  /** What each credential of the chain came to when a token was last asked for, in order; still changing while that goes on. */
+  attempts(): readonly Attempt[];
+  /** The token that came last, be it still good or not: to read who it says we are. */
+  latestToken(): Token | undefined;
+  /** Why the token at hand cannot be renewed, while that is so. */
+  renewalFailure(): IdentityFailure | undefined;
 }
 
-export type WarningLog = { warn(fields: object, message: string): void };
+export interface TokenEvents {
+  /** A token came. */
+  onToken?: () => void;
+  /** A token that is due for renewal was not renewed, and nobody waited for it. */
+  onRenewalFailure?: (failure: IdentityFailure) => void;
+}
 
 /**
  * After an outcome nobody asks again for this long: not after a failure, so that a broken identity is not hammered, and
@@ -49,16 +59,22 @@ function renewalPauseMs(remainingMs: number): number {
 }
 
 /**
- * Wraps a credential: one acquisition at a time, its token kept, and renewed in the background before it expires.
+ * Keeps the token of a chain of credentials: one acquisition at a time, its token kept, and renewed in the background before it expires.
  * Credentials do not do that by themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential
  * starts `az` for each, a default chain probes IMDS before it looks into its cache, and none of them heeds an abort signal.
  */
-export function keepToken(source: TokenCredential, scope: string, log: WarningLog): Credential {
-  let token: { value: AccessToken; usableUntilMs: number; renewAtMs: number } | undefined;
+export function keepToken(
+  acquireToken: AcquireToken,
+  scope: string,
+  { onToken, onRenewalFailure }: TokenEvents = {},
+): Credential {
+  let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
   let failure: { error: IdentityFailure; holdsUntilMs: number } | undefined;
-  let acquisition: { outcome: Promise<AccessToken>; claims: string | undefined } | undefined;
+  let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
+  let attempts: readonly Attempt[] = [];
+  let latest: Token | undefined;
 
-  function acquire(claims?: string): Promise<AccessToken> {
+  function acquire(claims?: string): Promise<Token> {
     if (acquisition && acquisition.claims === claims) return acquisition.outcome;
     const previous = acquisition?.outcome.catch(() => {});
     const outcome = previous ? previous.then(() => ask(claims)) : ask(claims);
@@ -72,15 +88,18 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
     return outcome;
   }
 
-  async function ask(claims?: string): Promise<AccessToken> {
+  async function ask(claims?: string): Promise<Token> {
     const limit = new AbortController();
     const timer = setTimeout(() => {
       limit.abort(new Error(`no token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`));
     }, ACQUISITION_LIMIT_MS);
     try {
-      const request = source.getToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
-      const value = await untilAborted(request, limit.signal);
-      if (!value) throw new CredentialUnavailableError('The credential answered without a token');
+      const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
+      attempts = request.attempts;
+      const accessToken = await untilAborted(request.token, limit.signal);
+      if (!accessToken) throw new Error('The chain of credentials answered without a token');
+      const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
+      const value = { ...accessToken, credential: winner?.name ?? 'unknown' };
       const now = Date.now();
       const { expiresOnTimestamp } = value;
       const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + OUTCOME_HOLDS_MS);
@@ -88,24 +107,17 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
         value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
       // MSAL answers a renewal that is due with the old token once more, and has the new one for the next call.
       token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
+      latest = value;
       failure = undefined;
+      onToken?.();
       return value;
     } catch (cause) {
-      failure = { error: identityFailure(cause), holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
-      throw failure.error;
+      const error = new IdentityFailure('no-token', 'No credential of the chain got a token', { cause });
+      failure = { error, holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
+      throw error;
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  function renewInBackground(value: AccessToken): void {
-    acquire().catch((error: IdentityFailure) => {
-      const expires = new Date(value.expiresOnTimestamp).toISOString();
-      log.warn(
-        { reason: error.reason, original: originalError(error.cause), expires },
-        'the token could not be renewed; the present one is used until it expires',
-      );
-    });
   }
 
   return {
@@ -114,7 +126,7 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
           token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
-          renewInBackground(token.value);
+          acquire().catch(onRenewalFailure ?? (() => {}));
         }
         return token.value;
       }
@@ -124,75 +136,8 @@ export function keepToken(source: TokenCredential, scope: string, log: WarningLo
     forgetToken() {
       token = undefined;
     },
+    attempts: () => attempts,
+    latestToken: () => latest,
+    renewalFailure: () => failure?.error,
   };
-}
-
-/**
- * The chain of @azure/identity: a DefaultAzureCredential, and before it, where AKS identity bindings are in force
- * (AZURE_KUBERNETES_TOKEN_PROXY), the one credential that can use their proxy; DefaultAzureCredential leaves it out on purpose.
- *
- * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
- */
-export function defaultCredential(cloud: Cloud, identityBinding: boolean, userAgentPrefix: string): TokenCredential {
-  // A new object each time: DefaultAzureCredential writes into its options.
-  const options = () => ({
-    authorityHost: cloud.authorityHost,
-    userAgentOptions: { userAgentPrefix },
-    // By default an IMDS that answers 404 or 500 is asked for 15 to 20 seconds, longer than anybody waits for an answer.
-    // One retry bridges a hiccup; after that whoever asks next tries again.
-    retryOptions: { maxRetries: 1, retryDelayInMs: 500 },
-    // Without it an `az` that hangs would never be given up.
-    processTimeoutInMs: 30_000,
-  });
-  const chain = new DefaultAzureCredential(options());
-  return identityBinding ? firstOf(identityBindingCredential(options), chain) : chain;
-}
-
-function identityBindingCredential(options: () => object): TokenCredential {
-  let credential: WorkloadIdentityCredential | undefined;
-  return {
-    async getToken(scopes, getTokenOptions) {
-      try {
-        credential ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true });
-      } catch (cause) {
-        throw new CredentialUnavailableError(`WorkloadIdentityCredential (identity binding): ${messageOf(cause)}`, {
-          cause,
-        });
-      }
-      return credential.getToken(scopes, getTokenOptions);
-    },
-  };
-}
-
-/** As ChainedTokenCredential, which cannot hold a DefaultAzureCredential: when the inner chain fails, it drops what the first one said. */
-function firstOf(first: TokenCredential, chain: TokenCredential): TokenCredential {
-  return {
-    async getToken(scopes, options) {
-      try {
-        return await first.getToken(scopes, options);
-      } catch (firstError) {
-        try {
-          return await chain.getToken(scopes, options);
-        } catch (error) {
-          const others = error instanceof AggregateAuthenticationError ? error.errors : [error];
-          throw new AggregateAuthenticationError([firstError, ...others], 'No credential of the chain got a token.');
-        }
-      }
-    },
-  };
-}
-
-function identityFailure(cause: unknown): IdentityFailure {
-  for (const error of errorChain(cause)) {
-    // Microsoft Entra ID was asked and said no. MSAL keeps the number of its error, some credentials only the text.
-    const errorNo: unknown = Reflect.get(error, 'errorNo');
-    if (errorNo !== undefined || /\bAADSTS\d+/.test(error.message)) {
-      return new IdentityFailure('token-rejected', 'Microsoft Entra ID refused a token', { cause });
-    }
-  }
-  return new IdentityFailure('no-credential', 'No credential of the chain got a token', { cause });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

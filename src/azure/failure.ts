@@ -1,34 +1,38 @@
-/** Why there is no list, as one token: authentication or authorization failed. */
-export type IdentityReason = 'no-credential' | 'token-rejected' | 'no-subscription' | 'not-authorized';
+/** How authentication or authorization failed; the diagnosis finds the reason. */
+export type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
-/** Why there is no list, as one token: Azure itself failed. */
-export type AzureReason = 'throttled' | 'unreachable' | 'broken' | 'timeout';
+/** How Azure itself failed; `token-timeout` where nobody has refused a token, but none has come either. */
+export type AzureFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unforeseen';
 
 /** Authentication or authorization failed: the identity has no token, or the token opens nothing. `cause` is the original error, untouched. */
 export class IdentityFailure extends Error {
-  readonly reason: IdentityReason;
+  readonly kind: IdentityFailureKind;
+  /** The id of the subscription that was asked for, where it came that far. */
+  subscriptionId?: string | undefined;
 
-  constructor(reason: IdentityReason, message: string, options?: ErrorOptions) {
+  constructor(kind: IdentityFailureKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'IdentityFailure';
-    this.reason = reason;
+    this.kind = kind;
   }
 }
 
 /** Azure itself failed: it throttles, cannot be reached, answers nonsense or not in time. `cause` is the original error, untouched. */
 export class AzureFailure extends Error {
-  readonly reason: AzureReason;
+  readonly kind: AzureFailureKind;
   /** Seconds after which Azure asks to be called again, where it said so. */
   readonly retryAfterSeconds: number | undefined;
+  /** The id of the subscription that was asked for, where it came that far. */
+  subscriptionId?: string | undefined;
 
   constructor(
-    reason: AzureReason,
+    kind: AzureFailureKind,
     message: string,
     options?: ErrorOptions & { retryAfterSeconds?: number | undefined },
   ) {
     super(message, options);
     this.name = 'AzureFailure';
-    this.reason = reason;
+    this.kind = kind;
     this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 }

@@ -2,21 +2,32 @@ import { ResourceManagementClient } from '@azure/arm-resources';
 import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
 import type { Cloud } from './cloud.ts';
 import type { Credential } from './credential.ts';
-import { untilAborted } from './deadline.ts';
+import { type Budget, withinDeadline } from './deadline.ts';
 import { AzureFailure, IdentityFailure } from './failure.ts';
-import { guardResourceManager, type TimeLimit } from './resource-manager.ts';
+import { guardResourceManager } from './resource-manager.ts';
 
-/**
- * The names of all resource groups of the subscription, in the order of Azure Resource Manager; the whole list or an error.
- *
- * @throws {IdentityFailure} when authentication or authorization fails
- * @throws {AzureFailure} when Azure itself fails
- */
-export type ListResourceGroups = () => Promise<string[]>;
+export interface Subscription {
+  id: string;
+  /** Unknown where the id was configured, so that nobody has asked. */
+  name?: string | undefined;
+}
 
-/** The time limit of one answer, and what it is waiting for, to say so when that does not come in time. */
-interface Budget extends TimeLimit {
-  waitingFor: string;
+export interface ResourceGroups {
+  subscription: Subscription;
+  /** The names of all its resource groups, in the order of Azure Resource Manager. */
+  names: string[];
+}
+
+export interface ResourceGroupListing {
+  /**
+   * The whole list or an error.
+   *
+   * @throws {IdentityFailure} when authentication or authorization fails
+   * @throws {AzureFailure} when Azure itself fails
+   */
+  listResourceGroups(): Promise<ResourceGroups>;
+  /** The display name of a subscription; undefined where it cannot be found out. */
+  nameSubscription(id: string): Promise<string | undefined>;
 }
 
 /** Makes the listing for one cloud and, where `subscriptionId` is given, one subscription; its clients are made once and kept. */
@@ -26,75 +37,77 @@ export function createResourceGroupListing(options: {
   subscriptionId: string | undefined;
   deadlineMs: number;
   userAgentPrefix: string;
-}): ListResourceGroups {
+}): ResourceGroupListing {
   const { cloud, credential, deadlineMs } = options;
   const guarded = guardResourceManager(cloud, credential, options.userAgentPrefix);
   const { subscriptions } = guarded.guard(new SubscriptionClient(guarded.credential, guarded.clientOptions));
-  /** The client of the subscription in use; a discovered one is remembered only while it works. */
-  let current: { subscriptionId: string; client: ResourceManagementClient } | undefined;
+  /** The subscription in use and its client; a discovered one is remembered only while it works. */
+  let current: { subscription: Subscription; client: ResourceManagementClient } | undefined;
+  const configured = options.subscriptionId === undefined ? undefined : { id: options.subscriptionId };
 
-  async function firstSubscription(budget: Budget): Promise<string> {
+  async function firstSubscription(budget: Budget): Promise<Subscription> {
     budget.waitingFor = 'the list of subscriptions';
     return guarded.walk(budget, async () => {
-      for await (const { subscriptionId } of subscriptions.list()) {
-        if (subscriptionId) return subscriptionId;
+      for await (const { subscriptionId, displayName } of subscriptions.list()) {
+        if (subscriptionId) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without an id');
       }
       throw new IdentityFailure('no-subscription', 'The identity has a token, but no role in any subscription');
     });
   }
 
-  async function groupNames(budget: Budget, subscriptionId: string): Promise<string[]> {
+  async function groupsOf(budget: Budget, subscription: Subscription): Promise<ResourceGroups> {
     budget.waitingFor = 'the list of resource groups';
-    if (current?.subscriptionId !== subscriptionId) {
-      const client = new ResourceManagementClient(guarded.credential, subscriptionId, guarded.clientOptions);
-      current = { subscriptionId, client: guarded.guard(client) };
+    if (current?.subscription.id !== subscription.id) {
+      const client = new ResourceManagementClient(guarded.credential, subscription.id, guarded.clientOptions);
+      current = { subscription, client: guarded.guard(client) };
     }
     const { resourceGroups } = current.client;
-    return guarded.walk(budget, async () => {
-      const names: string[] = [];
-      for await (const { name } of resourceGroups.list()) {
-        // Typed as a string, but nobody has looked.
-        if (typeof name !== 'string' || name === '') {
-          throw new AzureFailure('broken', 'Resource Manager listed a resource group without a name');
+    try {
+      return await guarded.walk(budget, async () => {
+        const names: string[] = [];
+        for await (const { name } of resourceGroups.list()) {
+          // Typed as a string, but nobody has looked.
+          if (typeof name !== 'string' || name === '') {
+            throw new AzureFailure('broken', 'Resource Manager listed a resource group without a name');
+          }
+          names.push(name);
         }
-        names.push(name);
+        return { subscription, names };
+      });
+    } catch (error) {
+      if (error instanceof IdentityFailure || error instanceof AzureFailure) error.subscriptionId = subscription.id;
+      throw error;
+    }
+  }
+
+  async function list(budget: Budget): Promise<ResourceGroups> {
+    // The clients would ask for it themselves, but nobody could tell then what is being waited for.
+    await credential.getToken();
+    if (configured) return groupsOf(budget, configured);
+
+    const remembered = current?.subscription;
+    try {
+      return await groupsOf(budget, remembered ?? (await firstSubscription(budget)));
+    } catch (error) {
+      current = undefined;
+      const isGone = error instanceof IdentityFailure && error.kind !== 'token-rejected';
+      if (remembered === undefined || !isGone) throw error;
+      return groupsOf(budget, await firstSubscription(budget));
+    }
+  }
+
+  async function findName(budget: Budget, id: string): Promise<string | undefined> {
+    return guarded.walk(budget, async () => {
+      for await (const { subscriptionId, displayName } of subscriptions.list()) {
+        if (subscriptionId?.toLowerCase() === id.toLowerCase()) return displayName;
       }
-      return names;
+      return undefined;
     });
   }
 
-  async function list(budget: Budget): Promise<string[]> {
-    // The clients would ask for it themselves, but nobody could tell then what is being waited for.
-    await credential.getToken();
-    if (options.subscriptionId !== undefined) return groupNames(budget, options.subscriptionId);
-
-    const remembered = current?.subscriptionId;
-    try {
-      return await groupNames(budget, remembered ?? (await firstSubscription(budget)));
-    } catch (error) {
-      current = undefined;
-      const isGone = error instanceof IdentityFailure && error.reason !== 'token-rejected';
-      if (remembered === undefined || !isGone) throw error;
-      return groupNames(budget, await firstSubscription(budget));
-    }
-  }
-
-  return async () => {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), deadlineMs);
-    const budget = {
-      signal: deadline.signal,
-      deadlineAtMs: performance.now() + deadlineMs,
-      waitingFor: 'a token',
-    };
-    try {
-      return await untilAborted(list(budget), deadline.signal);
-    } catch (cause) {
-      if (!deadline.signal.aborted) throw cause;
-      throw new AzureFailure('timeout', `Still waiting for ${budget.waitingFor} after ${deadlineMs} ms`, { cause });
-    } finally {
-      clearTimeout(timer);
-    }
+  return {
+    listResourceGroups: () => withinDeadline(deadlineMs, list),
+    nameSubscription: (id) => withinDeadline(deadlineMs, (budget) => findName(budget, id)).catch(() => undefined),
   };
 }

@@ -6,8 +6,10 @@ import {
   type PipelinePolicy,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { serverAheadSeconds } from './chain.ts';
 import type { Cloud } from './cloud.ts';
 import type { Credential } from './credential.ts';
+import type { Budget } from './deadline.ts';
 import { AzureFailure, IdentityFailure } from './failure.ts';
 
 /**
@@ -21,16 +23,8 @@ const MAX_PAGES = 1000;
 /** What a client is told that is throttled without being told for how long. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
-/** How long all requests of an answer may take together. */
-export interface TimeLimit {
-  /** Aborts at the deadline. */
-  signal: AbortSignal;
-  /** In milliseconds of the monotonic clock. */
-  deadlineAtMs: number;
-}
-
 /** One walk through the pages of a list. */
-interface Walk extends TimeLimit {
+interface Walk extends Pick<Budget, 'signal' | 'deadlineAtMs'> {
   visited: Set<string>;
 }
 
@@ -63,7 +57,7 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
      * @throws {IdentityFailure} when authentication or authorization fails
      * @throws {AzureFailure} when Azure itself fails
      */
-    async walk<T>({ signal, deadlineAtMs }: TimeLimit, read: () => Promise<T>): Promise<T> {
+    async walk<T>({ signal, deadlineAtMs }: Budget, read: () => Promise<T>): Promise<T> {
       try {
         return await walks.run({ signal, deadlineAtMs, visited: new Set() }, read);
       } catch (error) {
@@ -143,9 +137,11 @@ function retryAfterMs({ headers }: PipelineResponse): number | undefined {
 }
 
 /** The error of Resource Manager with its own code and message, which the SDK's pager drops. */
-class ResourceManagerError extends Error {
+export class ResourceManagerError extends Error {
   readonly statusCode: number;
   readonly code: string | undefined;
+  /** By how many seconds the clock of Resource Manager was ahead of ours. */
+  readonly serverAheadSeconds: number | undefined;
 
   constructor(response: PipelineResponse) {
     const error = Object(parseJson(response.bodyAsText)?.['error']);
@@ -153,6 +149,7 @@ class ResourceManagerError extends Error {
     this.name = 'ResourceManagerError';
     this.statusCode = response.status;
     this.code = typeof error.code === 'string' ? error.code : undefined;
+    this.serverAheadSeconds = serverAheadSeconds(response);
   }
 }
 

@@ -25,6 +25,24 @@ export const hangs: Answer = () => never;
 /** Breaks the connection. */
 export const drops: Answer = () => HttpResponse.error();
 
+/** What a socket fails with. */
+export class BrokenConnection extends Error {
+  readonly errno = -1;
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`made-up ${code}`);
+    this.code = code;
+  }
+}
+
+/** Cannot be reached; the system says why with this error code. */
+export function unreachable(code: string): Answer {
+  return () => {
+    throw new BrokenConnection(code);
+  };
+}
+
 /** Begins to answer and never ends. */
 export const stalls: Answer = () => {
   const body = new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode('{"value":[')) });

@@ -1,27 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HttpResponse, http } from 'msw';
+import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { keepToken } from '../../src/azure/credential.ts';
 import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../service.ts';
 import { type Answer, asUsual, drops, hangs, inTurn, refuses, when } from './answers.ts';
-import { aadsts, entra, identityNotFound, imds, noImds } from './identity.ts';
+import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from './identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from './resource-manager.ts';
 import { IDENTITY, madeUpToken } from './tokens.ts';
+import { identityBinding, workloadIdentity } from './workload-identity.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
-const tokenFile = join(directory, 'azure-identity-token');
-writeFileSync(tokenFile, 'made-up-assertion');
 afterAll(() => rmSync(directory, { recursive: true }));
-
-/** The environment that the Workload ID webhook injects. */
-const workloadIdentity = {
-  AZURE_CLIENT_ID: IDENTITY.clientId,
-  AZURE_TENANT_ID: IDENTITY.tenantId,
-  AZURE_FEDERATED_TOKEN_FILE: tokenFile,
-  AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
-};
 
 // Time passes when a test says so; timers are real.
 beforeEach(() => {
@@ -102,32 +93,31 @@ function scripted(...outcomes: ({ expiresInSeconds: number; refreshInSeconds?: n
       ...(refreshInSeconds !== undefined && { refreshAfterTimestamp: Date.now() + refreshInSeconds * 1000 }),
     };
   });
-  return { getToken };
+  return { getToken, acquire: () => ({ attempts: [], token: getToken() }) };
 }
-const warnings = () => ({ warn: vi.fn() });
 
 test('a renewal that fails leaves the token in use until it expires, says so, and is not tried by every caller', async () => {
   const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
-  const log = warnings();
-  const credential = keepToken(source, 'made-up-scope', log);
+  const onRenewalFailure = vi.fn();
+  const onToken = vi.fn();
+  const credential = keepToken(source.acquire, 'made-up-scope', { onRenewalFailure, onToken });
   const first = await credential.getToken();
   pass(3400);
   for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
   expect(source.getToken).toHaveBeenCalledTimes(2);
-  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
-    expect.objectContaining({ reason: 'no-credential', original: { name: 'Error', message: 'made-up refusal' } }),
-    expect.any(String),
-  );
+  expect(onRenewalFailure).toHaveBeenCalledExactlyOnceWith(credential.renewalFailure());
+  expect(credential.renewalFailure()?.cause).toEqual(new Error('made-up refusal'));
+  expect(onToken).toHaveBeenCalledOnce();
   pass(31);
   for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
   expect(source.getToken).toHaveBeenCalledTimes(3);
   pass(200);
-  await expect(credential.getToken()).rejects.toMatchObject({ reason: 'no-credential' });
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
 });
 
 test('a token is not renewed while MSAL would answer from its own cache, five minutes and more before its end', async () => {
   const source = scripted({ expiresInSeconds: 3600 });
-  const credential = keepToken(source, 'made-up-scope', warnings());
+  const credential = keepToken(source.acquire, 'made-up-scope');
   await credential.getToken();
   pass(3600 - 300);
   await credential.getToken();
@@ -139,7 +129,7 @@ test('a token is not renewed while MSAL would answer from its own cache, five mi
 
 test('a source whose tokens are always due for renewal is not asked by every caller', async () => {
   const source = scripted({ expiresInSeconds: 3600, refreshInSeconds: -1 });
-  const credential = keepToken(source, 'made-up-scope', warnings());
+  const credential = keepToken(source.acquire, 'made-up-scope');
   for (let i = 0; i < 10; i++) await credential.getToken();
   expect(source.getToken).toHaveBeenCalledTimes(1);
   pass(31);
@@ -159,7 +149,7 @@ test('when the identity refuses at the end of a token, the process lives, says w
   pass(4);
   expect(await (await get()).json()).toEqual(['rg-1']);
   pass(4);
-  expect((await get()).headers.get('Fallback-Reason')).toBe('no-credential');
+  expect((await get()).headers.get('Fallback-Reason')).toBe('identity-not-found');
   await vi.advanceTimersByTimeAsync(4000);
   azure.use(imds());
   pass(4);
@@ -173,7 +163,10 @@ test('a caller gives up at its deadline while the acquisition goes on for the ne
   });
   const response = await get();
   expect(response.status).toBe(504);
-  expect(await response.json()).toMatchObject({ reason: 'timeout', detail: 'Still waiting for a token after 100 ms' });
+  expect(await response.json()).toMatchObject({
+    reason: 'identity-pending',
+    detail: 'Still waiting for a token after 100 ms',
+  });
   const next = credential.getToken();
   resolve();
   expect(await next).toMatchObject({ tokenType: 'Bearer' });
@@ -202,7 +195,7 @@ test('an identity that arrives late is found without a restart', async () => {
 
 test.each([404, 500])('an IMDS that answers %i is asked twice, not for 20 seconds', async (status) => {
   const { credential, count } = startService([imds({ answer: () => new HttpResponse('no', { status }) })]);
-  await expect(credential.getToken()).rejects.toMatchObject({ name: 'IdentityFailure', reason: 'no-credential' });
+  await expect(credential.getToken()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-token' });
   expect(count(TOKEN)).toBe(2);
 });
 
@@ -226,7 +219,7 @@ test('an acquisition that never ends is given up after two minutes', async () =>
   await eventually(() => expect(count(TOKEN)).toBe(1));
   await vi.advanceTimersByTimeAsync(120_000);
   expect(await failure).toMatchObject({
-    reason: 'no-credential',
+    kind: 'no-token',
     cause: { message: expect.stringContaining('120 s') },
   });
   azure.use(imds());
@@ -265,7 +258,7 @@ test('after another az login a token that Resource Manager refused is not used a
   );
   const [wrong, right] = [madeUpToken(RESOURCE_MANAGER, 3600), madeUpToken(RESOURCE_MANAGER, 3600)];
   loginAs(wrong);
-  expect((await get()).headers.get('Fallback-Reason')).toBe('token-rejected');
+  expect((await get()).headers.get('Fallback-Reason')).toBe('wrong-tenant');
   loginAs(right);
   expect(await (await get()).json()).toEqual(['rg-1']);
   expect(used).toEqual([`Bearer ${wrong}`, `Bearer ${right}`, `Bearer ${right}`]);
@@ -276,7 +269,7 @@ test('the deadline holds for the token that a claims challenge asks for, too', a
   const headers = { 'WWW-Authenticate': `Bearer error="insufficient_claims", claims="${claims}"` };
   const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
   const { get } = startService([entra({ answer: inTurn(asUsual, hangs) }), resourceManager(challenges)], {
-    ...workloadIdentity,
+    ...workloadIdentity(),
     AZURE_DEADLINE_MS: '300',
   });
   expect((await get()).status).toBe(504);
@@ -289,7 +282,7 @@ test('claims go to the source past the token at hand', async () => {
     seen.push(new URLSearchParams(await request.text()).get('claims') ?? '');
     return undefined;
   };
-  const { credential } = startService([entra({ answer })], workloadIdentity);
+  const { credential } = startService([entra({ answer })], workloadIdentity());
   const first = await credential.getToken();
   const second = await credential.getToken(claims);
   expect(second.token).not.toBe(first.token);
@@ -299,39 +292,39 @@ test('claims go to the source past the token at hand', async () => {
   expect(seen[1]).toContain('"essential":true');
 });
 
-test('nothing at all is no-credential, and every credential that was tried is named', async () => {
+test('where there is nothing at all, every credential that was tried is named', async () => {
   const { credential } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', PATH: '' });
   const failure = await credential.getToken().catch((error) => error);
-  expect(failure).toMatchObject({ reason: 'no-credential' });
+  expect(failure).toMatchObject({ kind: 'no-token' });
   for (const name of ['Environment', 'IMDS', 'Visual Studio Code', 'Azure CLI', 'PowerShell', 'Azure Developer CLI']) {
     expect(failure.cause.message).toContain(name);
   }
 });
 
-test('a refusal of Microsoft Entra ID is token-rejected, with its own message', async () => {
+test('a refusal of Microsoft Entra ID is kept with its own message', async () => {
   const answer = aadsts(
     700213,
     "No matching federated identity record found for presented assertion subject 'made-up'.",
   );
-  const { credential } = startService([entra({ answer }), noImds()], workloadIdentity);
+  const { credential } = startService([entra({ answer }), noImds()], workloadIdentity());
   await expect(credential.getToken()).rejects.toMatchObject({
-    reason: 'token-rejected',
+    kind: 'no-token',
     cause: { message: expect.stringContaining('AADSTS700213: No matching federated identity record') },
   });
 });
 
-test('a refused client secret is token-rejected', async () => {
+test('a refused client secret ends the chain', async () => {
   const { credential } = startService([entra({ answer: aadsts(7000215, 'Invalid client secret provided.') })], {
     AZURE_CLIENT_ID: IDENTITY.clientId,
     AZURE_TENANT_ID: IDENTITY.tenantId,
     AZURE_CLIENT_SECRET: 'made-up-secret',
   });
-  await expect(credential.getToken()).rejects.toMatchObject({ reason: 'token-rejected' });
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
 });
 
 test('workload identity gets a token from the authority host of the environment, in whatever cloud', async () => {
   const { credential, count } = startService([entra({ authorityHost: 'https://login.microsoftonline.us' })], {
-    ...workloadIdentity,
+    ...workloadIdentity(),
     AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
   });
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
@@ -343,15 +336,10 @@ test('an empty AZURE_AUTHORITY_HOST means the public cloud, also to the SDK, whi
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
-const identityBinding = { ...workloadIdentity, AZURE_KUBERNETES_TOKEN_PROXY: 'https://token-proxy.example/made-up' };
-
-/** The proxy of AKS identity bindings. */
-const tokenProxy = (answer: () => Response) => http.post('https://token-proxy.example/*', answer);
-
 test('with AKS identity bindings the token comes through their proxy', async () => {
   const { credential, azure } = startService(
     [tokenProxy(() => HttpResponse.json({ token_type: 'Bearer', expires_in: 3600, access_token: 'made-up-token' }))],
-    identityBinding,
+    identityBinding(),
   );
   expect(await credential.getToken()).toMatchObject({ token: 'made-up-token' });
   expect(azure.requests.every((request) => request.includes('token-proxy.example'))).toBe(true);
@@ -364,7 +352,7 @@ test('where the proxy of identity bindings refuses, its reason stands beside tho
       entra({ answer: drops }),
       noImds(),
     ],
-    identityBinding,
+    identityBinding(),
   );
   const failure = await credential.getToken().catch((error) => error);
   expect(failure.cause.message).toContain('made-up refusal of the proxy');
@@ -374,10 +362,14 @@ test('where the proxy of identity bindings refuses, its reason stands beside tho
 test('identity bindings that are set up wrong leave the chain in place and say why', async () => {
   const { credential } = startService([imds({ answer: identityNotFound })], {
     AZURE_KUBERNETES_TOKEN_PROXY: 'http://not-https.example',
-    ...workloadIdentity,
+    ...workloadIdentity(),
     AZURE_FEDERATED_TOKEN_FILE: '',
   });
   const failure = await credential.getToken().catch((error) => error);
-  expect(failure.cause.message).toContain('identity binding');
+  expect(credential.attempts()[0]).toMatchObject({
+    name: 'WorkloadIdentityCredential (identity binding)',
+    outcome: 'unavailable',
+    message: expect.stringContaining('federatedTokenFilePath is a required parameter'),
+  });
   expect(failure.cause.message).toContain('Identity not found');
 });

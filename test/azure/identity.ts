@@ -8,7 +8,16 @@ const IMDS_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token';
  * The Instance Metadata Service (or NMI, which stands in front of it), with an identity whose tokens live so many seconds,
  * or with another answer to token requests. The probe, which comes without `Metadata: true`, gets its 400 in any case.
  */
-export function imds({ expiresIn = 86_400, answer }: { expiresIn?: number; answer?: Answer } = {}) {
+export function imds({
+  expiresIn = 86_400,
+  answer,
+  claims,
+}: {
+  expiresIn?: number;
+  answer?: Answer;
+  /** Of its tokens, beside the usual ones. */
+  claims?: object;
+} = {}) {
   return http.get(IMDS_TOKEN_URL, async ({ request }) => {
     if (request.headers.get('Metadata') !== 'true') {
       return HttpResponse.json(
@@ -20,7 +29,7 @@ export function imds({ expiresIn = 86_400, answer }: { expiresIn?: number; answe
     if (other) return other;
     const resource = new URL(request.url).searchParams.get('resource') ?? '';
     return HttpResponse.json({
-      access_token: madeUpToken(resource, expiresIn),
+      access_token: madeUpToken(resource, expiresIn, claims),
       client_id: IDENTITY.clientId,
       expires_in: String(expiresIn),
       expires_on: String(Math.floor(Date.now() / 1000) + expiresIn),
@@ -35,9 +44,39 @@ export function noImds() {
   return http.get(IMDS_TOKEN_URL, () => HttpResponse.error());
 }
 
+/** IMDS refuses with 400 and this description. */
+export function imdsRefuses(description: string): Answer {
+  return () => HttpResponse.json({ error: 'invalid_request', error_description: description }, { status: 400 });
+}
+
 /** What IMDS answers while no identity is assigned. */
-export const identityNotFound: Answer = () =>
-  HttpResponse.json({ error: 'invalid_request', error_description: 'Identity not found' }, { status: 400 });
+export const identityNotFound = imdsRefuses('Identity not found');
+
+/** What NMI answers while MIC has not yet assigned the identity. */
+export const nmiNotReady: Answer = () =>
+  new HttpResponse(
+    'getting assigned identities for pod rgapi/rgapi in CREATED state failed after 16 attempts, retry duration [5]s, ' +
+      'error: <nil>. Check MIC pod logs for identity assignment errors\n',
+    { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
+  );
+
+/** The proxy of AKS identity bindings. */
+export function tokenProxy(answer: Answer) {
+  return http.post('https://token-proxy.example/*', ({ request }) => answer(request));
+}
+
+/** What the API server answers where the service account lacks the permission. */
+export const mayNotUseIdentity: Answer = () =>
+  HttpResponse.json(
+    {
+      kind: 'Status',
+      status: 'Failure',
+      reason: 'Forbidden',
+      message: 'User "system:serviceaccount:rgapi:rgapi" cannot use-managed-identity resource',
+      code: 403,
+    },
+    { status: 403 },
+  );
 
 /** Microsoft Entra ID: exchanges whatever assertion it gets for a token, or answers otherwise. */
 export function entra({

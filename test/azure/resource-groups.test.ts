@@ -108,7 +108,7 @@ test.each([
   ['401', refuses(401, 'ExpiredAuthenticationToken', 'too old'), 'token-rejected', 'too old'],
   ['403', refuses(403, 'AuthorizationFailed', 'no role on it'), 'not-authorized', 'no role on it'],
   ['404 SubscriptionNotFound', refuses(404, 'SubscriptionNotFound', 'not there'), 'no-subscription', 'not there'],
-])('%s on a page is an IdentityFailure with the message of Resource Manager', async (_, answer, reason, message) => {
+])('%s on a page is an IdentityFailure with the message of Resource Manager', async (_, answer, kind, message) => {
   for (const place of ['discovery', 'page 1', 'page 3']) {
     const { listResourceGroups } = startService(
       place === 'discovery'
@@ -117,7 +117,7 @@ test.each([
     );
     await expect(listResourceGroups()).rejects.toMatchObject({
       name: 'IdentityFailure',
-      reason,
+      kind,
       message: expect.stringContaining(message),
       cause: { name: 'ResourceManagerError', message },
     });
@@ -126,7 +126,7 @@ test.each([
 
 test('an identity that sees no subscription is an IdentityFailure', async () => {
   const { listResourceGroups } = startService([imds(), subscriptions([])]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'IdentityFailure', reason: 'no-subscription' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-subscription' });
 });
 
 const broken: [string, Answer][] = [
@@ -151,12 +151,12 @@ test.each(broken)('%s on a later page is an AzureFailure, never half a list', as
     subscriptions(['One']),
     groups(6, { pageSize: 2, onPage: { 2: answer } }),
   ]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', reason: 'broken' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
 });
 
 test.each(broken.slice(0, 6))('%s instead of the subscriptions is an AzureFailure', async (_, answer) => {
   const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: answer } })]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', reason: 'broken' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
 });
 
 test('HTML with 200 says what came instead of a list', async () => {
@@ -167,7 +167,7 @@ test('HTML with 200 says what came instead of a list', async () => {
 test('a broken connection is an AzureFailure that names the host', async () => {
   const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: drops } })]);
   await expect(listResourceGroups()).rejects.toMatchObject({
-    reason: 'unreachable',
+    kind: 'unreachable',
     message: expect.stringContaining(RESOURCE_MANAGER),
   });
 });
@@ -202,7 +202,7 @@ test.each([
     groups(4, { pageSize: 2, onPage: { 2: answer } }),
   ]);
   const failure = await listResourceGroups().catch((error) => error);
-  expect(failure).toMatchObject({ name: 'AzureFailure', reason: 'throttled' });
+  expect(failure).toMatchObject({ name: 'AzureFailure', kind: 'throttled' });
   expect(Math.abs(failure.retryAfterSeconds - seconds)).toBeLessThanOrEqual(2);
   expect(count(LISTING)).toBe(2);
 });
@@ -218,7 +218,7 @@ test.each([
   );
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
-    reason: 'timeout',
+    kind: 'timeout',
     message: expect.stringContaining('list of resource groups after 300 ms'),
   });
   azure.use(groups(1));
@@ -251,7 +251,7 @@ test.each([
     subscriptions(['One']),
     groups(4, { onPage: { 1: pageWithNextLink(nextLink) } }),
   ]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', reason: 'broken' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
   expect(azure.requests.filter((request) => request.includes('page=2'))).toEqual([]);
 });
 
@@ -261,7 +261,7 @@ test('a nextLink that leads back to its own page ends in an error', async () => 
     subscriptions(['One']),
     groups(4, { onPage: { 1: pageWithNextLink((request) => request.url) } }),
   ]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', reason: 'broken' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
   expect(count(LISTING)).toBe(1);
 });
 
@@ -272,7 +272,7 @@ test('nextLinks without end end in an error', async () => {
     [imds(), subscriptions(['One']), groups(1, { onPage: { 1: endless } })],
     { AZURE_DEADLINE_MS: '60000' },
   );
-  await expect(listResourceGroups()).rejects.toMatchObject({ reason: 'broken', message: 'No end after 1000 pages' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'broken', message: 'No end after 1000 pages' });
   expect(count(LISTING)).toBe(1000);
 });
 
@@ -301,7 +301,7 @@ test('a token that Resource Manager refused is not used again', async () => {
     groups(1),
   ]);
   const forgetToken = vi.spyOn(credential, 'forgetToken');
-  await expect(listResourceGroups()).rejects.toMatchObject({ reason: 'token-rejected' });
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'token-rejected' });
   expect(forgetToken).toHaveBeenCalledOnce();
   expect(await listResourceGroups()).toEqual(['rg-1']);
 });

@@ -1,12 +1,22 @@
 import type { RequestHandler } from 'msw';
 import { HttpNetworkFrame } from 'msw/experimental';
 import { setupServer } from 'msw/node';
+import { BrokenConnection } from './answers.ts';
 
 /**
  * The stand-in Azure: while it runs, no request of this process leaves the machine. What none of its handlers answers fails,
  * and is kept in `strays`, because a service that turns errors into `[]` would hide it.
  */
 export function startStandIn(...handlers: RequestHandler[]) {
+  // msw prints what an answer throws, although that is how it is told to break a connection with a system's error code.
+  const { error: printError } = console;
+  Object.assign(console, {
+    error(...args: unknown[]) {
+      if (!(args[0] instanceof BrokenConnection) && !String(args[0]).startsWith('[MSW] Encountered')) {
+        printError(...args);
+      }
+    },
+  });
   /** The requests so far, as `METHOD URL`. */
   const requests: string[] = [];
   const strays: string[] = [];
@@ -29,6 +39,9 @@ export function startStandIn(...handlers: RequestHandler[]) {
       requests.length = 0;
       strays.length = 0;
     },
-    close: () => server.close(),
+    close: () => {
+      server.close();
+      Object.assign(console, { error: printError });
+    },
   };
 }

@@ -7,8 +7,8 @@ export const IDENTITY = {
 
 let issued = 0;
 
-/** An unsigned token in the form of a JWT, different each time; good for nothing but the stand-in. */
-export function madeUpToken(audience: string, lifetimeSeconds: number): string {
+/** An unsigned token in the form of a JWT, different each time; good for nothing but the stand-in; `more` claims add to the usual ones. */
+export function madeUpToken(audience: string, lifetimeSeconds: number, more: object = {}): string {
   issued += 1;
   const now = Math.floor(Date.now() / 1000);
   const claims = {
@@ -23,6 +23,11 @@ export function madeUpToken(audience: string, lifetimeSeconds: number): string {
     tid: IDENTITY.tenantId,
     uti: `made-up-${issued}`,
   };
+  return jwt({ ...claims, ...more });
+}
+
+/** An unsigned JWT. */
+export function jwt(claims: object): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'none', typ: 'JWT' })}.${part(claims)}.made-up-signature`;
 }

@@ -1,0 +1,59 @@
+import { defaultChain } from './chain.ts';
+import type { Cloud } from './cloud.ts';
+import { type Credential, keepToken } from './credential.ts';
+import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis.ts';
+import { gatherFacts } from './facts.ts';
+import type { IdentityFailure } from './failure.ts';
+import { createResourceGroupListing, type ResourceGroupListing } from './resource-groups.ts';
+import { createWhoAmI, type WhoAmI } from './whoami.ts';
+
+/** Azure, as far as this service needs it. */
+export interface Azure extends ResourceGroupListing {
+  credential: Credential;
+  /**
+   * Who the token in use says we are.
+   *
+   * @throws {IdentityFailure} when there is no token
+   * @throws {AzureFailure} when there is none yet
+   */
+  whoAmI: () => Promise<WhoAmI>;
+  diagnose: Diagnose;
+}
+
+/** Puts one cloud together: one credential, and all that uses it. Asks Azure nothing yet. */
+export function createAzure(options: {
+  cloud: Cloud;
+  /** Whether AKS identity bindings are in force. */
+  identityBinding: boolean;
+  /** The subscription to list, or undefined: the first that the identity sees. */
+  subscriptionId: string | undefined;
+  deadlineMs: number;
+  userAgentPrefix: string;
+  /** What the diagnosis reads; @azure/identity reads process.env by itself. */
+  env: NodeJS.ProcessEnv;
+  /** Where the Downward API mounts the labels of the pod, if it does. */
+  podLabelsFile: string;
+  onRenewalFailure: (failure: IdentityFailure, diagnosis: Diagnosis) => void;
+  onToken: () => void;
+}): Azure {
+  const { cloud, deadlineMs, userAgentPrefix } = options;
+  const acquireToken = defaultChain(cloud, options.identityBinding, userAgentPrefix);
+  const credential = keepToken(acquireToken, cloud.scope, {
+    onToken: options.onToken,
+    onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),
+  });
+  const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
+  const diagnose = createDiagnosis(credential, facts);
+  return {
+    credential,
+    ...createResourceGroupListing({
+      cloud,
+      credential,
+      subscriptionId: options.subscriptionId,
+      deadlineMs,
+      userAgentPrefix,
+    }),
+    whoAmI: createWhoAmI({ credential, deadlineMs, gatherFacts: facts, diagnose }),
+    diagnose,
+  };
+}

@@ -1,0 +1,166 @@
+import { access, open, stat } from 'node:fs/promises';
+import { readClaims } from './claims.ts';
+import type { Cloud } from './cloud.ts';
+
+/** What can be found out inside the pod, or on the laptop, about why an identity does not work. Nothing in it is secret. */
+export interface Facts {
+  /** Our clock, to be held against the times of tokens. */
+  now: string;
+  cloud: Pick<Cloud, 'authorityHost' | 'resourceManager'>;
+  /** The host of the Instance Metadata Service, or of what stands in for it. */
+  metadataService: string;
+  kubernetes: boolean;
+  /** Whether this runs in a Docker or Podman container. */
+  container: boolean;
+  /** The variables that are set and matter to @azure/identity; the value where it is an id or a choice, `(set)` where it may be secret. */
+  variables: Record<string, string>;
+  /** The service account's token that the Workload ID webhook projects into a pod; only where AZURE_FEDERATED_TOKEN_FILE names one. */
+  projectedToken?: ProjectedToken;
+  /** The labels of the pod that bind an identity, null where it does not carry one; only where the Downward API mounts them. */
+  podLabels?: Record<PodLabel, string | null>;
+  proxy: {
+    /** The variables that are set. */
+    variables: string[];
+    /** Which of the hosts that matter the Azure SDK therefore asks through the proxy. */
+    hosts: string[];
+  };
+}
+
+export interface ProjectedToken {
+  file: string;
+  /** Why its claims are not here: a system error code, or what is wrong with the content. */
+  problem?: string;
+  iss?: unknown;
+  sub?: unknown;
+  aud?: unknown;
+  nbf?: unknown;
+  exp?: unknown;
+}
+
+export const POD_LABELS = ['aadpodidbinding', 'azure.workload.identity/use'] as const;
+type PodLabel = (typeof POD_LABELS)[number];
+
+const IMDS_HOST = '169.254.169.254';
+
+const RELEVANT = /^(AZURE_(?!DEADLINE_MS$)\w+|(IDENTITY|IMDS|MSI)_\w+|KUBERNETES_SERVICE_HOST|NODE_EXTRA_CA_CERTS)$/;
+
+/** The variables whose values may be shown: ids, where they look like one, and choices that the configuration has checked. */
+const SHOWN = /^AZURE_(CLIENT_ID|TENANT_ID|SUBSCRIPTION_ID|TOKEN_CREDENTIALS|AUTHORITY_HOST)$/;
+
+/** A GUID, a name such as `prod`, a domain, a resource id, the URL of a cloud; no secret looks like one of these. */
+const PUBLIC_VALUE =
+  /^([0-9a-f-]{36}|[a-z]{1,30}|([a-z0-9-]{1,63}\.){1,4}[a-z]{2,20}|\/subscriptions\/[\w/.()-]+|https:\/\/[\w.-]+\/?)$/i;
+
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'];
+
+/** A projected token has about 1,500 characters. */
+const TOKEN_FILE_LIMIT = 65_536;
+
+/** Gathers them anew each time: files change while the process runs. Never throws. */
+export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabelsFile: string): Promise<Facts> {
+  const [container, projectedToken, podLabels] = await Promise.all([
+    isContainer(),
+    readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE']),
+    readPodLabels(podLabelsFile),
+  ]);
+  const { authorityHost, resourceManager } = cloud;
+  const metadataService = URL.parse(env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? '')?.host || IMDS_HOST;
+  return {
+    now: new Date().toISOString(),
+    cloud: { authorityHost, resourceManager },
+    metadataService,
+    kubernetes: Boolean(env['KUBERNETES_SERVICE_HOST']),
+    container,
+    variables: relevantVariables(env),
+    ...(projectedToken && { projectedToken }),
+    ...(podLabels && { podLabels }),
+    proxy: {
+      variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => variable(env, name)),
+      hosts: [metadataService, new URL(authorityHost).host, new URL(resourceManager).host].filter((host) =>
+        isProxied(env, host),
+      ),
+    },
+  };
+}
+
+function relevantVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const name of Object.keys(env).sort()) {
+    const value = env[name];
+    if (!value || !RELEVANT.test(name)) continue;
+    variables[name] = SHOWN.test(name) && PUBLIC_VALUE.test(value) ? value : '(set)';
+  }
+  return variables;
+}
+
+async function isContainer(): Promise<boolean> {
+  for (const file of ['/.dockerenv', '/run/.containerenv']) {
+    if (
+      await access(file).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
+  }
+  return false;
+}
+
+async function readProjectedToken(file: string | undefined): Promise<ProjectedToken | undefined> {
+  if (!file) return undefined;
+  try {
+    const text = (await readSmallFile(file)).trim();
+    if (text === '') return { file, problem: 'is empty' };
+    const claims = readClaims(text);
+    if (!claims) return { file, problem: 'does not hold a JWT' };
+    const { iss, sub, aud, nbf, exp } = claims;
+    return { file, iss, sub, aud, nbf: toTime(nbf), exp: toTime(exp) };
+  } catch (error) {
+    return { file, problem: String(Reflect.get(Object(error), 'code') ?? Reflect.get(Object(error), 'message')) };
+  }
+}
+
+/** The file that the Downward API writes: lines of `key="value"`. */
+async function readPodLabels(file: string): Promise<Record<PodLabel, string | null> | undefined> {
+  const text = await readSmallFile(file).catch(() => undefined);
+  if (text === undefined) return undefined;
+  const labels = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, key, value] = /^(.+?)="(.*)"$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined) labels.set(key, value);
+  }
+  const [podIdentity, workloadIdentity] = POD_LABELS;
+  return {
+    [podIdentity]: labels.get(podIdentity) ?? null,
+    [workloadIdentity]: labels.get(workloadIdentity) ?? null,
+  };
+}
+
+async function readSmallFile(file: string): Promise<string> {
+  // Before it is opened: that of a pipe would wait for somebody to write.
+  if (!(await stat(file)).isFile()) throw new Error('is not a file');
+  await using handle = await open(file);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(TOKEN_FILE_LIMIT), 0, TOKEN_FILE_LIMIT, 0);
+  return buffer.toString('utf8', 0, bytesRead);
+}
+
+function toTime(seconds: unknown): string | undefined {
+  const date = new Date(typeof seconds === 'number' ? seconds * 1000 : Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return env[name] || env[name.toLowerCase()] || undefined;
+}
+
+/**
+ * Whether the Azure SDK asks a host through a proxy: it takes the first proxy variable for every scheme, and understands
+ * NO_PROXY only as exact hosts and `.suffix`, neither address ranges nor `*`.
+ */
+function isProxied(env: NodeJS.ProcessEnv, host: string): boolean {
+  if (!PROXY_VARIABLES.some((name) => variable(env, name))) return false;
+  const direct = (variable(env, 'NO_PROXY') ?? '').split(',').map((pattern) => pattern.trim());
+  return !direct.some((pattern) =>
+    pattern.startsWith('.') ? host.endsWith(pattern) || host === pattern.slice(1) : host === pattern,
+  );
+}

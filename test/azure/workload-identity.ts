@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IDENTITY, jwt } from './tokens.ts';
+
+let directory: string | undefined;
+
+/** Writes a file that is gone when the process ends. */
+export function temporaryFile(name: string, content: string, mode = 0o644): string {
+  if (directory === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'rg-api-'));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+    directory = made;
+  }
+  const file = join(mkdtempSync(join(directory, '/')), name);
+  writeFileSync(file, content, { mode });
+  return file;
+}
+
+/** What the token of the pod's service account says, unless a test says otherwise. */
+export const SERVICE_ACCOUNT = {
+  iss: 'https://oidc.example/made-up-cluster/',
+  sub: 'system:serviceaccount:rgapi:rgapi',
+  aud: ['api://AzureADTokenExchange'],
+};
+
+/** The token that the kubelet projects into a pod. */
+export function serviceAccountToken(claims: object = {}): string {
+  const now = Math.floor(Date.now() / 1000);
+  return jwt({ ...SERVICE_ACCOUNT, iat: now, nbf: now, exp: now + 3600, ...claims });
+}
+
+/** The environment that the Workload ID webhook injects, with a file for its token. */
+export function workloadIdentity(token = serviceAccountToken()) {
+  return {
+    KUBERNETES_SERVICE_HOST: '10.0.0.1',
+    AZURE_CLIENT_ID: IDENTITY.clientId,
+    AZURE_TENANT_ID: IDENTITY.tenantId,
+    AZURE_FEDERATED_TOKEN_FILE: temporaryFile('azure-identity-token', token),
+    AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
+  };
+}
+
+/** The same as it is where an AKS identity binding is in force. */
+export function identityBinding() {
+  return {
+    ...workloadIdentity(serviceAccountToken({ aud: ['api://AKSIdentityBinding'] })),
+    AZURE_KUBERNETES_TOKEN_PROXY: 'https://token-proxy.example/made-up',
+  };
+}
