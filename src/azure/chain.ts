@@ -40,7 +40,7 @@ export interface Exchange {
 }
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
-export interface Acquisition {
+interface Acquisition {
   attempts: readonly Attempt[];
   token: Promise<AccessToken | null>;
 }

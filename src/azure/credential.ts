@@ -4,7 +4,7 @@ import { untilAborted } from './deadline.ts';
 import { IdentityFailure } from './failure.ts';
 
 /** A token, and which credential of the chain got it. */
-export interface Token extends AccessToken {
+interface Token extends AccessToken {
   credential: string;
 }
 

@@ -462,7 +462,7 @@ export const CATALOGUE: Entry[] = [
 
 const UNKNOWN: Entry = {
   reason: 'unknown',
-  find: ({ failure }) => failure,
+  find: (e) => attempted(e, ({ outcome }) => outcome === 'failed') ?? e.failure,
   hint: () =>
     'Nobody foresaw this failure: "detail" has its own words, "attempts" and "facts" have all that is known. ' +
     'Please open an issue with this document.',
@@ -495,7 +495,7 @@ function recognise(evidence: Evidence): { entry: Entry; clue: Clue } {
     const clue = entry.find(evidence);
     if (clue) return { entry, clue };
   }
-  return { entry: UNKNOWN, clue: evidence.failure };
+  return { entry: UNKNOWN, clue: UNKNOWN.find(evidence) ?? evidence.failure };
 }
 
 function originalOf(clue: Clue, failure: Error): OriginalError {
@@ -509,9 +509,10 @@ function ofKind(kind: Evidence['failure']['kind'], condition: (e: Evidence) => b
   return (e: Evidence) => (e.failure.kind === kind && condition(e) ? e.failure : undefined);
 }
 
-/** The first credential of the chain of which this is true, where there is no token. */
+/** The first credential that was asked and of which this is true, where there is no token. */
 function attempted(e: Evidence, isTrue: (attempt: Attempt) => boolean): Attempt | undefined {
-  return hasNoToken(e.failure) ? e.attempts.find(isTrue) : undefined;
+  if (!hasNoToken(e.failure)) return undefined;
+  return e.attempts.find((attempt) => attempt.outcome !== 'not-tried' && isTrue(attempt));
 }
 
 function hasNoToken({ kind }: Evidence['failure']): boolean {

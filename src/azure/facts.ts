@@ -37,7 +37,7 @@ export interface ProjectedToken {
   exp?: unknown;
 }
 
-export const POD_LABELS = ['aadpodidbinding', 'azure.workload.identity/use'] as const;
+const POD_LABELS = ['aadpodidbinding', 'azure.workload.identity/use'] as const;
 type PodLabel = (typeof POD_LABELS)[number];
 
 const IMDS_HOST = '169.254.169.254';

@@ -6,7 +6,7 @@ import { type Budget, withinDeadline } from './deadline.ts';
 import { AzureFailure, IdentityFailure } from './failure.ts';
 import { guardResourceManager } from './resource-manager.ts';
 
-export interface Subscription {
+interface Subscription {
   id: string;
   /** Unknown where the id was configured, so that nobody has asked. */
   name?: string | undefined;

@@ -5,7 +5,7 @@ import type { Diagnose } from './diagnosis.ts';
 import type { Facts } from './facts.ts';
 
 /** What works but smells, or does not work although there is a token. */
-export interface Warning {
+interface Warning {
   reason: string;
   hint: string;
   documentation?: string;

@@ -1,7 +1,7 @@
 // Preloaded before src/main.ts by `npm run demo`: the same service, the real SDK and credential chain as in a pod, and a
 // stand-in Azure instead of the network.
 import { withoutAzure } from './environment.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { environmentOf, SCENARIOS } from './scenarios.ts';
 import { startStandIn } from './stand-in.ts';
 
 const name = process.argv[2] ?? 'all-well';
@@ -11,7 +11,7 @@ if (!scenario) {
   process.exit(64); // EX_USAGE of sysexits.h
 }
 
-process.env = { ...withoutAzure(process.env), AZURE_TOKEN_CREDENTIALS: 'prod' };
+process.env = { ...withoutAzure(process.env), ...environmentOf(scenario) };
 startStandIn(...scenario.handlers());
 process.stdout.write(
   `rg-api demo: every answer comes from a stand-in Azure inside this process, none from the real one. ` +

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { HttpResponse, http, type RequestHandler } from 'msw';
 import { expect, test } from 'vitest';
 import { CATALOGUE } from '../../src/azure/diagnosis.ts';
@@ -5,6 +6,7 @@ import { startService } from '../service.ts';
 import { type Answer, drops, hangs, html, refuses, throttles, unreachable } from './answers.ts';
 import {
   aadsts,
+  dated,
   entra,
   identityNotFound,
   imds,
@@ -47,16 +49,10 @@ const az = (stderr: string) => {
   const file = temporaryFile('az', `#!/bin/sh\necho '${stderr}' >&2\nexit 1\n`, 0o755);
   return { ...onLaptop, AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential', PATH: `${file.slice(0, -3)}:/usr/bin:/bin` };
 };
+const NONE = 'none';
 const error = (errorNo: number) => `https://login.microsoftonline.com/error?code=${errorNo}`;
 /** An answer of Microsoft Entra ID, for a pod with Workload ID. */
 const entraAnswers = (answer: Answer) => [entra({ answer })];
-const dated =
-  (answer: Answer, aheadSeconds: number): Answer =>
-  async (request) => {
-    const response = await answer(request);
-    response?.headers.set('Date', new Date(Date.now() + aheadSeconds * 1000).toUTCString());
-    return response;
-  };
 
 const CASES: Case[] = [
   {
@@ -134,7 +130,7 @@ const CASES: Case[] = [
   {
     title: 'an assertion refused by a server whose clock is ahead of ours',
     reason: 'clock-skew',
-    handlers: entraAnswers(dated(aadsts(700024, 'Client assertion is not within its valid time range.'), 600)),
+    handlers: entraAnswers(dated(600, aadsts(700024, 'Client assertion is not within its valid time range.'))),
     env: workloadIdentity(),
     hint: ['10 min behind'],
     detail: 'AADSTS700024',
@@ -143,7 +139,7 @@ const CASES: Case[] = [
   {
     title: 'a token refused by a Resource Manager whose clock is behind ours',
     reason: 'clock-skew',
-    handlers: [imds(), resourceManager(dated(refuses(401, 'AuthenticationFailed', 'not yet valid'), -300))],
+    handlers: [imds(), resourceManager(dated(-300, refuses(401, 'AuthenticationFailed', 'not yet valid')))],
     hint: ['5 min ahead'],
     detail: 'not yet valid',
   },
@@ -542,6 +538,15 @@ const CASES: Case[] = [
     hint: ['captive portal'],
     detail: 'text/html',
   },
+  {
+    title: 'a certificate that is not there',
+    reason: 'unknown',
+    handlers: [],
+    env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_CERTIFICATE_PATH: '/nonexistent.pem' },
+    hint: ['Nobody foresaw', 'open an issue'],
+    detail: '/nonexistent.pem',
+    documentation: NONE,
+  },
 ];
 
 const SECRETS = /made-up-signature|made-up-password|made-up~client\.secret|eyJ/;
@@ -565,7 +570,8 @@ test.each(CASES)(
     expect([listed, explained.reason]).toEqual([reason, reason]);
     for (const text of hint) expect(explained.hint).toContain(text);
     expect(explained.detail).toContain(detail);
-    expect(explained.documentation).toEqual(documentation ?? expect.stringMatching(/^https:/));
+    if (documentation === NONE) expect(explained).not.toHaveProperty('documentation');
+    else expect(explained.documentation).toEqual(documentation ?? expect.stringMatching(/^https:/));
     if (who.status === 503) {
       expect(who.headers.get('Content-Type')).toBe('application/problem+json');
       expect(document.attempts.length).toBeGreaterThan(0);
@@ -585,5 +591,13 @@ test.each(CASES)(
 );
 
 test('every entry of the catalogue has its test', () => {
-  expect(new Set(CASES.map(({ reason }) => reason))).toEqual(new Set(CATALOGUE.map(({ reason }) => reason)));
+  expect(new Set(CASES.map(({ reason }) => reason))).toEqual(
+    new Set([...CATALOGUE.map(({ reason }) => reason), 'unknown']),
+  );
+});
+
+test('the README explains every reason, and no other', () => {
+  const section = readFileSync('README.md', 'utf8').split('## When the list is empty')[1]?.split('\n## ')[0] ?? '';
+  const explained = [...section.matchAll(/^\| `([a-z-]+)`/gm)].map(([, reason]) => reason);
+  expect(explained).toEqual([...CATALOGUE.map(({ reason }) => reason), 'unknown']);
 });

@@ -118,3 +118,12 @@ export function aadsts(errorNo: number, description: string): Answer {
       { status: 401 },
     );
 }
+
+/** An answer from a server whose clock is so many seconds ahead of ours. */
+export function dated(aheadSeconds: number, answer: Answer): Answer {
+  return async (request) => {
+    const response = await answer(request);
+    response?.headers.set('Date', new Date(Date.now() + aheadSeconds * 1000).toUTCString());
+    return response;
+  };
+}
