@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { asUsual, drops, hangs, html, inTurn, refuses, throttles, when } from './azure/answers.ts';
 import { identityNotFound, imds } from './azure/identity.ts';
 import { groups, resourceManager, subscriptions } from './azure/resource-manager.ts';
@@ -100,11 +100,44 @@ test.each([
   expect(log()).toMatchObject([{ level: 40, reason }]);
 });
 
+test('an error that nobody foresaw is a complete document, never a 500, and its stack is in the log', async () => {
+  const { get, credential, log } = startService(healthy);
+  vi.spyOn(credential, 'getToken').mockRejectedValue(new TypeError('made-up bug'));
+  const list = await get();
+  expect(list.status).toBe(502);
+  expect(await list.json()).toMatchObject({ reason: 'unknown', detail: expect.stringContaining('made-up bug') });
+  const who = await get('/whoami');
+  expect(who.status).toBe(503);
+  expect(await who.json()).toMatchObject({
+    type: 'urn:rg-api:unknown',
+    reason: 'unknown',
+    hint: expect.any(String),
+    detail: expect.stringContaining('made-up bug'),
+    attempts: [],
+    facts: { kubernetes: false },
+  });
+  expect(log()).toEqual([
+    expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^TypeError: made-up bug\n +at /) }),
+  ]);
+});
+
 test('a failing listing is logged once for all who shared it', async () => {
   const { get, log } = startService([imds(), subscriptions([])]);
   await Promise.all([get(), get(), get()]);
   await get();
   expect(log()).toHaveLength(1);
+});
+
+test('a failure that lasts is logged once, and so is its end', async () => {
+  const { get, log, azure } = startService([imds(), subscriptions([])], { ANSWER_MAX_AGE_MS: '0' });
+  for (let i = 0; i < 5; i++) await get();
+  expect(log()).toHaveLength(1);
+  azure.use(subscriptions(['One']), groups(1));
+  for (let i = 0; i < 5; i++) await get();
+  expect(log()).toMatchObject([
+    { level: 40, reason: 'no-subscription' },
+    { level: 30, reason: 'no-subscription', msg: expect.stringContaining('healed') },
+  ]);
 });
 
 test('a client that goes away does not cancel the answer of the others', async () => {
@@ -156,15 +189,18 @@ test('another path is a 404 problem document', async () => {
   expect(await response.json()).toMatchObject({ type: 'about:blank', title: 'Not Found', status: 404 });
 });
 
-test.each(['/', '/healthz', '/readyz'])('another method on %s is a 405 problem document with Allow', async (path) => {
-  const { get } = startService([]);
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
-    const response = await get(path, { method });
-    expect(response.status).toBe(405);
-    expect(response.headers.get('Allow')).toBe('GET, HEAD');
-    expect(await response.json()).toMatchObject({ type: 'about:blank', title: 'Method Not Allowed', status: 405 });
-  }
-});
+test.each(['/', '/whoami', '/healthz', '/readyz'])(
+  'another method on %s is a 405 problem document with Allow',
+  async (path) => {
+    const { get } = startService([]);
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const response = await get(path, { method });
+      expect(response.status).toBe(405);
+      expect(response.headers.get('Allow')).toBe('GET, HEAD');
+      expect(await response.json()).toMatchObject({ type: 'about:blank', title: 'Method Not Allowed', status: 405 });
+    }
+  },
+);
 
 test('a good request is logged at debug only', async () => {
   const quiet = startService(healthy);

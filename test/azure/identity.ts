@@ -27,10 +27,12 @@ export function imds({
     }
     const other = await answer?.(request);
     if (other) return other;
-    const resource = new URL(request.url).searchParams.get('resource') ?? '';
+    const { searchParams } = new URL(request.url);
+    const resource = searchParams.get('resource') ?? '';
+    const appid = searchParams.get('client_id') ?? IDENTITY.clientId;
     return HttpResponse.json({
-      access_token: madeUpToken(resource, expiresIn, claims),
-      client_id: IDENTITY.clientId,
+      access_token: madeUpToken(resource, expiresIn, { appid, ...claims }),
+      client_id: appid,
       expires_in: String(expiresIn),
       expires_on: String(Math.floor(Date.now() / 1000) + expiresIn),
       resource,

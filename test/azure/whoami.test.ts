@@ -1,0 +1,224 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { readIdentity } from '../../src/azure/claims.ts';
+import { startService, TOKEN } from '../service.ts';
+import { asUsual, hangs, inTurn, refuses } from './answers.ts';
+import { entra, identityNotFound, imds, noImds } from './identity.ts';
+import { groups, resourceManager, subscriptionId, subscriptions } from './resource-manager.ts';
+import { IDENTITY, jwt } from './tokens.ts';
+import { workloadIdentity } from './workload-identity.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const healthy = [imds(), subscriptions(['One']), groups(3)];
+const read = async (response: Response) => JSON.parse(await response.text());
+
+test('GET /whoami says who the token says we are, how it came, and what it opens', async () => {
+  const { get } = startService([entra(), subscriptions(['One']), groups(3)], workloadIdentity());
+  const response = await get('/whoami');
+  expect(response.status).toBe(200);
+  expect(response.headers.get('Content-Type')).toBe('application/json');
+  expect(response.headers.get('Cache-Control')).toBe('no-store');
+  expect(await read(response)).toEqual({
+    identity: { type: 'app', ...IDENTITY },
+    credential: 'WorkloadIdentityCredential',
+    expiresOn: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    subscription: { id: subscriptionId('One'), name: 'One' },
+    warnings: [],
+  });
+});
+
+test('it is laid out for a terminal', async () => {
+  const { get } = startService(healthy);
+  expect(await (await get('/whoami')).text()).toMatch(/^\{\n {2}"identity": \{\n(.+\n)+\}\n$/);
+});
+
+test('HEAD works where GET does', async () => {
+  const response = await startService(healthy).get('/whoami', { method: 'HEAD' });
+  expect([response.status, await response.text()]).toEqual([200, '']);
+});
+
+test('it names the credential that won where others of the chain have refused', async () => {
+  const { get } = startService([entra({ answer: refuses(500, 'made-up') }), ...healthy]);
+  expect((await read(await get('/whoami'))).credential).toBe('ManagedIdentityCredential');
+});
+
+test('the managed identity is named by its resource id where the token has it', async () => {
+  const xms_mirid =
+    '/subscriptions/1/resourcegroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rgapi';
+  const { get } = startService([imds({ claims: { xms_mirid } }), subscriptions(['One']), groups(1)]);
+  const { identity, warnings } = await read(await get('/whoami'));
+  expect(identity.managedIdentityResourceId).toBe(xms_mirid);
+  expect(warnings).toEqual([]);
+});
+
+test('a configured subscription has its name, too', async () => {
+  const { get } = startService([imds(), subscriptions(['One', 'Mine'], { pageSize: 1 }), groups(1)], {
+    AZURE_SUBSCRIPTION_ID: subscriptionId('Mine'),
+  });
+  expect((await read(await get('/whoami'))).subscription).toEqual({ id: subscriptionId('Mine'), name: 'Mine' });
+});
+
+test('a subscription whose name cannot be found out has none', async () => {
+  const { get } = startService([imds(), subscriptions(['One']), groups(1)], {
+    AZURE_SUBSCRIPTION_ID: subscriptionId('Hidden'),
+  });
+  expect((await read(await get('/whoami'))).subscription).toEqual({ id: subscriptionId('Hidden'), name: null });
+});
+
+test.each([
+  '/subscriptions/1/resourcegroups/MC_rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/aks-agentpool',
+  '/subscriptions/1/resourcegroups/MC_rg/providers/Microsoft.Compute/virtualMachineScaleSets/aks-nodepool1-vmss',
+])("the node's identity is a warning in a pod: %s", async (xms_mirid) => {
+  const handlers = [imds({ claims: { xms_mirid } }), subscriptions(['One']), groups(1)];
+  const pod = startService(handlers, { KUBERNETES_SERVICE_HOST: '10.0.0.1' });
+  const { warnings } = await read(await pod.get('/whoami'));
+  expect(warnings).toEqual([expect.objectContaining({ reason: 'node-identity' })]);
+  expect(warnings[0].hint).toContain(xms_mirid);
+});
+
+test("a virtual machine's own identity is no warning on that machine", async () => {
+  const xms_mirid = '/subscriptions/1/resourcegroups/rg/providers/Microsoft.Compute/virtualMachines/vm';
+  const { get } = startService([imds({ claims: { xms_mirid } }), subscriptions(['One']), groups(1)]);
+  expect((await read(await get('/whoami'))).warnings).toEqual([]);
+});
+
+test('another client id than the configured one is a warning', async () => {
+  const configured = '44444444-4444-4444-8444-444444444444';
+  const { get } = startService([imds({ claims: { appid: IDENTITY.clientId } }), subscriptions(['One']), groups(1)], {
+    AZURE_CLIENT_ID: configured,
+  });
+  const { warnings } = await read(await get('/whoami'));
+  expect(warnings).toEqual([expect.objectContaining({ reason: 'other-client-id' })]);
+  for (const id of [configured, IDENTITY.clientId]) expect(warnings[0].hint).toContain(id);
+});
+
+test('an identity that sees no subscription is a warning', async () => {
+  const { get } = startService([imds(), subscriptions([])]);
+  const response = await get('/whoami');
+  expect(response.status).toBe(200);
+  expect(await read(response)).toMatchObject({ subscription: null, warnings: [{ reason: 'no-subscription' }] });
+});
+
+test('a list that is refused is a warning, and the subscription is still named', async () => {
+  const { get } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(1, { onPage: { 1: refuses(403, 'AuthorizationFailed') } }),
+  ]);
+  expect(await read(await get('/whoami'))).toMatchObject({
+    subscription: { id: subscriptionId('One'), name: 'One' },
+    warnings: [{ reason: 'not-authorized', detail: expect.stringContaining('403 AuthorizationFailed') }],
+  });
+});
+
+test('a token that Resource Manager refuses is still read', async () => {
+  const { get } = startService([imds(), resourceManager(refuses(401, 'AuthenticationFailed'))]);
+  expect(await read(await get('/whoami'))).toMatchObject({
+    identity: { objectId: IDENTITY.objectId },
+    warnings: [{ reason: 'token-rejected' }],
+  });
+});
+
+test('a token that cannot be renewed is a warning with the reason why not', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const { get, log, azure, count } = startService(
+    [imds({ expiresIn: 3600, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
+    { ANSWER_MAX_AGE_MS: '0' },
+  );
+  await get();
+  vi.setSystemTime(Date.now() + 3400_000);
+  await get();
+  await vi.waitFor(() => expect(log()).toMatchObject([{ reason: 'identity-not-found' }]));
+  const { warnings } = await read(await get('/whoami'));
+  expect(warnings.at(-1)).toMatchObject({
+    reason: 'identity-not-found',
+    hint: expect.stringMatching(/^The token works until .+, but cannot be renewed: .+/),
+  });
+  azure.use(imds({ expiresIn: 3600 }));
+  vi.setSystemTime(Date.now() + 31_000);
+  const before = count(TOKEN);
+  await get();
+  await vi.waitFor(() => expect(count(TOKEN)).toBeGreaterThan(before));
+  await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 30, reason: 'identity-not-found' }));
+  expect((await read(await get('/whoami'))).warnings).not.toContainEqual(
+    expect.objectContaining({ reason: 'identity-not-found' }),
+  );
+});
+
+test('without a token GET /whoami is the complete diagnosis', async () => {
+  const { get } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '', PATH: '' });
+  const response = await get('/whoami');
+  expect(response.status).toBe(503);
+  expect(response.headers.get('Content-Type')).toBe('application/problem+json');
+  const document = await read(response);
+  expect(Object.keys(document)).toEqual([
+    'type',
+    'title',
+    'status',
+    'reason',
+    'hint',
+    'documentation',
+    'detail',
+    'attempts',
+    'facts',
+  ]);
+  expect(document).toMatchObject({ type: 'urn:rg-api:az-not-installed', status: 503, reason: 'az-not-installed' });
+});
+
+test('every credential of the chain is there, in order, those too that @azure/identity leaves out of its error', async () => {
+  const { get } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '', PATH: '' });
+  const { attempts } = await read(await get('/whoami'));
+  expect(attempts.map(({ name }: { name: string }) => name)).toEqual([
+    'EnvironmentCredential',
+    'WorkloadIdentityCredential',
+    'ManagedIdentityCredential',
+    'VisualStudioCodeCredential',
+    'AzureCliCredential',
+    'AzurePowerShellCredential',
+    'AzureDeveloperCliCredential',
+    'BrokerCredential',
+  ]);
+  for (const { outcome, message } of attempts) expect([outcome, message]).toEqual(['unavailable', expect.any(String)]);
+  expect(attempts[1].message).toContain('clientId is a required parameter');
+});
+
+test('a credential that stops the chain leaves the others untried', async () => {
+  const { get } = startService([entra({ answer: refuses(401, 'made-up') })], {
+    AZURE_CLIENT_ID: IDENTITY.clientId,
+    AZURE_TENANT_ID: IDENTITY.tenantId,
+    AZURE_CLIENT_SECRET: 'made-up-secret',
+  });
+  const { attempts } = await read(await get('/whoami'));
+  expect(attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(['failed', 'not-tried', 'not-tried']);
+});
+
+test('while no token comes, GET /whoami says at the deadline what is being waited for', async () => {
+  const { get } = startService([imds({ answer: hangs })], { AZURE_DEADLINE_MS: '200' });
+  const response = await get('/whoami');
+  expect(response.status).toBe(503);
+  const { attempts } = await read(response);
+  expect(attempts.at(-1)).toMatchObject({ name: 'ManagedIdentityCredential', outcome: 'pending' });
+});
+
+test('many who ask together share one acquisition and one listing', async () => {
+  const { get, count } = startService(healthy);
+  await Promise.all([get('/whoami'), get('/'), get('/whoami'), get('/')]);
+  expect([count(TOKEN), count('/resourcegroups?')]).toEqual([1, 1]);
+});
+
+test.each([
+  ['an app token of version 1', { idtyp: 'app', appid: 'a', oid: 'o', tid: 't' }, ['app', 't', 'o', 'a']],
+  ['an app token of version 2', { idtyp: 'app', azp: 'a', oid: 'o', tid: 't' }, ['app', 't', 'o', 'a']],
+  ["a user's token", { idtyp: 'user', appid: 'a', oid: 'o', tid: 't' }, ['user', 't', 'o', 'a']],
+  ["a user's token without idtyp", { scp: 'user_impersonation', oid: 'o' }, ['user', null, 'o', null]],
+  ['a token without idtyp', { appid: 'a', oid: 'o' }, [null, null, 'o', 'a']],
+  ['claims of other types', { idtyp: 7, appid: {}, oid: [], tid: '' }, [null, null, null, null]],
+])('%s is read', (_, claims, [type, tenantId, objectId, clientId]) => {
+  expect(readIdentity(jwt(claims))).toEqual({ type, tenantId, objectId, clientId });
+});
+
+test.each(['', 'opaque', 'a.b.c', '..', 'a.bnVsbA.c'])('a token that is no JWT says nothing: "%s"', (token) => {
+  expect(readIdentity(token)).toEqual({ type: null, tenantId: null, objectId: null, clientId: null });
+});
