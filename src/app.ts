@@ -7,6 +7,7 @@ import type { Azure } from './azure/azure.ts';
 import type { Diagnosis } from './azure/diagnosis.ts';
 import { AzureFailure, type AzureFailureKind, IdentityFailure, originalError } from './azure/failure.ts';
 import type { ResourceGroups } from './azure/resource-groups.ts';
+import { warningOf } from './azure/whoami.ts';
 import { createFailureLog } from './failure-log.ts';
 import { redact } from './redaction.ts';
 import { shareAnswer } from './shared-answer.ts';
@@ -97,25 +98,24 @@ export function createApp(deps: {
     const [who, outcome] = await Promise.all([azure.whoAmI().catch(failureOf), listing()]);
     if (who instanceof Error) {
       const diagnosis = await azure.diagnose(who);
-      const { attempts, facts } = diagnosis;
-      return problem(c, 503, 'No access token', { ...explained(diagnosis), attempts, facts });
+      const { facts, attempts } = diagnosis;
+      return problem(c, 503, 'No access token', { facts, attempts, ...explained(diagnosis) });
     }
-    const { identity, credential, expiresOn, warnings } = who;
-    if ('names' in outcome) {
-      const { id, name = await azure.nameSubscription(id) } = outcome.subscription;
-      return document(c, { identity, credential, expiresOn, subscription: { id, name: name ?? null }, warnings });
-    }
-    const { subscriptionId: id } = outcome.failure;
-    const subscription = id === undefined ? null : { id, name: (await azure.nameSubscription(id)) ?? null };
-    const { reason, hint, documentation, detail } = explained(outcome.diagnosis);
+    const isListed = 'names' in outcome;
+    const { identity, credential, expiresOn } = who;
     return document(c, {
       identity,
       credential,
       expiresOn,
-      subscription,
-      warnings: [...warnings, { reason, hint, documentation, detail }],
+      subscription: await named(isListed ? outcome.subscription : { id: outcome.failure.subscriptionId }),
+      warnings: isListed ? who.warnings : [...who.warnings, warningOf(outcome.diagnosis)],
     });
   });
+
+  async function named({ id, name }: { id: string | undefined; name?: string | undefined }) {
+    if (id === undefined) return null;
+    return { id, name: name ?? (await azure.nameSubscription(id)) ?? null };
+  }
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -148,9 +148,9 @@ function failureOf(error: unknown): IdentityFailure | AzureFailure {
   throw error;
 }
 
-/** The members of a problem document that explain a failure, what to do about it first. */
+/** The members of a problem document that explain a failure; what to do comes last, where a terminal leaves the eye. */
 function explained({ reason, hint, documentation, detail }: Diagnosis) {
-  return { type: `urn:rg-api:${reason}`, reason, hint, documentation, detail };
+  return { type: `urn:rg-api:${reason}`, detail, documentation, reason, hint };
 }
 
 /** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */

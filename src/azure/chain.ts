@@ -24,8 +24,8 @@ export interface Attempt {
   /** What the credential said, untouched; empty where it has said nothing (yet). */
   message: string;
   error?: unknown;
-  /** What became of its last request; @azure/identity drops most of it. */
-  exchange?: Exchange;
+  /** What became of its last request, if that has ended; @azure/identity drops most of it. */
+  exchange?: Exchange | undefined;
 }
 
 /** One request of a credential: an answer, or the system's code for why there was none. */
@@ -152,14 +152,16 @@ const EXCERPT_LENGTH = 500;
 
 async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
   const attempt: Partial<Attempt> = attempting.getStore() ?? {};
-  const { host } = new URL(request.url);
+  const { hostname: host } = new URL(request.url);
+  attempt.exchange = undefined;
   try {
     const response = await send(request);
     attempt.exchange = { host, status: response.status, serverAheadSeconds: serverAheadSeconds(response) };
     if (response.status !== 200) attempt.exchange.body = (response.bodyAsText ?? '').slice(0, EXCERPT_LENGTH);
     return response;
   } catch (error) {
-    attempt.exchange = { host, code: String(Reflect.get(Object(error), 'code') ?? '') };
+    const code: unknown = Reflect.get(Object(error), 'code');
+    attempt.exchange = { host, ...(typeof code === 'string' && { code }) };
     throw error;
   }
 }

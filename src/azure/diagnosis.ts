@@ -1,9 +1,44 @@
-import type { Attempt, Exchange } from './chain.ts';
-import { type Identity, readIdentity } from './claims.ts';
+import type { Attempt } from './chain.ts';
+import { readIdentity } from './claims.ts';
 import type { Credential } from './credential.ts';
-import type { Facts, ProjectedToken } from './facts.ts';
-import { AzureFailure, errorChain, type IdentityFailure, type OriginalError, originalError } from './failure.ts';
-import { ResourceManagerError } from './resource-manager.ts';
+import {
+  aboutNumber,
+  annotate,
+  askedEntra,
+  askedImds,
+  assignReader,
+  attempted,
+  azureCli,
+  binding,
+  type Clue,
+  clientId,
+  type Evidence,
+  entraNumber,
+  entraSays,
+  hasCode,
+  hasNoToken,
+  hostOf,
+  isSet,
+  notInjected,
+  ofKind,
+  placeOf,
+  projected,
+  proxyVariable,
+  resourceManagerSays,
+  said,
+  serviceAccount,
+  shown,
+  skewed,
+  skewOf,
+  symptomOf,
+  tenantId,
+  tokenFile,
+  unreachable,
+  workloadIdentity,
+} from './evidence.ts';
+import type { Facts } from './facts.ts';
+import { AzureFailure, type IdentityFailure, type OriginalError, originalError } from './failure.ts';
+import { isNodeIdentity, nodeIdentityHint } from './node-identity.ts';
 
 /** Why there is no list, and what to do about it. */
 export interface Diagnosis {
@@ -17,33 +52,20 @@ export interface Diagnosis {
   /** The error that decided it. */
   original: OriginalError;
   /** What each credential came to, in the order of the chain; empty where there is a token. */
-  attempts: { name: string; outcome: Attempt['outcome']; message: string }[];
+  attempts: Pick<Attempt, 'name' | 'outcome' | 'message' | 'exchange'>[];
   facts: Facts;
 }
 
 export type Diagnose = (failure: IdentityFailure | AzureFailure) => Promise<Diagnosis>;
-
-/** What a diagnosis is made from. */
-interface Evidence {
-  failure: IdentityFailure | AzureFailure;
-  attempts: readonly Attempt[];
-  facts: Facts;
-  /** Who the latest token says we are, if there was one. */
-  identity: Identity | undefined;
-}
-
-/** What one who failed said: an attempt, or an error. */
-type Clue = Attempt | Error;
 
 interface Entry {
   reason: string;
   /** The clue that this entry goes by, if it is there. */
   find: (evidence: Evidence) => Clue | undefined;
   hint: (evidence: Evidence, clue: Clue) => string;
-  documentation?: string | ((clue: Clue) => string);
+  documentation?: string | ((clue: Clue, evidence: Evidence) => string);
 }
 
-const ENTRA_ERRORS = 'https://learn.microsoft.com/entra/identity-platform/reference-error-codes';
 const WORKLOAD_IDENTITY = 'https://learn.microsoft.com/azure/aks/workload-identity-overview';
 const IDENTITY_BINDINGS = 'https://learn.microsoft.com/azure/aks/identity-bindings-concepts';
 const POD_IDENTITY = 'https://azure.github.io/aad-pod-identity/docs/troubleshooting/';
@@ -56,9 +78,6 @@ const AZURE_CLI = 'https://learn.microsoft.com/cli/azure/authenticate-azure-cli'
 const THROTTLING = 'https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling';
 const STATUS = 'https://azure.status.microsoft';
 
-/** From here on a clock is off, however much a server tolerates: Microsoft Entra ID five minutes, others less. */
-const SKEW_SECONDS = 60;
-
 /**
  * The catalogue of failures. The first entry that finds its clue is the diagnosis; what is more particular stands before what is
  * more general, and what was configured for this pod before what is only there in case. Hints are advice and steer nothing:
@@ -70,102 +89,99 @@ export const CATALOGUE: Entry[] = [
   // An identity binding goes first in the chain; what follows it fails for its own reasons, the token's audience above all.
   {
     reason: 'identity-binding-not-permitted',
-    find: (e) => binding(e, (attempt) => attempt.exchange?.status === 403),
+    find: (e) => binding(e, ({ exchange }) => exchange?.status === 403),
     hint: (e) =>
-      `Allow ${subject(e)} to use the identity: a ClusterRole with the verb use-managed-identity on ` +
-      `cid.wi.aks.azure.com/${clientId(e)}, bound to that service account.`,
+      `Apply a ClusterRole (apiGroups: [cid.wi.aks.azure.com], resources: [${clientId(e)}], verbs: [use-managed-identity]) ` +
+      `and bind it to the service account ${serviceAccount(e).join('/')}, which may not use the identity.`,
     documentation: IDENTITY_BINDINGS,
   },
   {
     reason: 'identity-binding-broken',
     find: (e) => binding(e, (attempt) => entraNumber(attempt) === undefined),
-    hint: () =>
-      'The proxy of AKS identity bindings gave no token: check its AZURE_KUBERNETES_* variables, that NO_PROXY names ' +
-      'login.microsoftonline.com if a proxy is set, and `az aks identity-binding list` for this cluster.',
+    hint: (e) =>
+      'Check `az aks identity-binding list -g <group> --cluster-name <cluster>`, the variables AZURE_KUBERNETES_* and, ' +
+      `if there is a proxy, that NO_PROXY names ${hostOf(e.facts.cloud.authorityHost)}: the token proxy gave no token.`,
     documentation: IDENTITY_BINDINGS,
   },
 
   // The files and variables that the Workload ID webhook injects.
   {
     reason: 'token-file-missing',
-    find: tokenFile('ENOENT'),
+    find: tokenFile('ENOENT', 'ENOTDIR'),
     hint: (e) =>
-      `The projected token ${projected(e).file} does not exist: is this container in the annotation skip-containers, ` +
-      'or does a manifest hard-code the path of an older webhook?',
+      'Remove AZURE_FEDERATED_TOKEN_FILE from the manifest, let the webhook set it, and recreate the pod: ' +
+      `${projected(e).file} does not exist.`,
     documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'token-file-unreadable',
     find: tokenFile('EACCES', 'EPERM', 'EISDIR', 'is not a file'),
     hint: (e) =>
-      `The projected token ${projected(e).file} cannot be read (${projected(e).problem}): ` +
-      "set fsGroup in the pod's securityContext, or run as a user that may read it.",
+      "Set fsGroup in the pod's securityContext, or run as a user that may read the projected token: " +
+      `${projected(e).file} cannot be read (${projected(e).problem}).`,
     documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'token-file-malformed',
     find: tokenFile('is empty', 'does not hold a JWT'),
-    hint: (e) =>
-      `The projected token ${projected(e).file} ${projected(e).problem}: the kubelet has not written it (yet); ` +
-      'recreate the pod if it stays so.',
+    hint: (e) => `Recreate the pod: the projected token ${projected(e).file} ${projected(e).problem}.`,
     documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'client-id-missing',
     find: (e) => (e.facts.projectedToken && !isSet(e, 'AZURE_CLIENT_ID') ? workloadIdentity(e) : undefined),
     hint: (e) =>
-      `Annotate the service account ${subject(e)} with azure.workload.identity/client-id and recreate the pod: ` +
-      'there is a projected token, but no AZURE_CLIENT_ID, which is injected when a pod is created.',
+      `Run \`${annotate(e, 'client-id')}\` and recreate the pod: there is a projected token, but no AZURE_CLIENT_ID, ` +
+      'which is injected when a pod is created.',
     documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'tenant-id-missing',
     find: (e) => (e.facts.projectedToken && !isSet(e, 'AZURE_TENANT_ID') ? workloadIdentity(e) : undefined),
     hint: (e) =>
-      `Set AZURE_TENANT_ID, or annotate the service account ${subject(e)} with azure.workload.identity/tenant-id and ` +
-      'recreate the pod: there is a projected token, but no tenant.',
+      `Run \`${annotate(e, 'tenant-id')}\` and recreate the pod: there is a projected token, but no AZURE_TENANT_ID.`,
     documentation: WORKLOAD_IDENTITY,
   },
 
   // Microsoft Entra ID was asked and said no.
   {
     reason: 'clock-skew',
-    find: (e) => skewed(e),
-    hint: (e) =>
-      `The clock of this node is ${skewOf(e)}: a token is refused as not valid now; ` +
-      'correct the time of the node (chrony), then wait for a new token.',
+    find: (e) => skewed(e, entraSays(700024)(e) ?? ofKind('token-rejected')(e)),
+    hint: (e, clue) =>
+      `Correct the time of the node (chronyc tracking): its clock is ${skewOf(e, clue)} Azure's, ` +
+      'by which the validity of a token is judged.',
     documentation: aboutNumber,
   },
   {
     reason: 'assertion-expired',
     find: entraSays(700024),
     hint: (e) =>
-      `The service account's token is not valid now (now ${e.facts.now}, valid from ${shown(projected(e).nbf)} to ` +
-      `${shown(projected(e).exp)}): the kubelet did not renew it, or a clock is off; recreate the pod.`,
+      'Recreate the pod, and look at the kubelet of its node if that does not help: the token of the service account is ' +
+      `not valid now (now ${e.facts.now}, valid from ${shown(projected(e).nbf)} to ${shown(projected(e).exp)}).`,
     documentation: aboutNumber,
   },
   {
     reason: 'federated-credential-issuer',
     find: entraSays(700211),
     hint: (e) =>
-      `Set the issuer of the federated credential of ${clientId(e)} to ${shown(projected(e).iss)}, ` +
-      "this cluster's, with its trailing slash; it changes when the cluster is made anew.",
+      `Add a federated credential with the issuer ${shown(projected(e).iss)} (mind the trailing slash) to the identity ` +
+      `${clientId(e)}: none is for this cluster; a recreated cluster has a new issuer.`,
     documentation: aboutNumber,
   },
   {
     reason: 'federated-credential-subject',
     find: entraSays(700213),
     hint: (e) =>
-      `Set the subject of the federated credential of ${clientId(e)} to ${shown(projected(e).sub)}: ` +
-      'it names another namespace or service account.',
+      `Add a federated credential with the subject ${shown(projected(e).sub)} to the identity ${clientId(e)}, ` +
+      'or run the pod under the service account that an existing one names: none has this subject.',
     documentation: aboutNumber,
   },
   {
     reason: 'federated-credential-case',
     find: entraSays(7002138),
     hint: (e) =>
-      `Write the federated credential of ${clientId(e)} exactly like issuer ${shown(projected(e).iss)}, ` +
-      `subject ${shown(projected(e).sub)}, audience ${shown(projected(e).aud)}: upper and lower case matter.`,
+      `Write the federated credential of the identity ${clientId(e)} exactly like this, upper and lower case included: ` +
+      `issuer ${shown(projected(e).iss)}, subject ${shown(projected(e).sub)}, audience ${shown(projected(e).aud)}.`,
     documentation: aboutNumber,
   },
   {
@@ -173,77 +189,80 @@ export const CATALOGUE: Entry[] = [
     find: entraSays(700212),
     hint: (e) =>
       [projected(e).aud].flat().includes('api://AKSIdentityBinding')
-        ? 'The token has the audience api://AKSIdentityBinding, which only the proxy of AKS identity bindings takes: ' +
-          'AZURE_KUBERNETES_TOKEN_PROXY must be set; recreate the pod with its annotation use-identity-binding.'
-        : `The token has the audience ${shown(projected(e).aud)}, the federated credential of ${clientId(e)} ` +
-          'another one: both must say api://AzureADTokenExchange.',
+        ? 'Recreate the pod: its token has the audience api://AKSIdentityBinding, which only the token proxy of an AKS ' +
+          'identity binding takes, but AZURE_KUBERNETES_TOKEN_PROXY is not set.'
+        : `Give the federated credential of the identity ${clientId(e)} and the projected token the same audience, ` +
+          `api://AzureADTokenExchange: the token has ${shown(projected(e).aud)}.`,
     documentation: aboutNumber,
   },
   {
     reason: 'federated-credential-missing',
-    find: entraSays(70021),
+    find: entraSays(70021, 70025),
     hint: (e) =>
-      `Create a federated credential on ${clientId(e)} with exactly issuer ${shown(projected(e).iss)}, ` +
-      `subject ${shown(projected(e).sub)}, audience ${shown(projected(e).aud)}; a new one can take a minute.`,
+      'Run `az identity federated-credential create -g <group> --identity-name <name> --name rgapi --issuer ' +
+      `${shown(projected(e).iss)} --subject ${shown(projected(e).sub)} --audiences ${shown(projected(e).aud)}\` ` +
+      `for the identity ${clientId(e)}, and allow a minute: it has no such federated credential.`,
     documentation: aboutNumber,
   },
   {
     reason: 'client-id-unknown',
     find: entraSays(700016),
     hint: (e) =>
-      `AZURE_CLIENT_ID (${clientId(e)}) must be the identity's client id, neither its object id nor its resource id, ` +
-      `and its tenant must be ${tenantId(e)}.`,
+      'Set AZURE_CLIENT_ID, or the annotation azure.workload.identity/client-id of the service account, to the clientId ' +
+      'that `az identity show -g <group> -n <name>` prints, and recreate the pod: ' +
+      `tenant ${tenantId(e)} has no application ${clientId(e)} (an object id? a resource id? a deleted identity?).`,
     documentation: aboutNumber,
   },
   {
     reason: 'tenant-unknown',
     find: (e) => entraSays(90002, 900023)(e) ?? said(e, /Invalid tenant id/),
     hint: (e) =>
-      `AZURE_TENANT_ID (${tenantId(e)}) is no tenant of ${e.facts.cloud.authorityHost}: correct it, or the annotation ` +
-      'azure.workload.identity/tenant-id of the service account, and recreate the pod.',
+      'Correct AZURE_TENANT_ID, or the annotation azure.workload.identity/tenant-id of the service account, and recreate ' +
+      `the pod: ${tenantId(e)} is no tenant of ${e.facts.cloud.authorityHost}.`,
     documentation: aboutNumber,
   },
   {
     reason: 'issuer-unreachable',
     find: (e) => entraSays(90061)(e) ?? said(e, /External OIDC endpoint/),
     hint: (e) =>
-      `Make ${String(projected(e).iss ?? '(the issuer)/').replace(/\/?$/, '/')}.well-known/openid-configuration ` +
-      "public: Entra cannot fetch the cluster's signing keys from there (az aks update --enable-oidc-issuer).",
+      `Run \`curl ${shown(projected(e).iss).replace(/\/?$/, '/')}.well-known/openid-configuration\` from outside of the ` +
+      'cluster: Entra cannot fetch its signing keys from there, so that the issuer must become public.',
     documentation: aboutNumber,
   },
   {
     reason: 'wrong-cloud',
-    find: (e) => entraSays(900382, 900432, 500011)(e) ?? managerSays(e, 'InvalidAuthenticationTokenAudience'),
+    find: (e) => entraSays(900382, 900432, 500011)(e) ?? resourceManagerSays(e, 'InvalidAuthenticationTokenAudience'),
     hint: (e) =>
-      `Set AZURE_AUTHORITY_HOST to the cloud that the tenant is in: it chooses ${e.facts.cloud.authorityHost} and ` +
-      `${e.facts.cloud.resourceManager}, which do not take this identity.`,
+      "Set AZURE_AUTHORITY_HOST to that of the identity's cloud: " +
+      `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
     documentation: CLOUDS,
   },
   {
     reason: 'client-secret-refused',
     find: entraSays(7000215, 7000222),
     hint: (e) =>
-      `AZURE_CLIENT_SECRET is not, or no longer, a secret of the application ${clientId(e)}: ` +
-      'set the value (not the id) of a current one, or better, use no secret at all (Workload ID).',
+      `Set AZURE_CLIENT_SECRET to the value (not the id) of a current secret of the application ${clientId(e)}, ` +
+      'or better, use Workload ID, which needs none: this one is wrong or has expired.',
     documentation: aboutNumber,
   },
   {
     reason: 'az-not-logged-in',
-    find: (e) => onLaptop(e, 'AzureCliCredential', /az login/, /could not be found/),
-    hint: () => 'Run `az login` (its session is missing or has expired), then ask again; no restart is needed.',
+    find: (e) => azureCli(e, /az login/, /could not be found/),
+    hint: () => 'Run `az login`, then ask again, no restart is needed: nobody is logged in, or the login has expired.',
     documentation: AZURE_CLI,
   },
   {
     reason: 'entra-throttled',
     find: (e) => askedEntra(e, ({ status }) => status === 429),
-    hint: () => 'Microsoft Entra ID throttles: wait a minute; MSAL asks nobody before the time it was told has passed.',
+    hint: () =>
+      'Wait a minute, then ask again: Microsoft Entra ID throttles, and the SDK waits as long as it was told to.',
     documentation: aboutNumber,
   },
   {
     reason: 'entra-refused',
     find: (e) => attempted(e, (attempt) => entraNumber(attempt) !== undefined),
     hint: (_, clue) =>
-      `Microsoft Entra ID refused with AADSTS${entraNumber(clue)}: look the number up under "documentation".`,
+      `Follow "documentation" to what AADSTS${entraNumber(clue)} means: Microsoft Entra ID refused a token with it.`,
     documentation: aboutNumber,
   },
 
@@ -252,56 +271,64 @@ export const CATALOGUE: Entry[] = [
     reason: 'imds-proxied',
     find: (e) => (e.facts.proxy.hosts.includes(e.facts.metadataService) ? askedImds(e, () => true) : undefined),
     hint: (e) =>
-      `Add ${e.facts.metadataService}, literally, to NO_PROXY: ${proxyVariables(e)} sends requests for the node's metadata service to ` +
-      'a proxy, and the Azure SDK understands neither address ranges nor * there.',
+      `Add ${e.facts.metadataService}, literally, to NO_PROXY: ${proxyVariable(e)} sends requests for the node's metadata ` +
+      'service to a proxy, and the Azure SDK understands neither address ranges nor * there.',
     documentation: MANAGED_IDENTITY,
   },
   {
     reason: 'proxy-failed',
     find: (e) => unreachable(e, ({ host }) => e.facts.proxy.hosts.includes(host)),
     hint: (e, clue) =>
-      `${placeOf(e, clue)} cannot be reached through the proxy of ${proxyVariables(e)} (${symptomOf(e, clue)}): ` +
-      'let the proxy pass it, or name the host in NO_PROXY.',
+      `Let the proxy of ${proxyVariable(e)} pass ${placeOf(e, clue)}, or name that host in NO_PROXY: ` +
+      `it cannot be reached through the proxy (${symptomOf(e, clue)}).`,
     documentation: EGRESS,
   },
   {
     reason: 'dns-failure',
-    find: (e) => unreachable(e, ({ code }) => /^(ENOTFOUND|EAI_\w+)$/.test(code ?? '')),
+    find: (e) => unreachable(e, hasCode(/^(ENOTFOUND|EAI_\w+)$/)),
     hint: (e, clue) =>
-      `The name ${placeOf(e, clue)} cannot be resolved (${symptomOf(e, clue)}): check DNS from this pod ` +
-      '(CoreDNS, network policies for port 53, private DNS zones).',
+      `Check DNS from this pod (CoreDNS, network policies for port 53, private DNS zones): ` +
+      `the name ${placeOf(e, clue)} cannot be resolved (${symptomOf(e, clue)}).`,
+    documentation: EGRESS,
+  },
+  {
+    reason: 'certificate-expired',
+    find: (e) => unreachable(e, hasCode(/CERT_(HAS_EXPIRED|NOT_YET_VALID)/)),
+    hint: (e, clue) =>
+      `Check the clock of this machine: the certificate of ${placeOf(e, clue)} is not valid now (${symptomOf(e, clue)}); ` +
+      'if the clock is right, something on the way presents a bad one.',
     documentation: EGRESS,
   },
   {
     reason: 'tls-intercepted',
-    find: (e) => unreachable(e, ({ code }) => /CERT|SELF_SIGNED|TLS|SSL|EPROTO/.test(code ?? '')),
+    find: (e) => unreachable(e, hasCode(/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|TLS|SSL|EPROTO/)),
     hint: (e, clue) =>
-      `Somebody between here and ${placeOf(e, clue)} breaks TLS (${symptomOf(e, clue)}): ` +
-      'if that is a proxy of your company, give its CA certificate to NODE_EXTRA_CA_CERTS.',
+      "Mount the CA certificate of your company's proxy, set NODE_EXTRA_CA_CERTS to its path and restart: the certificate " +
+      `of ${placeOf(e, clue)} is not trusted (${symptomOf(e, clue)}), so that something on the way probably intercepts TLS.`,
     documentation: EGRESS,
   },
   {
     reason: 'egress-blocked',
-    find: (e) => unreachable(e, ({ code }) => /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/.test(code ?? '')),
+    find: (e) => unreachable(e, hasCode(/^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/)),
     hint: (e, clue) =>
-      `${placeOf(e, clue)}, port 443, cannot be reached (${symptomOf(e, clue)}): check firewall, network policies ` +
-      'and routes of this pod.',
+      'Check firewall, network policies and routes of this pod: ' +
+      `${placeOf(e, clue)}, port 443, cannot be reached (${symptomOf(e, clue)}).`,
     documentation: EGRESS,
   },
   {
     reason: 'connection-broken',
-    find: (e) => unreachable(e, ({ code }) => code !== undefined),
+    find: (e) => unreachable(e, ({ status }) => status === undefined),
     hint: (e, clue) =>
-      `The connection to ${placeOf(e, clue)} broke off (${symptomOf(e, clue)}): ask again; ` +
-      'if it lasts, something on the way cuts it (firewall, service mesh, proxy).',
+      'Ask again, and look for what cuts connections on the way if it lasts (firewall, service mesh, proxy): ' +
+      `that to ${placeOf(e, clue)} broke off (${symptomOf(e, clue)}).`,
     documentation: EGRESS,
   },
   {
     reason: 'entra-broken',
     find: (e) => askedEntra(e, ({ status }) => status !== undefined),
     hint: (e, clue) =>
-      `${placeOf(e, clue)} answered ${symptomOf(e, clue)} instead of a token: a proxy or captive portal on the way, ` +
-      `or an outage (${STATUS}).`,
+      `Look for a proxy or captive portal on the way to ${placeOf(e, clue)}, or for an outage (${STATUS}): ` +
+      `it answered ${symptomOf(e, clue)}, but neither with a token nor with a reason.`,
     documentation: STATUS,
   },
 
@@ -310,42 +337,70 @@ export const CATALOGUE: Entry[] = [
     reason: 'pod-label-missing',
     find: (e) => (e.facts.podLabels && !Object.values(e.facts.podLabels).some(Boolean) ? notInjected(e) : undefined),
     hint: () =>
-      'Put azure.workload.identity/use: "true" (Workload ID) or aadpodidbinding (pod identity) on the pod itself, in a ' +
-      "Deployment on spec.template.metadata.labels, and recreate it: neither is among this pod's labels.",
+      'Put the label azure.workload.identity/use: "true" (Workload ID) or aadpodidbinding (pod identity) on the pod itself, ' +
+      "in a Deployment on spec.template.metadata.labels, and recreate it: neither is among this pod's labels.",
     documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'identity-pending',
     find: (e) =>
-      askedImds(e, ({ status }) => status === 404) ??
-      attempted(e, ({ name, outcome }) => name === 'ManagedIdentityCredential' && outcome === 'pending'),
+      e.facts.kubernetes
+        ? (askedImds(e, ({ status }) => status === 404) ??
+          attempted(e, ({ name, outcome }) => name === 'ManagedIdentityCredential' && outcome === 'pending'))
+        : undefined,
     hint: () =>
-      'NMI has no identity for this pod yet; that can take a minute. If it lasts, check the label aadpodidbinding, ' +
-      'the selector of the AzureIdentityBinding and `kubectl get azureassignedidentities -A`.',
+      'Wait a minute, then look at the label aadpodidbinding, the selector of the AzureIdentityBinding and ' +
+      '`kubectl get azureassignedidentities -A`: NMI has no identity for this pod yet (pod identity is retired: plan for Workload ID).',
     documentation: POD_IDENTITY,
   },
   {
     reason: 'multiple-identities',
     find: (e) => said(e, /Multiple user assigned identities exist/i),
-    hint: () =>
-      'Set AZURE_CLIENT_ID: the node has several identities; and it is the node that answered, ' +
-      'so that neither Workload ID nor pod identity is active in this pod.',
-    documentation: MANAGED_IDENTITY,
+    hint: (e) =>
+      (e.facts.kubernetes ? 'Label the pod for Workload ID and recreate it, or set' : 'Set') +
+      ' AZURE_CLIENT_ID to choose one: it is the node that answered, and it has several identities.',
+    documentation: (_, e) => (e.facts.kubernetes ? WORKLOAD_IDENTITY : MANAGED_IDENTITY),
   },
   {
     reason: 'identity-not-found',
     find: (e) => said(e, /Identity not found/i),
+    hint: (e) => {
+      const identity = isSet(e, 'AZURE_CLIENT_ID') ? `the identity ${clientId(e)}` : 'an identity';
+      if (!e.facts.kubernetes) {
+        return `Assign ${identity} to this machine, or correct AZURE_CLIENT_ID: its metadata service has no such identity.`;
+      }
+      const asked = `the metadata service of the node was asked for ${identity} and has none`;
+      const assigned = 'look at `kubectl get azureassignedidentities -A` after a minute (pod identity)';
+      return e.facts.podLabels?.aadpodidbinding
+        ? `Wait, and ${assigned}: ${asked}.`
+        : `Put the label azure.workload.identity/use: "true" on the pod and recreate it (Workload ID), or ${assigned}: ${asked}.`;
+    },
+    documentation: (_, e) => (e.facts.podLabels?.aadpodidbinding ? POD_IDENTITY : MANAGED_IDENTITY),
+  },
+  {
+    reason: 'az-not-installed',
+    find: (e) => azureCli(e, /could not be found/),
     hint: (e) =>
-      `The identity ${isSet(e, 'AZURE_CLIENT_ID') ? clientId(e) : 'of this pod'} is not assigned to the node: wrong ` +
-      'AZURE_CLIENT_ID, deleted and made anew, or the assignment is still under way (a minute on a scale set).',
-    documentation: POD_IDENTITY,
+      e.facts.container
+        ? 'Use an image that has the Azure CLI, with your ~/.azure mounted, or run `npm start` on the host: there is no `az` here.'
+        : 'Install the Azure CLI and run `az login`, then ask again: there is no `az` on the PATH of this process.',
+    documentation: 'https://learn.microsoft.com/cli/azure/install-azure-cli',
+  },
+  {
+    reason: 'az-failed',
+    find: (e) => azureCli(e, /./),
+    hint: () => 'Run `az account get-access-token` in a terminal: the Azure CLI is there, but gave no token.',
+    documentation: AZURE_CLI,
   },
   {
     reason: 'imds-refused',
     find: (e) => askedImds(e, ({ status }) => status !== undefined),
     hint: (e, clue) =>
-      `The metadata service of the node (or NMI before it) answered ${symptomOf(e, clue)}: ask again; ` +
-      'if it lasts, look at the logs of NMI (kubectl logs -n kube-system -l component=nmi).',
+      'Ask again' +
+      (e.facts.kubernetes
+        ? ', and read the log of the NMI pod of this node if it lasts (kubectl get pods -A -o wide | grep nmi)'
+        : '') +
+      `: the metadata service answered ${symptomOf(e, clue)}.`,
     documentation: MANAGED_IDENTITY,
   },
   {
@@ -353,78 +408,68 @@ export const CATALOGUE: Entry[] = [
     find: (e) => (e.facts.podLabels?.aadpodidbinding ? undefined : notInjected(e)),
     hint: (e) =>
       e.facts.podLabels
-        ? 'The pod has the label azure.workload.identity/use, but the webhook injected nothing: is it installed ' +
-          '(az aks update --enable-workload-identity)? Then recreate the pod; in kube-system it never works.'
-        : 'The Workload ID webhook did not touch this pod: put azure.workload.identity/use: "true" on the pod itself, ' +
-          'in a Deployment on spec.template.metadata.labels, and recreate it.',
+        ? 'Run `az aks update -g <group> -n <cluster> --enable-oidc-issuer --enable-workload-identity` if the cluster lacks ' +
+          'it, then recreate the pod: it has the label azure.workload.identity/use, but nothing was injected ' +
+          '(so it is in kube-system, too, and where the annotation skip-containers names this container).'
+        : 'Put the label azure.workload.identity/use: "true" on the pod itself, in a Deployment on ' +
+          'spec.template.metadata.labels, and recreate it: the Workload ID webhook did not touch this pod.',
     documentation: WORKLOAD_IDENTITY,
-  },
-  {
-    reason: 'az-not-installed',
-    find: (e) => onLaptop(e, 'AzureCliCredential', /could not be found/),
-    hint: (e) =>
-      e.facts.container
-        ? 'This image has no `az`: run the image that has it, with your ~/.azure mounted, or `npm start` on the host.'
-        : 'Install the Azure CLI and run `az login`, then ask again: there is no `az` on the PATH of this process.',
-    documentation: 'https://learn.microsoft.com/cli/azure/install-azure-cli',
-  },
-  {
-    reason: 'az-failed',
-    find: (e) => onLaptop(e, 'AzureCliCredential', /./),
-    hint: () => 'Run `az account get-access-token` in a terminal: the Azure CLI is there, but gave no token.',
-    documentation: AZURE_CLI,
   },
   {
     reason: 'imds-unreachable',
     find: (e) => askedImds(e, () => true),
     hint: (e) =>
-      `Nothing answers at ${e.facts.metadataService}: ` +
-      (e.facts.kubernetes
-        ? 'NMI does not run on this node, or a network policy or the IMDS restriction of AKS blocks it; ' +
-          'pod identity cannot work here, use Workload ID.'
-        : 'this is no machine in Azure; AZURE_TOKEN_CREDENTIALS must allow a credential that works here.'),
+      e.facts.kubernetes
+        ? `Use Workload ID: nothing answers at ${e.facts.metadataService}, because NMI does not run on this node, or a ` +
+          'network policy or the IMDS restriction of AKS is in the way.'
+        : `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here: nothing answers at ${e.facts.metadataService}, ` +
+          'so that this is no machine in Azure.',
     documentation: MANAGED_IDENTITY,
   },
 
   // There is a token.
   {
-    reason: 'no-subscription',
-    find: ofKind('no-subscription', (e) => !managerSays(e, 'SubscriptionNotFound')),
-    hint: (e) =>
-      `The identity works, but sees no subscription: az role assignment create --assignee-object-id ${objectId(e)} ` +
-      `--assignee-principal-type ${e.identity?.type === 'user' ? 'User' : 'ServicePrincipal'} --role Reader ` +
-      '--scope /subscriptions/<id>; allow up to 10 minutes.',
-    documentation: ROLES,
+    reason: 'node-identity',
+    find: (e) =>
+      isNodeIdentity(e.identity, e.facts) ? (ofKind('no-subscription')(e) ?? ofKind('not-authorized')(e)) : undefined,
+    hint: (e) => nodeIdentityHint(e.identity),
+    documentation: WORKLOAD_IDENTITY,
   },
   {
     reason: 'subscription-not-found',
-    find: ofKind('no-subscription'),
+    find: (e) => resourceManagerSays(e, 'SubscriptionNotFound'),
     hint: (e) =>
-      `The subscription ${shown(e.failure.subscriptionId)} is not in tenant ${shown(e.identity?.tenantId)}, or gone: ` +
-      'correct AZURE_SUBSCRIPTION_ID, or leave it out to take the first that the identity sees.',
+      'Correct AZURE_SUBSCRIPTION_ID, or leave it out to take the first subscription that the identity sees: ' +
+      `${shown(e.failure.subscriptionId)} is gone, or not in tenant ${shown(e.identity?.tenantId)}.`,
+    documentation: ROLES,
+  },
+  {
+    reason: 'no-subscription',
+    find: ofKind('no-subscription'),
+    hint: (e) => `Run \`${assignReader(e)}\` and allow up to 10 minutes: the identity works, but sees no subscription.`,
     documentation: ROLES,
   },
   {
     reason: 'not-authorized',
     find: ofKind('not-authorized'),
     hint: (e) =>
-      `Give ${objectId(e)} the role Reader on /subscriptions/${e.failure.subscriptionId ?? '<id>'}: the token is fine, ` +
-      'the role is missing; a new one needs up to 10 minutes, one by group membership a new token.',
+      `Run \`${assignReader(e)}\` and allow up to 10 minutes (up to a day where the role comes through a group): ` +
+      'the token is fine, the role is missing.',
     documentation: ROLES,
   },
   {
     reason: 'wrong-tenant',
-    find: (e) => managerSays(e, 'InvalidAuthenticationTokenTenant'),
+    find: (e) => resourceManagerSays(e, 'InvalidAuthenticationTokenTenant'),
     hint: (e) =>
-      `The token is of tenant ${shown(e.identity?.tenantId)}, the subscription ` +
-      `${shown(e.failure.subscriptionId)} of another one: use an identity, or an \`az login --tenant\`, of its tenant.`,
+      'Use an identity of the tenant of the subscription, on a laptop `az login --tenant <tenant>`: the token is of ' +
+      `tenant ${shown(e.identity?.tenantId)}, the subscription ${shown(e.failure.subscriptionId)} of another one.`,
     documentation: ROLES,
   },
   {
     reason: 'token-rejected',
     find: ofKind('token-rejected'),
     hint: () =>
-      'Azure Resource Manager refused the token; its own words are under "detail". The next request brings a new token.',
+      'Ask again, which brings a new token, and read "detail" if it lasts: Azure Resource Manager refused this one.',
     documentation: ROLES,
   },
   {
@@ -439,34 +484,34 @@ export const CATALOGUE: Entry[] = [
     reason: 'timeout',
     find: ofKind('timeout'),
     hint: () =>
-      'Azure Resource Manager was too slow: ask again, look for an outage, or allow it more time with AZURE_DEADLINE_MS.',
+      'Ask again, look for an outage, or allow more time with AZURE_DEADLINE_MS: Azure Resource Manager was too slow.',
     documentation: STATUS,
   },
   {
     reason: 'token-timeout',
     find: ofKind('token-timeout'),
     hint: (e) =>
-      `${attempted(e, ({ outcome }) => outcome === 'pending')?.name ?? 'The chain'} has not answered yet: it goes on, ask again; if it lasts, ` +
-      'something between here and it swallows the packets (firewall, network policy).',
+      'Ask again, and look for a firewall or network policy that swallows packets if it lasts: ' +
+      `${attempted(e, ({ outcome }) => outcome === 'pending')?.name ?? 'the chain of credentials'} has not answered yet.`,
     documentation: EGRESS,
   },
   {
     reason: 'broken',
     find: ofKind('broken'),
     hint: () =>
-      'Azure Resource Manager answers nonsense, or somebody on the way in its place (a captive portal?): ' +
-      'ask again in a minute, and look for an outage.',
+      'Ask again in a minute, and look for an outage, or for a captive portal or proxy on the way: ' +
+      'what came from Azure Resource Manager makes no sense.',
     documentation: STATUS,
   },
 ];
 
-const UNKNOWN: Entry = {
+const UNKNOWN = {
   reason: 'unknown',
-  find: (e) => attempted(e, ({ outcome }) => outcome === 'failed') ?? e.failure,
+  find: (e: Evidence): Clue => attempted(e, ({ outcome }) => outcome === 'failed') ?? e.failure,
   hint: () =>
-    'Nobody foresaw this failure: "detail" has its own words, "attempts" and "facts" have all that is known. ' +
-    'Please open an issue with this document.',
-};
+    'Read "detail", and open an issue with this document if that does not help (it has ids, but no secrets): ' +
+    'nobody foresaw this failure.',
+} satisfies Entry;
 
 /** Makes the diagnosis; it never fails itself, and nothing it does asks Azure. */
 export function createDiagnosis(credential: Credential, gatherFacts: () => Promise<Facts>): Diagnose {
@@ -477,14 +522,15 @@ export function createDiagnosis(credential: Credential, gatherFacts: () => Promi
     const token = credential.latestToken();
     const evidence = { failure, attempts, facts, identity: token && readIdentity(token.token) };
     const { entry, clue } = recognise(evidence);
-    const documentation = typeof entry.documentation === 'function' ? entry.documentation(clue) : entry.documentation;
+    const { documentation: about } = entry;
+    const documentation = typeof about === 'function' ? about(clue, evidence) : about;
     return {
       reason: entry.reason,
       hint: entry.hint(evidence, clue),
       ...(documentation !== undefined && { documentation }),
       detail: clue.message || failure.message,
       original: originalOf(clue, failure),
-      attempts: (hasNoToken(failure) ? attempts : []).map(({ name, outcome, message }) => ({ name, outcome, message })),
+      attempts: (hasNoToken(failure) ? attempts : []).map(({ error, ...said }) => said),
       facts,
     };
   };
@@ -495,180 +541,11 @@ function recognise(evidence: Evidence): { entry: Entry; clue: Clue } {
     const clue = entry.find(evidence);
     if (clue) return { entry, clue };
   }
-  return { entry: UNKNOWN, clue: UNKNOWN.find(evidence) ?? evidence.failure };
+  return { entry: UNKNOWN, clue: UNKNOWN.find(evidence) };
 }
 
 function originalOf(clue: Clue, failure: Error): OriginalError {
   if (clue instanceof Error) return originalError(clue.cause ?? clue);
   if (clue.error !== undefined) return originalError(clue.error);
   return originalError(failure.cause ?? failure);
-}
-
-/** A clue for one kind of failure, with a condition where there is one. */
-function ofKind(kind: Evidence['failure']['kind'], condition: (e: Evidence) => boolean = () => true) {
-  return (e: Evidence) => (e.failure.kind === kind && condition(e) ? e.failure : undefined);
-}
-
-/** The first credential that was asked and of which this is true, where there is no token. */
-function attempted(e: Evidence, isTrue: (attempt: Attempt) => boolean): Attempt | undefined {
-  if (!hasNoToken(e.failure)) return undefined;
-  return e.attempts.find((attempt) => attempt.outcome !== 'not-tried' && isTrue(attempt));
-}
-
-function hasNoToken({ kind }: Evidence['failure']): boolean {
-  return kind === 'no-token' || kind === 'token-timeout';
-}
-
-function said(e: Evidence, text: RegExp): Attempt | undefined {
-  return attempted(e, ({ message }) => text.test(message));
-}
-
-function askedImds(e: Evidence, isTrue: (exchange: Exchange) => boolean): Attempt | undefined {
-  return attempted(e, ({ exchange }) => exchange?.host === e.facts.metadataService && isTrue(exchange));
-}
-
-function askedEntra(e: Evidence, isTrue: (exchange: Exchange) => boolean): Attempt | undefined {
-  const { metadataService } = e.facts;
-  return attempted(
-    e,
-    ({ exchange }) => exchange !== undefined && exchange.host !== metadataService && isTrue(exchange),
-  );
-}
-
-function binding(e: Evidence, isTrue: (attempt: Attempt) => boolean): Attempt | undefined {
-  return attempted(
-    e,
-    (attempt) => /identity binding/.test(attempt.name) && attempt.outcome !== 'pending' && isTrue(attempt),
-  );
-}
-
-function workloadIdentity(e: Evidence): Attempt | undefined {
-  return attempted(e, ({ name }) => name === 'WorkloadIdentityCredential');
-}
-
-/** Workload ID in a pod that the webhook has given nothing. */
-function notInjected(e: Evidence): Attempt | undefined {
-  return e.facts.kubernetes && !e.facts.projectedToken ? workloadIdentity(e) : undefined;
-}
-
-function onLaptop(e: Evidence, name: string, text: RegExp, unlike?: RegExp): Attempt | undefined {
-  if (e.facts.kubernetes) return undefined;
-  return attempted(e, (a) => a.name === name && text.test(a.message) && !unlike?.test(a.message));
-}
-
-function tokenFile(...problems: string[]) {
-  return (e: Evidence) => (problems.includes(e.facts.projectedToken?.problem ?? '') ? workloadIdentity(e) : undefined);
-}
-
-function entraSays(...numbers: number[]) {
-  return (e: Evidence) => attempted(e, (attempt) => numbers.includes(entraNumber(attempt) ?? 0));
-}
-
-/** The number of the error of Microsoft Entra ID. MSAL keeps it, some credentials only the text. */
-function entraNumber(clue: Clue): number | undefined {
-  for (const error of errorChain(clue instanceof Error ? clue : clue.error)) {
-    const number = Number(Reflect.get(error, 'errorNo') ?? /\bAADSTS(\d+)/.exec(error.message)?.[1]);
-    if (number > 0) return number;
-  }
-  return undefined;
-}
-
-function aboutNumber(clue: Clue): string {
-  const number = entraNumber(clue);
-  return number === undefined ? ENTRA_ERRORS : `https://login.microsoftonline.com/error?code=${number}`;
-}
-
-/** The failure, where Resource Manager gave it this error code. */
-function managerSays(e: Evidence, code: string): Error | undefined {
-  return managerError(e)?.code === code ? e.failure : undefined;
-}
-
-function managerError({ failure }: Evidence): ResourceManagerError | undefined {
-  return failure.cause instanceof ResourceManagerError ? failure.cause : undefined;
-}
-
-/** Statuses with which a proxy answers in its own name. */
-const PROXY_STATUSES = [403, 407, 502, 503, 504];
-
-/** The clue for a host that matters and was not reached: Microsoft Entra ID, where there is no token, else Resource Manager. */
-function unreachable(e: Evidence, isTrue: (exchange: Exchange) => boolean): Clue | undefined {
-  const isUnreached = (exchange: Exchange) =>
-    (exchange.code !== undefined ||
-      (PROXY_STATUSES.includes(exchange.status ?? 0) && !/^\s*\{/.test(exchange.body ?? ''))) &&
-    isTrue(exchange);
-  const exchange = managerExchange(e);
-  if (exchange) return isUnreached(exchange) ? e.failure : undefined;
-  return askedEntra(e, isUnreached);
-}
-
-function managerExchange(e: Evidence): Exchange | undefined {
-  const { host } = new URL(e.facts.cloud.resourceManager);
-  if (e.failure.kind === 'unreachable') return { host, code: String(originalError(e.failure.cause).code) };
-  const error = managerError(e);
-  // With a code of its own it was Resource Manager that answered.
-  return error && error.code === undefined ? { host, status: error.statusCode } : undefined;
-}
-
-function exchangeOf(e: Evidence, clue: Clue): Exchange | undefined {
-  return clue instanceof Error ? managerExchange(e) : clue.exchange;
-}
-
-function placeOf(e: Evidence, clue: Clue): string {
-  return exchangeOf(e, clue)?.host ?? 'Azure';
-}
-
-function symptomOf(e: Evidence, clue: Clue): string {
-  const { code, status } = exchangeOf(e, clue) ?? {};
-  return String(code ?? status);
-}
-
-/** The clue for a token that is refused as not valid now, where the server's clock says why. */
-function skewed(e: Evidence): Clue | undefined {
-  const clue = entraSays(700024)(e) ?? ofKind('token-rejected')(e);
-  return clue && Math.abs(skewSeconds(e)) >= SKEW_SECONDS ? clue : undefined;
-}
-
-function skewSeconds(e: Evidence): number {
-  const fromAttempts = e.attempts
-    .map(({ exchange }) => exchange?.serverAheadSeconds)
-    .find((skew) => skew !== undefined);
-  return managerError(e)?.serverAheadSeconds ?? fromAttempts ?? 0;
-}
-
-function skewOf(e: Evidence): string {
-  const minutes = Math.round(skewSeconds(e) / 60);
-  return `${Math.abs(minutes)} min ${minutes > 0 ? 'behind' : 'ahead of'} Azure's`;
-}
-
-function projected(e: Evidence): Partial<ProjectedToken> {
-  return e.facts.projectedToken ?? {};
-}
-
-function subject(e: Evidence): string {
-  return shown(projected(e).sub);
-}
-
-function isSet(e: Evidence, variable: string): boolean {
-  return e.facts.variables[variable] !== undefined;
-}
-
-function clientId(e: Evidence): string {
-  return shown(e.facts.variables['AZURE_CLIENT_ID']);
-}
-
-function tenantId(e: Evidence): string {
-  return shown(e.facts.variables['AZURE_TENANT_ID']);
-}
-
-function objectId(e: Evidence): string {
-  return e.identity?.objectId ?? '<object-id>';
-}
-
-function proxyVariables(e: Evidence): string {
-  return e.facts.proxy.variables.filter((name) => name !== 'NO_PROXY').join(', ');
-}
-
-function shown(value: unknown): string {
-  if (value === undefined || value === null || value === '') return '(unknown)';
-  return Array.isArray(value) ? value.join(', ') : String(value);
 }

@@ -1,4 +1,5 @@
-import { access, open, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { readClaims } from './claims.ts';
 import type { Cloud } from './cloud.ts';
 
@@ -37,8 +38,7 @@ export interface ProjectedToken {
   exp?: unknown;
 }
 
-const POD_LABELS = ['aadpodidbinding', 'azure.workload.identity/use'] as const;
-type PodLabel = (typeof POD_LABELS)[number];
+type PodLabel = 'aadpodidbinding' | 'azure.workload.identity/use';
 
 const IMDS_HOST = '169.254.169.254';
 
@@ -58,25 +58,24 @@ const TOKEN_FILE_LIMIT = 65_536;
 
 /** Gathers them anew each time: files change while the process runs. Never throws. */
 export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabelsFile: string): Promise<Facts> {
-  const [container, projectedToken, podLabels] = await Promise.all([
-    isContainer(),
+  const [projectedToken, podLabels] = await Promise.all([
     readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE']),
     readPodLabels(podLabelsFile),
   ]);
   const { authorityHost, resourceManager } = cloud;
-  const metadataService = URL.parse(env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? '')?.host || IMDS_HOST;
+  const metadataService = URL.parse(env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? '')?.hostname || IMDS_HOST;
   return {
     now: new Date().toISOString(),
     cloud: { authorityHost, resourceManager },
     metadataService,
     kubernetes: Boolean(env['KUBERNETES_SERVICE_HOST']),
-    container,
+    container: existsSync('/.dockerenv') || existsSync('/run/.containerenv'),
     variables: relevantVariables(env),
     ...(projectedToken && { projectedToken }),
     ...(podLabels && { podLabels }),
     proxy: {
       variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => variable(env, name)),
-      hosts: [metadataService, new URL(authorityHost).host, new URL(resourceManager).host].filter((host) =>
+      hosts: [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname].filter((host) =>
         isProxied(env, host),
       ),
     },
@@ -91,19 +90,6 @@ function relevantVariables(env: NodeJS.ProcessEnv): Record<string, string> {
     variables[name] = SHOWN.test(name) && PUBLIC_VALUE.test(value) ? value : '(set)';
   }
   return variables;
-}
-
-async function isContainer(): Promise<boolean> {
-  for (const file of ['/.dockerenv', '/run/.containerenv']) {
-    if (
-      await access(file).then(
-        () => true,
-        () => false,
-      )
-    )
-      return true;
-  }
-  return false;
 }
 
 async function readProjectedToken(file: string | undefined): Promise<ProjectedToken | undefined> {
@@ -129,15 +115,14 @@ async function readPodLabels(file: string): Promise<Record<PodLabel, string | nu
     const [, key, value] = /^(.+?)="(.*)"$/.exec(line) ?? [];
     if (key !== undefined && value !== undefined) labels.set(key, value);
   }
-  const [podIdentity, workloadIdentity] = POD_LABELS;
   return {
-    [podIdentity]: labels.get(podIdentity) ?? null,
-    [workloadIdentity]: labels.get(workloadIdentity) ?? null,
+    aadpodidbinding: labels.get('aadpodidbinding') ?? null,
+    'azure.workload.identity/use': labels.get('azure.workload.identity/use') ?? null,
   };
 }
 
 async function readSmallFile(file: string): Promise<string> {
-  // Before it is opened: that of a pipe would wait for somebody to write.
+  // Checked before it is opened: opening a named pipe would wait until somebody writes.
   if (!(await stat(file)).isFile()) throw new Error('is not a file');
   await using handle = await open(file);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(TOKEN_FILE_LIMIT), 0, TOKEN_FILE_LIMIT, 0);

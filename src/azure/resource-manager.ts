@@ -37,7 +37,7 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
   // reaches the policies through the asynchronous context.
   const walks = new AsyncLocalStorage<Walk>();
   return {
-    credential: uncachedCredential(credential),
+    credential: withoutSdkCache(credential),
     clientOptions: {
       endpoint: cloud.resourceManager,
       userAgentOptions: { userAgentPrefix },
@@ -72,7 +72,7 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
  * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and what it renews in the background
  * it does not watch, so that a refusal at the end of a token would end the process. The scope is that of the credential.
  */
-function uncachedCredential(credential: Credential): TokenCredential {
+function withoutSdkCache(credential: Credential): TokenCredential {
   return {
     async getToken(_scopes, options) {
       const { token } = await credential.getToken(options?.claims);
@@ -87,7 +87,7 @@ function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalSt
     name: 'guardRequests',
     async sendRequest(request, next) {
       const walk = walks.getStore();
-      if (!walk) throw new Error('a request outside of a listing');
+      if (!walk) throw new Error('a request outside of a walk');
       // The SDK follows a nextLink wherever it leads, and takes the bearer token along.
       if (URL.parse(request.url)?.origin !== cloud.resourceManager) {
         throw new AzureFailure('broken', `A nextLink leads away from ${cloud.resourceManager}; not followed`);

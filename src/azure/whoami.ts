@@ -1,10 +1,11 @@
 import { type Identity, readIdentity } from './claims.ts';
 import type { Credential } from './credential.ts';
 import { withinDeadline } from './deadline.ts';
-import type { Diagnose } from './diagnosis.ts';
+import type { Diagnose, Diagnosis } from './diagnosis.ts';
 import type { Facts } from './facts.ts';
+import { isNodeIdentity, nodeIdentityHint } from './node-identity.ts';
 
-/** What works but smells, or does not work although there is a token. */
+/** What works but looks suspicious, or does not work although there is a token. */
 interface Warning {
   reason: string;
   hint: string;
@@ -39,31 +40,28 @@ export function createWhoAmI(options: {
     const token = await withinDeadline(deadlineMs, () => credential.getToken());
     const identity = readIdentity(token.token);
     const expiresOn = new Date(token.expiresOnTimestamp).toISOString();
-    const warnings = smells(identity, token.credential, await gatherFacts());
+    const warnings = suspicions(identity, token.credential, await gatherFacts());
     const renewalFailure = credential.renewalFailure();
     if (renewalFailure) {
-      const { reason, hint, documentation, detail } = await diagnose(renewalFailure);
-      warnings.push({
-        reason,
-        hint: `The token works until ${expiresOn}, but cannot be renewed: ${hint}`,
-        ...(documentation !== undefined && { documentation }),
-        detail,
-      });
+      const warning = warningOf(await diagnose(renewalFailure));
+      warnings.push({ ...warning, hint: `The token works until ${expiresOn}, but cannot be renewed. ${warning.hint}` });
     }
     return { identity, credential: token.credential, expiresOn, warnings };
   };
 }
 
-function smells(identity: Identity, credential: string, facts: Facts): Warning[] {
+export function warningOf({ reason, hint, documentation, detail }: Diagnosis): Warning {
+  return { detail, ...(documentation !== undefined && { documentation }), reason, hint };
+}
+
+/** What works, but looks suspicious. */
+function suspicions(identity: Identity, credential: string, facts: Facts): Warning[] {
   const warnings: Warning[] = [];
-  const { clientId, managedIdentityResourceId } = identity;
-  // The kubelet's identity, or that of the machines themselves.
-  if (facts.kubernetes && /-agentpool$|\/virtualMachine(ScaleSet)?s\//i.test(managedIdentityResourceId ?? '')) {
+  const { clientId } = identity;
+  if (isNodeIdentity(identity, facts)) {
     warnings.push({
       reason: 'node-identity',
-      hint:
-        `Authenticated as ${managedIdentityResourceId} via ${credential}: that is the node's identity, not the pod's; ` +
-        'bind one to this pod with Workload ID (label azure.workload.identity/use: "true" on the pod, and its service account).',
+      hint: nodeIdentityHint(identity),
       documentation: 'https://learn.microsoft.com/azure/aks/workload-identity-overview',
     });
   }
@@ -72,8 +70,8 @@ function smells(identity: Identity, credential: string, facts: Facts): Warning[]
     warnings.push({
       reason: 'other-client-id',
       hint:
-        `AZURE_CLIENT_ID is ${configured}, but ${credential} authenticated as ${clientId}: ` +
-        'another credential of the chain answered than the one that was configured.',
+        `Check why the credential that AZURE_CLIENT_ID (${configured}) was meant for did not answer: ` +
+        `${credential} did, as ${clientId}.`,
     });
   }
   return warnings;

@@ -60,7 +60,7 @@ const CASES: Case[] = [
     reason: 'identity-binding-not-permitted',
     handlers: [tokenProxy(mayNotUseIdentity), entra({ answer: aadsts(700212, 'audience') })],
     env: identityBinding(),
-    hint: [sub, `cid.wi.aks.azure.com/${clientId}`, 'use-managed-identity'],
+    hint: ['rgapi/rgapi', `resources: [${clientId}]`, 'use-managed-identity'],
     detail: 'expiresOn',
   },
   {
@@ -84,7 +84,7 @@ const CASES: Case[] = [
     reason: 'token-file-missing',
     handlers: [],
     env: { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/nonexistent/azure-identity-token' },
-    hint: ['/nonexistent/azure-identity-token', 'skip-containers'],
+    hint: ['/nonexistent/azure-identity-token', 'recreate the pod'],
     detail: 'ENOENT',
   },
   {
@@ -100,7 +100,7 @@ const CASES: Case[] = [
     reason: 'token-file-malformed',
     handlers: [],
     env: workloadIdentity(''),
-    hint: ['is empty', 'kubelet'],
+    hint: ['is empty', 'Recreate the pod'],
     detail: 'No content on the file',
   },
   {
@@ -116,7 +116,7 @@ const CASES: Case[] = [
     reason: 'client-id-missing',
     handlers: [noImds()],
     env: { ...workloadIdentity(), AZURE_CLIENT_ID: '' },
-    hint: [sub, 'azure.workload.identity/client-id', 'recreate the pod'],
+    hint: ['kubectl annotate serviceaccount rgapi -n rgapi azure.workload.identity/client-id=', 'recreate the pod'],
     detail: 'clientId is a required parameter',
   },
   {
@@ -124,7 +124,7 @@ const CASES: Case[] = [
     reason: 'tenant-id-missing',
     handlers: [noImds()],
     env: { ...workloadIdentity(), AZURE_TENANT_ID: '' },
-    hint: [sub, 'AZURE_TENANT_ID'],
+    hint: ['kubectl annotate serviceaccount rgapi -n rgapi azure.workload.identity/tenant-id=', 'AZURE_TENANT_ID'],
     detail: 'tenantId is a required parameter',
   },
   {
@@ -204,6 +204,15 @@ const CASES: Case[] = [
     hint: [clientId, iss, sub, 'api://AzureADTokenExchange'],
     detail: 'AADSTS70021:',
     documentation: error(70021),
+  },
+  {
+    title: 'an identity without any federated credential',
+    reason: 'federated-credential-missing',
+    handlers: entraAnswers(aadsts(70025, 'The client has no configured federated identity credentials.')),
+    env: workloadIdentity(),
+    hint: ['az identity federated-credential create', iss, sub, 'api://AzureADTokenExchange'],
+    detail: 'AADSTS70025',
+    documentation: error(70025),
   },
   {
     title: 'a resource id for a client id',
@@ -321,6 +330,20 @@ const CASES: Case[] = [
     detail: 'EAI_AGAIN',
   },
   {
+    title: 'a certificate that is not valid yet',
+    reason: 'certificate-expired',
+    handlers: [imds(), resourceManager(unreachable('CERT_NOT_YET_VALID'))],
+    hint: ['management.azure.com', 'CERT_NOT_YET_VALID', 'clock'],
+    detail: 'CERT_NOT_YET_VALID',
+  },
+  {
+    title: 'a proxy with a certificate of its own',
+    reason: 'tls-intercepted',
+    handlers: [imds(), resourceManager(unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE'))],
+    hint: ['management.azure.com', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
+    detail: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  },
+  {
     title: 'a stranger who breaks TLS',
     reason: 'tls-intercepted',
     handlers: entraAnswers(unreachable('SELF_SIGNED_CERT_IN_CHAIN')),
@@ -367,11 +390,18 @@ const CASES: Case[] = [
     detail: 'getting assigned identities for pod rgapi/rgapi in CREATED state',
   },
   {
+    title: 'a metadata service that answers 404 outside of Kubernetes',
+    reason: 'imds-refused',
+    handlers: [imds({ answer: nmiNotReady })],
+    hint: ['404'],
+    detail: 'getting assigned identities',
+  },
+  {
     title: 'NMI that holds the request',
     reason: 'identity-pending',
     handlers: [imds({ answer: hangs })],
     env: { ...inCluster, AZURE_DEADLINE_MS: '200' },
-    hint: ['NMI has no identity for this pod yet'],
+    hint: ['Wait a minute'],
     detail: 'Still waiting for a token after 200 ms',
   },
   {
@@ -393,7 +423,7 @@ const CASES: Case[] = [
     reason: 'identity-not-found',
     handlers: [imds({ answer: identityNotFound })],
     env: { ...inCluster, AZURE_CLIENT_ID: '44444444-4444-4444-8444-444444444444' },
-    hint: ['44444444-4444-4444-8444-444444444444', 'not assigned'],
+    hint: ['44444444-4444-4444-8444-444444444444', 'azure.workload.identity/use', 'azureassignedidentities'],
     detail: 'Identity not found',
   },
   {
@@ -429,6 +459,14 @@ const CASES: Case[] = [
     detail: 'Azure CLI could not be found',
   },
   {
+    title: 'no az on a laptop in a network that answers for the metadata service',
+    reason: 'az-not-installed',
+    handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
+    env: { ...onLaptop, PATH: '' },
+    hint: ['az'],
+    detail: 'Azure CLI could not be found',
+  },
+  {
     title: 'an az that is not logged in',
     reason: 'az-not-logged-in',
     handlers: [],
@@ -457,7 +495,7 @@ const CASES: Case[] = [
     reason: 'imds-unreachable',
     handlers: [noImds()],
     env: labels('aadpodidbinding="rgapi"'),
-    hint: ['169.254.169.254', 'NMI does not run', 'Workload ID'],
+    hint: ['169.254.169.254', 'NMI does not run', 'Use Workload ID'],
     detail: 'IMDS endpoint',
   },
   {
@@ -468,10 +506,18 @@ const CASES: Case[] = [
     detail: 'IMDS endpoint',
   },
   {
+    title: 'a pod that runs as its node, which has no role',
+    reason: 'node-identity',
+    handlers: [imds({ claims: { xms_mirid: '/subscriptions/made-up/aks-agentpool' } }), subscriptions([])],
+    env: inCluster,
+    hint: ['/subscriptions/made-up/aks-agentpool', 'azure.workload.identity/use', 'no role should be given'],
+    detail: 'no role in any subscription',
+  },
+  {
     title: 'no role at all',
     reason: 'no-subscription',
     handlers: [imds(), subscriptions([])],
-    hint: [objectId, '--role Reader', '10 minutes'],
+    hint: [`--assignee-object-id ${objectId}`, '--role Reader', '10 minutes'],
     detail: 'no role in any subscription',
   },
   {
@@ -490,7 +536,7 @@ const CASES: Case[] = [
       subscriptions(['One']),
       groups(1, { onPage: { 1: refuses(403, 'AuthorizationFailed', `The client '${clientId}' may not.`) } }),
     ],
-    hint: [objectId, `/subscriptions/${subscriptionId('One')}`, 'Reader'],
+    hint: [`--assignee-object-id ${objectId}`, `--scope /subscriptions/${subscriptionId('One')}`, '--role Reader'],
     detail: `403 AuthorizationFailed: The client '${clientId}' may not.`,
   },
   {
@@ -505,7 +551,7 @@ const CASES: Case[] = [
     title: 'a token that is refused',
     reason: 'token-rejected',
     handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
-    hint: ['refused the token'],
+    hint: ['refused this one'],
     detail: '401 AuthenticationFailed: made-up words',
   },
   {
@@ -543,7 +589,7 @@ const CASES: Case[] = [
     reason: 'unknown',
     handlers: [],
     env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_CERTIFICATE_PATH: '/nonexistent.pem' },
-    hint: ['Nobody foresaw', 'open an issue'],
+    hint: ['nobody foresaw', 'open an issue'],
     detail: '/nonexistent.pem',
     documentation: NONE,
   },
@@ -575,6 +621,7 @@ test.each(CASES)(
     if (who.status === 503) {
       expect(who.headers.get('Content-Type')).toBe('application/problem+json');
       expect(document.attempts.length).toBeGreaterThan(0);
+      expect(Object.keys(document).at(-1)).toBe('hint');
       expect(document.facts).toMatchObject({ kubernetes: Boolean(env['KUBERNETES_SERVICE_HOST']) });
     }
     expect(log()).toContainEqual(

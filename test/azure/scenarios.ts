@@ -14,7 +14,13 @@ import {
 } from './identity.ts';
 import { groups, resourceManager, subscriptions } from './resource-manager.ts';
 import { IDENTITY } from './tokens.ts';
-import { identityBinding, SERVICE_ACCOUNT, temporaryFile, workloadIdentity } from './workload-identity.ts';
+import {
+  identityBinding,
+  SERVICE_ACCOUNT,
+  serviceAccountToken,
+  temporaryFile,
+  workloadIdentity,
+} from './workload-identity.ts';
 
 /** How long the scenario `recovers` shows a broken identity, counted from its start. */
 const RECOVERY_MS = 15_000;
@@ -115,7 +121,8 @@ export const SCENARIOS: Record<string, Scenario> = {
       entra({ answer: dated(600, aadsts(700024, 'Client assertion is not within its valid time range.')) }),
       ...allWell(),
     ],
-    environment: workloadIdentity,
+    // Valid by our clock, expired by Azure's.
+    environment: () => workloadIdentity(serviceAccountToken({ exp: Math.floor(Date.now() / 1000) + 300 })),
   },
 
   // AKS identity bindings.

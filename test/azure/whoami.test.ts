@@ -134,7 +134,7 @@ test('a token that cannot be renewed is a warning with the reason why not', asyn
   const { warnings } = await read(await get('/whoami'));
   expect(warnings.at(-1)).toMatchObject({
     reason: 'identity-not-found',
-    hint: expect.stringMatching(/^The token works until .+, but cannot be renewed: .+/),
+    hint: expect.stringMatching(/^The token works until .+, but cannot be renewed. .+/),
   });
   azure.use(imds({ expiresIn: 3600 }));
   vi.setSystemTime(Date.now() + 31_000);
@@ -157,12 +157,12 @@ test('without a token GET /whoami is the complete diagnosis', async () => {
     'type',
     'title',
     'status',
+    'facts',
+    'attempts',
+    'detail',
+    'documentation',
     'reason',
     'hint',
-    'documentation',
-    'detail',
-    'attempts',
-    'facts',
   ]);
   expect(document).toMatchObject({ type: 'urn:rg-api:az-not-installed', status: 503, reason: 'az-not-installed' });
 });
