@@ -164,7 +164,7 @@ test('a caller gives up at its deadline while the acquisition goes on for the ne
   const response = await get();
   expect(response.status).toBe(504);
   expect(await response.json()).toMatchObject({
-    reason: 'identity-pending',
+    reason: 'token-timeout',
     detail: 'Still waiting for a token after 100 ms',
   });
   const next = credential.getToken();
