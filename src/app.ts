@@ -9,7 +9,6 @@ import { AzureFailure, type AzureFailureKind, IdentityFailure, originalError } f
 import type { ResourceGroups } from './azure/resource-groups.ts';
 import { warningOf } from './azure/whoami.ts';
 import { createFailureLog } from './failure-log.ts';
-import { redact } from './redaction.ts';
 import { shareAnswer } from './shared-answer.ts';
 
 const STATUS_OF: Record<AzureFailureKind, 502 | 503 | 504> = {
@@ -30,34 +29,43 @@ const TITLE_OF: Record<AzureFailureKind, string> = {
   'token-timeout': 'No access token in time',
 };
 
-/** What one listing came to, for all who asked together. */
-type Outcome = ResourceGroups | { failure: IdentityFailure | AzureFailure; diagnosis: Diagnosis };
+interface Diagnosed {
+  failure: IdentityFailure | AzureFailure;
+  diagnosis: Diagnosis;
+}
 
 /** The routes. Nothing here listens, and nothing here ends the process. */
 export function createApp(deps: {
   azure: Azure;
   /** Milliseconds. */
+  deadlineMs: number;
+  /** Milliseconds. */
   answerMaxAgeMs: number;
+  /** Takes secrets out of a text. */
+  redact: (text: string) => string;
   /** True from the moment the process drains. */
   isDraining: () => boolean;
   log: Logger;
 }): Hono {
-  const { azure, log } = deps;
+  const { azure, log, redact } = deps;
   const app = new Hono();
   const failureLog = createFailureLog(log, 'healed: the resource groups are listed again');
 
-  const listing = shareAnswer(async (): Promise<Outcome> => {
+  const listing = shareAnswer(async (): Promise<ResourceGroups | Diagnosed> => {
     try {
       const resourceGroups = await azure.listResourceGroups();
       failureLog.succeeded();
       return resourceGroups;
     } catch (error) {
-      if (!isFailure(error)) throw error;
-      const diagnosis = await azure.diagnose(error);
-      failureLog.failed(error, diagnosis);
-      return { failure: error, diagnosis };
+      const outcome = await diagnosed(failureOf(error));
+      failureLog.failed(outcome.failure, outcome.diagnosis);
+      return outcome;
     }
   }, deps.answerMaxAgeMs);
+
+  async function diagnosed(failure: Diagnosed['failure']): Promise<Diagnosed> {
+    return { failure, diagnosis: await azure.diagnose(failure) };
+  }
 
   app.use(async (c, next) => {
     const startedAtMs = performance.now();
@@ -95,26 +103,28 @@ export function createApp(deps: {
   });
 
   app.get('/whoami', async (c) => {
-    const [who, outcome] = await Promise.all([azure.whoAmI().catch(failureOf), listing()]);
-    if (who instanceof Error) {
-      const diagnosis = await azure.diagnose(who);
-      const { facts, attempts } = diagnosis;
-      return problem(c, 503, 'No access token', { facts, attempts, ...explained(diagnosis) });
+    const startedAtMs = performance.now();
+    const who = azure.whoAmI().catch(async (error) => diagnosed(failureOf(error)));
+    const [identified, listed] = await Promise.all([who, listing()]);
+    if ('failure' in identified) {
+      const { facts, attempts } = identified.diagnosis;
+      return problem(c, 503, 'No access token', { facts, attempts, ...explained(identified.diagnosis) });
     }
-    const isListed = 'names' in outcome;
-    const { identity, credential, expiresOn } = who;
+    const inUse = 'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId };
+    const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
+    const { identity, credential, expiresOn, warnings } = identified;
     return document(c, {
       identity,
       credential,
       expiresOn,
-      subscription: await named(isListed ? outcome.subscription : { id: outcome.failure.subscriptionId }),
-      warnings: isListed ? who.warnings : [...who.warnings, warningOf(outcome.diagnosis)],
+      subscription: await named(inUse, restMs),
+      warnings: 'names' in listed ? warnings : [...warnings, warningOf(listed.diagnosis)],
     });
   });
 
-  async function named({ id, name }: { id: string | undefined; name?: string | undefined }) {
+  async function named({ id, name }: { id: string | undefined; name?: string | undefined }, withinMs: number) {
     if (id === undefined) return null;
-    return { id, name: name ?? (await azure.nameSubscription(id)) ?? null };
+    return { id, name: name ?? (await azure.nameSubscription(id, withinMs)) ?? null };
   }
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -136,34 +146,31 @@ export function createApp(deps: {
     return problem(c, 500, 'Internal Server Error', { detail: 'A bug in rg-api; its log has the details' });
   });
 
+  /** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */
+  function problem(
+    c: Context,
+    status: ContentfulStatusCode,
+    title: string,
+    { type = 'about:blank', ...members }: { type?: string; detail: string; attempts?: object; facts?: object },
+  ): Response {
+    return document(c, { type, title, status, ...members }, status, 'application/problem+json');
+  }
+
+  /** A JSON document for a person in a terminal: one member a line. */
+  function document(c: Context, body: object, status: ContentfulStatusCode = 200, type = 'application/json'): Response {
+    return c.body(redact(`${JSON.stringify(body, null, 2)}\n`), status, { 'Content-Type': type });
+  }
+
   return app;
 }
 
-function isFailure(error: unknown): error is IdentityFailure | AzureFailure {
-  return error instanceof IdentityFailure || error instanceof AzureFailure;
-}
-
-function failureOf(error: unknown): IdentityFailure | AzureFailure {
-  if (isFailure(error)) return error;
+/** Whatever else it is, it is a bug. */
+function failureOf(error: unknown): Diagnosed['failure'] {
+  if (error instanceof IdentityFailure || error instanceof AzureFailure) return error;
   throw error;
 }
 
 /** The members of a problem document that explain a failure; what to do comes last, where a terminal leaves the eye. */
 function explained({ reason, hint, documentation, detail }: Diagnosis) {
   return { type: `urn:rg-api:${reason}`, detail, documentation, reason, hint };
-}
-
-/** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */
-function problem(
-  c: Context,
-  status: ContentfulStatusCode,
-  title: string,
-  { type = 'about:blank', ...members }: { type?: string; detail: string; attempts?: object; facts?: object },
-): Response {
-  return document(c, { type, title, status, ...members }, status, 'application/problem+json');
-}
-
-/** A JSON document for a person in a terminal: one member a line. */
-function document(c: Context, body: object, status: ContentfulStatusCode = 200, type = 'application/json'): Response {
-  return c.body(redact(`${JSON.stringify(body, null, 2)}\n`), status, { 'Content-Type': type });
 }

@@ -81,6 +81,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       'a GUID such as 00000000-0000-0000-0000-000000000000',
     );
   }
+  // The Azure SDK's constructors throw at a proxy that is no URL, and show its password.
+  const proxy = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'].flatMap((name) => [name, name.toLowerCase()]).find(text);
+  if (proxy !== undefined && !/^https?:$/.test(URL.parse(text(proxy) ?? '')?.protocol ?? '')) {
+    throw new ConfigError(proxy, 'is no URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
+  }
   // @azure/identity reads this one itself; here it is only refused in time, because its constructor throws.
   oneOf('AZURE_TOKEN_CREDENTIALS', TOKEN_CREDENTIALS);
 

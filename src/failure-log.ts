@@ -6,23 +6,24 @@ const REMINDER_MS = 60_000;
 
 /** Logs a failure that may repeat at every request. */
 export interface FailureLog {
-  /** One line when its reason changes, then at most one a minute. */
+  /** One line when its reason changes, then at most one a minute, and for reasons that take turns one a minute each. */
   failed(failure: Error, diagnosis: Diagnosis): void;
   /** One line when it has healed. */
   succeeded(): void;
 }
 
 export function createFailureLog(log: Logger, healed: string): FailureLog {
-  let lasting: { reason: string; loggedAtMs: number; unlogged: number } | undefined;
+  /** The reasons since it last went well; cleared by success. */
+  const lasting = new Map<string, { loggedAtMs: number; unlogged: number }>();
   return {
     failed(failure, { reason, hint, original, attempts }) {
       const nowMs = performance.now();
-      const lasts = lasting?.reason === reason ? lasting : undefined;
+      const lasts = lasting.get(reason);
       if (lasts && nowMs - lasts.loggedAtMs < REMINDER_MS) {
         lasts.unlogged += 1;
         return;
       }
-      lasting = { reason, loggedAtMs: nowMs, unlogged: 0 };
+      lasting.set(reason, { loggedAtMs: nowMs, unlogged: 0 });
       log.warn(
         {
           reason,
@@ -36,8 +37,8 @@ export function createFailureLog(log: Logger, healed: string): FailureLog {
       );
     },
     succeeded() {
-      if (lasting) log.info({ reason: lasting.reason }, healed);
-      lasting = undefined;
+      if (lasting.size > 0) log.info({ reasons: [...lasting.keys()] }, healed);
+      lasting.clear();
     },
   };
 }

@@ -9,7 +9,7 @@ import { originalError } from './azure/failure.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createFailureLog } from './failure-log.ts';
-import { redact } from './redaction.ts';
+import { createRedaction } from './redaction.ts';
 import { createShutdown } from './shutdown.ts';
 
 /** EX_CONFIG of sysexits.h. */
@@ -41,6 +41,7 @@ function readEnvironment() {
 
 const config = readEnvironment();
 
+const redact = createRedaction(process.env);
 const log = pino({
   level: config.logLevel,
   base: null,
@@ -64,8 +65,7 @@ const azure = createAzure({
   onRenewalFailure: renewalLog.failed,
   onToken: renewalLog.succeeded,
 });
-const { answerMaxAgeMs } = config;
-const app = createApp({ azure, answerMaxAgeMs, isDraining: () => shutdown.isDraining(), log });
+const app = createApp({ ...config, azure, isDraining: () => shutdown.isDraining(), redact, log });
 const server = createServer(getRequestListener(app.fetch));
 const shutdown = createShutdown(server);
 

@@ -136,7 +136,7 @@ test('a failure that lasts is logged once, and so is its end', async () => {
   for (let i = 0; i < 5; i++) await get();
   expect(log()).toMatchObject([
     { level: 40, reason: 'no-subscription' },
-    { level: 30, reason: 'no-subscription', msg: expect.stringContaining('healed') },
+    { level: 30, reasons: ['no-subscription'], msg: expect.stringContaining('healed') },
   ]);
 });
 

@@ -81,3 +81,20 @@ test('the names accepted for AZURE_TOKEN_CREDENTIALS are those of the SDK, which
   const accepted = TOKEN_CREDENTIALS.filter((name) => name.endsWith('Credential')).join(', ');
   expect(() => new DefaultAzureCredential()).toThrow(accepted);
 });
+
+test.each([
+  'proxy.example:3128',
+  '10.0.0.1:3128',
+  'http://proxy.example:99999',
+  'http://made-up:made/up@proxy.example',
+  'socks5://p',
+])('a proxy that is no URL is refused without being shown: %s', (proxy) => {
+  for (const variable of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'HTTP_PROXY']) {
+    const accepted = 'the http or https URL of a proxy, such as http://proxy.example:3128';
+    expect(() => readConfig({ [variable]: proxy })).toThrow(new ConfigError(variable, 'is no URL', accepted));
+  }
+});
+
+test('a proxy that is a URL is accepted, and one that the SDK does not take does not matter', () => {
+  expect(() => readConfig({ HTTPS_PROXY: 'http://u:p@proxy.example:3128/', HTTP_PROXY: 'nonsense' })).not.toThrow();
+});

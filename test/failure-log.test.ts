@@ -52,6 +52,15 @@ test('another reason is another line at once', () => {
   expect(lines.map(({ reason }) => reason)).toEqual(['no-token', 'no-role']);
 });
 
+test('reasons that take turns are one line a minute each', () => {
+  const { lines, fail } = startLog();
+  for (let second = 0; second < 70; second++) {
+    fail(second % 2 === 0 ? 'no-token' : 'no-role');
+    vi.advanceTimersByTime(1000);
+  }
+  expect(lines.map(({ reason }) => reason)).toEqual(['no-token', 'no-role', 'no-token', 'no-role']);
+});
+
 test('healing is one line, and the next failure is logged at once', () => {
   const { lines, fail, succeed } = startLog();
   succeed();

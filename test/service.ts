@@ -7,7 +7,7 @@ import { createAzure } from '../src/azure/azure.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createFailureLog } from '../src/failure-log.ts';
-import { redact } from '../src/redaction.ts';
+import { createRedaction } from '../src/redaction.ts';
 import { withoutAzure } from './azure/environment.ts';
 import { startStandIn } from './azure/stand-in.ts';
 
@@ -49,6 +49,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const cloud = cloudOf(config.authorityHost);
   if (!cloud) throw new Error('the test names an authority host of no known cloud');
   const logText: string[] = [];
+  const redact = createRedaction(process.env);
   const hooks = { streamWrite: redact };
   const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
   const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
@@ -63,7 +64,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     onToken: renewalLog.succeeded,
   });
   const state = { isDraining: false };
-  const app = createApp({ ...config, azure: service, isDraining: () => state.isDraining, log });
+  const app = createApp({ ...config, azure: service, isDraining: () => state.isDraining, redact, log });
 
   return {
     azure,

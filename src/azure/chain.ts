@@ -15,6 +15,7 @@ import {
   WorkloadIdentityCredential,
 } from '@azure/identity';
 import type { Cloud } from './cloud.ts';
+import { errorChain, wordsOf } from './failure.ts';
 
 /** What one credential of the chain came to when it was asked for a token. */
 export interface Attempt {
@@ -50,6 +51,8 @@ export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisit
 interface Member {
   name: string;
   credential: TokenCredential;
+  /** Its last request, of whatever acquisition. */
+  lastExchange?: Exchange | undefined;
 }
 
 /**
@@ -106,7 +109,7 @@ function identityBindingMember(options: () => object): Member {
         try {
           made ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true, additionalPolicies });
         } catch (cause) {
-          throw new CredentialUnavailableError(messageOf(cause), { cause });
+          throw new CredentialUnavailableError(wordsOf(cause), { cause });
         }
         return made.getToken(scopes, getTokenOptions);
       },
@@ -125,26 +128,34 @@ function unavailable(message: string): TokenCredential {
 /** The attempt whose requests these are. */
 const attempting = new AsyncLocalStorage<Attempt>();
 
-function watch({ name, credential }: Member): { attempt: Attempt; credential: TokenCredential } {
-  const attempt: Attempt = { name, outcome: 'not-tried', message: '' };
+function watch(member: Member): { attempt: Attempt; credential: TokenCredential } {
+  const attempt: Attempt = { name: member.name, outcome: 'not-tried', message: '' };
   return {
     attempt,
     credential: {
       async getToken(scopes, options) {
         attempt.outcome = 'pending';
         try {
-          const token = await attempting.run(attempt, () => credential.getToken(scopes, options));
+          const token = await attempting.run(attempt, () => member.credential.getToken(scopes, options));
           attempt.outcome = token ? 'succeeded' : 'unavailable';
           return token;
         } catch (error) {
           attempt.outcome = error instanceof CredentialUnavailableError ? 'unavailable' : 'failed';
-          attempt.message = messageOf(error);
+          attempt.message = wordsOf(error);
           attempt.error = error;
+          // MSAL repeats from memory what it was told, for as long as it was told to wait.
+          if (isOfMsal(error)) attempt.exchange ??= member.lastExchange;
           throw error;
+        } finally {
+          member.lastExchange = attempt.exchange;
         }
       },
     },
   };
+}
+
+function isOfMsal(error: unknown): boolean {
+  return [...errorChain(error)].some((member) => typeof Reflect.get(member, 'errorCode') === 'string');
 }
 
 /** Enough of an error's body to tell what it says. */
@@ -180,8 +191,4 @@ const observing: PipelinePolicy = { name: 'observe', sendRequest: observe };
 export function serverAheadSeconds({ headers }: PipelineResponse): number | undefined {
   const dateMs = Date.parse(headers.get('date') ?? '');
   return Number.isNaN(dateMs) ? undefined : Math.round((dateMs - Date.now()) / 1000);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

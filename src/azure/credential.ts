@@ -52,6 +52,7 @@ const RENEWAL_WINDOW_MS = 270_000;
  * identity to be assigned; no credential has a time-out of its own, and without this bound one lost answer would be waited for for ever.
  */
 const ACQUISITION_LIMIT_MS = 120_000;
+const NO_ANSWER = `No token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`;
 
 /** The pause between renewals: short enough to try several times before the end, long enough not to start an `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
@@ -91,7 +92,7 @@ export function keepToken(
   async function ask(claims?: string): Promise<Token> {
     const limit = new AbortController();
     const timer = setTimeout(() => {
-      limit.abort(new Error(`no token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`));
+      limit.abort(new Error(NO_ANSWER));
     }, ACQUISITION_LIMIT_MS);
     try {
       const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
@@ -112,7 +113,10 @@ export function keepToken(
       onToken?.();
       return value;
     } catch (cause) {
-      const error = new IdentityFailure('no-token', 'No credential of the chain got a token', { cause });
+      const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
+      const error = new IdentityFailure('no-token', message, { cause });
+      // As they are now: what was given up may go on.
+      error.attempts = attempts.map((attempt) => ({ ...attempt }));
       failure = { error, holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
       throw error;
     } finally {

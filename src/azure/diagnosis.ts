@@ -18,9 +18,13 @@ import {
   hasCode,
   hasNoToken,
   hostOf,
+  imdsAnswers,
+  isLabelled,
   isSet,
   notInjected,
   ofKind,
+  pendingAzureCli,
+  pendingManagedIdentity,
   placeOf,
   projected,
   proxyVariable,
@@ -37,7 +41,7 @@ import {
   workloadIdentity,
 } from './evidence.ts';
 import type { Facts } from './facts.ts';
-import { AzureFailure, type IdentityFailure, type OriginalError, originalError } from './failure.ts';
+import { AzureFailure, IdentityFailure, type OriginalError, originalError, wordsOf } from './failure.ts';
 import { isNodeIdentity, nodeIdentityHint } from './node-identity.ts';
 
 /** Why there is no list, and what to do about it. */
@@ -86,24 +90,6 @@ const STATUS = 'https://azure.status.microsoft';
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 export const CATALOGUE: Entry[] = [
-  // An identity binding goes first in the chain; what follows it fails for its own reasons, the token's audience above all.
-  {
-    reason: 'identity-binding-not-permitted',
-    find: (e) => binding(e, ({ exchange }) => exchange?.status === 403),
-    hint: (e) =>
-      `Apply a ClusterRole (apiGroups: [cid.wi.aks.azure.com], resources: [${clientId(e)}], verbs: [use-managed-identity]) ` +
-      `and bind it to the service account ${serviceAccount(e).join('/')}, which may not use the identity.`,
-    documentation: IDENTITY_BINDINGS,
-  },
-  {
-    reason: 'identity-binding-broken',
-    find: (e) => binding(e, (attempt) => entraNumber(attempt) === undefined),
-    hint: (e) =>
-      'Check `az aks identity-binding list -g <group> --cluster-name <cluster>`, the variables AZURE_KUBERNETES_* and, ' +
-      `if there is a proxy, that NO_PROXY names ${hostOf(e.facts.cloud.authorityHost)}: the token proxy gave no token.`,
-    documentation: IDENTITY_BINDINGS,
-  },
-
   // The files and variables that the Workload ID webhook injects.
   {
     reason: 'token-file-missing',
@@ -114,17 +100,17 @@ export const CATALOGUE: Entry[] = [
     documentation: WORKLOAD_IDENTITY,
   },
   {
-    reason: 'token-file-unreadable',
-    find: tokenFile('EACCES', 'EPERM', 'EISDIR', 'is not a file'),
-    hint: (e) =>
-      "Set fsGroup in the pod's securityContext, or run as a user that may read the projected token: " +
-      `${projected(e).file} cannot be read (${projected(e).problem}).`,
-    documentation: WORKLOAD_IDENTITY,
-  },
-  {
     reason: 'token-file-malformed',
     find: tokenFile('is empty', 'does not hold a JWT'),
     hint: (e) => `Recreate the pod: the projected token ${projected(e).file} ${projected(e).problem}.`,
+    documentation: WORKLOAD_IDENTITY,
+  },
+  {
+    reason: 'token-file-unreadable',
+    find: (e) => (e.facts.projectedToken?.problem === undefined ? undefined : workloadIdentity(e)),
+    hint: (e) =>
+      "Set fsGroup in the pod's securityContext, or run as a user that may read the projected token: " +
+      `${projected(e).file} cannot be read (${projected(e).problem}).`,
     documentation: WORKLOAD_IDENTITY,
   },
   {
@@ -143,7 +129,42 @@ export const CATALOGUE: Entry[] = [
     documentation: WORKLOAD_IDENTITY,
   },
 
+  // An identity binding goes first in the chain; what follows it fails for reasons of its own, the token's audience above all.
+  {
+    reason: 'identity-binding-not-permitted',
+    find: (e) => binding(e, ({ exchange }) => exchange?.status === 403 && /^\s*\{/.test(exchange.body ?? '')),
+    hint: (e) =>
+      `Apply a ClusterRole (apiGroups: [cid.wi.aks.azure.com], resources: [${clientId(e)}], verbs: [use-managed-identity]) ` +
+      `and bind it to the service account ${serviceAccount(e).join('/')}, which may not use the identity.`,
+    documentation: IDENTITY_BINDINGS,
+  },
+  {
+    reason: 'identity-binding-broken',
+    find: (e) => binding(e, (attempt) => entraNumber(attempt) === undefined),
+    hint: (e) =>
+      'Check `az aks identity-binding list -g <group> --cluster-name <cluster>`, the variables AZURE_KUBERNETES_* and, ' +
+      `if there is a proxy, that NO_PROXY names ${hostOf(e.facts.cloud.authorityHost)}: the token proxy gave no token.`,
+    documentation: IDENTITY_BINDINGS,
+  },
+
   // Microsoft Entra ID was asked and said no.
+  {
+    reason: 'wrong-tenant',
+    find: (e) => resourceManagerSays(e, 'InvalidAuthenticationTokenTenant'),
+    hint: (e) =>
+      'Use an identity of the tenant of the subscription, on a laptop `az login --tenant <tenant>`: the token is of ' +
+      `tenant ${shown(e.identity?.tenantId)}, the subscription ${shown(e.failure.subscriptionId)} of another one.`,
+    documentation: ROLES,
+  },
+  {
+    reason: 'wrong-cloud',
+    find: (e) =>
+      entraSays(900382, 900432, 900439, 500011)(e) ?? resourceManagerSays(e, 'InvalidAuthenticationTokenAudience'),
+    hint: (e) =>
+      "Set AZURE_AUTHORITY_HOST to that of the identity's cloud: " +
+      `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
+    documentation: CLOUDS,
+  },
   {
     reason: 'clock-skew',
     find: (e) => skewed(e, entraSays(700024)(e) ?? ofKind('token-rejected')(e)),
@@ -230,14 +251,6 @@ export const CATALOGUE: Entry[] = [
     documentation: aboutNumber,
   },
   {
-    reason: 'wrong-cloud',
-    find: (e) => entraSays(900382, 900432, 500011)(e) ?? resourceManagerSays(e, 'InvalidAuthenticationTokenAudience'),
-    hint: (e) =>
-      "Set AZURE_AUTHORITY_HOST to that of the identity's cloud: " +
-      `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
-    documentation: CLOUDS,
-  },
-  {
     reason: 'client-secret-refused',
     find: entraSays(7000215, 7000222),
     hint: (e) =>
@@ -253,28 +266,20 @@ export const CATALOGUE: Entry[] = [
   },
   {
     reason: 'entra-throttled',
-    find: (e) => askedEntra(e, ({ status }) => status === 429),
+    find: (e) => askedEntra(e, ({ status }) => status === 429) ?? entraSays(90055)(e),
     hint: () =>
       'Wait a minute, then ask again: Microsoft Entra ID throttles, and the SDK waits as long as it was told to.',
     documentation: aboutNumber,
   },
   {
     reason: 'entra-refused',
-    find: (e) => attempted(e, (attempt) => entraNumber(attempt) !== undefined),
+    find: (e) => attempted(e, (attempt) => entraNumber(attempt) !== undefined && (attempt.exchange?.status ?? 0) < 500),
     hint: (_, clue) =>
       `Follow "documentation" to what AADSTS${entraNumber(clue)} means: Microsoft Entra ID refused a token with it.`,
     documentation: aboutNumber,
   },
 
   // Nobody was reached, or somebody else.
-  {
-    reason: 'imds-proxied',
-    find: (e) => (e.facts.proxy.hosts.includes(e.facts.metadataService) ? askedImds(e, () => true) : undefined),
-    hint: (e) =>
-      `Add ${e.facts.metadataService}, literally, to NO_PROXY: ${proxyVariable(e)} sends requests for the node's metadata ` +
-      'service to a proxy, and the Azure SDK understands neither address ranges nor * there.',
-    documentation: MANAGED_IDENTITY,
-  },
   {
     reason: 'proxy-failed',
     find: (e) => unreachable(e, ({ host }) => e.facts.proxy.hosts.includes(host)),
@@ -301,7 +306,7 @@ export const CATALOGUE: Entry[] = [
   },
   {
     reason: 'tls-intercepted',
-    find: (e) => unreachable(e, hasCode(/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|TLS|SSL|EPROTO/)),
+    find: (e) => unreachable(e, hasCode(/CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH|TLS|SSL|EPROTO/)),
     hint: (e, clue) =>
       "Mount the CA certificate of your company's proxy, set NODE_EXTRA_CA_CERTS to its path and restart: the certificate " +
       `of ${placeOf(e, clue)} is not trusted (${symptomOf(e, clue)}), so that something on the way probably intercepts TLS.`,
@@ -332,38 +337,36 @@ export const CATALOGUE: Entry[] = [
     documentation: STATUS,
   },
 
-  // A managed identity: NMI or the metadata service of the node.
+  // Labels that the pod lacks, or that did nothing.
   {
     reason: 'pod-label-missing',
-    find: (e) => (e.facts.podLabels && !Object.values(e.facts.podLabels).some(Boolean) ? notInjected(e) : undefined),
-    hint: () =>
+    find: (e) => (isLabelled(e) === false && !e.facts.podLabels?.aadpodidbinding ? notInjected(e) : undefined),
+    hint: (e) =>
       'Put the label azure.workload.identity/use: "true" (Workload ID) or aadpodidbinding (pod identity) on the pod itself, ' +
-      "in a Deployment on spec.template.metadata.labels, and recreate it: neither is among this pod's labels.",
+      'in a Deployment on spec.template.metadata.labels, and recreate it: ' +
+      (e.facts.podLabels?.['azure.workload.identity/use']
+        ? `"${e.facts.podLabels['azure.workload.identity/use']}" is not "true".`
+        : "neither is among this pod's labels."),
     documentation: WORKLOAD_IDENTITY,
   },
   {
-    reason: 'identity-pending',
+    reason: 'webhook-missed',
     find: (e) =>
-      e.facts.kubernetes
-        ? (askedImds(e, ({ status }) => status === 404) ??
-          attempted(e, ({ name, outcome }) => name === 'ManagedIdentityCredential' && outcome === 'pending'))
-        : undefined,
-    hint: () =>
-      'Wait a minute, then look at the label aadpodidbinding, the selector of the AzureIdentityBinding and ' +
-      '`kubectl get azureassignedidentities -A`: NMI has no identity for this pod yet (pod identity is retired: plan for Workload ID).',
-    documentation: POD_IDENTITY,
-  },
-  {
-    reason: 'multiple-identities',
-    find: (e) => said(e, /Multiple user assigned identities exist/i),
+      (isLabelled(e) ?? !imdsAnswers(e)) && !e.facts.podLabels?.aadpodidbinding ? notInjected(e) : undefined,
     hint: (e) =>
-      (e.facts.kubernetes ? 'Label the pod for Workload ID and recreate it, or set' : 'Set') +
-      ' AZURE_CLIENT_ID to choose one: it is the node that answered, and it has several identities.',
-    documentation: (_, e) => (e.facts.kubernetes ? WORKLOAD_IDENTITY : MANAGED_IDENTITY),
+      e.facts.podLabels
+        ? 'Run `az aks update -g <group> -n <cluster> --enable-oidc-issuer --enable-workload-identity` if the cluster lacks ' +
+          'it, then recreate the pod: it has the label azure.workload.identity/use, but nothing was injected ' +
+          '(so it is in kube-system, too, and where the annotation skip-containers names this container).'
+        : 'Put the label azure.workload.identity/use: "true" on the pod itself, in a Deployment on ' +
+          'spec.template.metadata.labels, and recreate it: the Workload ID webhook did not touch this pod.',
+    documentation: WORKLOAD_IDENTITY,
   },
+
+  // The metadata service of the node, or NMI before it; on a laptop somebody else may answer in its place.
   {
     reason: 'identity-not-found',
-    find: (e) => said(e, /Identity not found/i),
+    find: (e) => said(e, /Identity not found|no azure identity found/i),
     hint: (e) => {
       const identity = isSet(e, 'AZURE_CLIENT_ID') ? `the identity ${clientId(e)}` : 'an identity';
       if (!e.facts.kubernetes) {
@@ -378,6 +381,14 @@ export const CATALOGUE: Entry[] = [
     documentation: (_, e) => (e.facts.podLabels?.aadpodidbinding ? POD_IDENTITY : MANAGED_IDENTITY),
   },
   {
+    reason: 'multiple-identities',
+    find: (e) => said(e, /Multiple user assigned identities exist/i),
+    hint: (e) =>
+      (e.facts.kubernetes ? 'Label the pod for Workload ID and recreate it, or set' : 'Set') +
+      ' AZURE_CLIENT_ID to choose one: it is the node that answered, and it has several identities.',
+    documentation: (_, e) => (e.facts.kubernetes ? WORKLOAD_IDENTITY : MANAGED_IDENTITY),
+  },
+  {
     reason: 'az-not-installed',
     find: (e) => azureCli(e, /could not be found/),
     hint: (e) =>
@@ -388,9 +399,31 @@ export const CATALOGUE: Entry[] = [
   },
   {
     reason: 'az-failed',
-    find: (e) => azureCli(e, /./),
-    hint: () => 'Run `az account get-access-token` in a terminal: the Azure CLI is there, but gave no token.',
+    find: (e) => azureCli(e, /./) ?? pendingAzureCli(e),
+    hint: () =>
+      'Run `az account get-access-token` in a terminal: the Azure CLI is there, but gave no token, or none yet.',
     documentation: AZURE_CLI,
+  },
+  {
+    reason: 'imds-proxied',
+    find: (e) => (e.facts.proxy.hosts.includes(e.facts.metadataService) ? askedImds(e, () => true) : undefined),
+    hint: (e) =>
+      `Add ${e.facts.metadataService}, literally, to NO_PROXY: ${proxyVariable(e)} sends requests for the node's metadata ` +
+      'service to a proxy, and the Azure SDK understands neither address ranges nor * there.',
+    documentation: MANAGED_IDENTITY,
+  },
+  {
+    reason: 'identity-pending',
+    find: (e) =>
+      e.facts.kubernetes
+        ? (askedImds(e, ({ status }) => status === 404) ??
+          said(e, /AzureAssignedIdentity|in (CREATED|ASSIGNED) state/) ??
+          pendingManagedIdentity(e))
+        : undefined,
+    hint: () =>
+      'Wait a minute, then look at the label aadpodidbinding, the selector of the AzureIdentityBinding and ' +
+      '`kubectl get azureassignedidentities -A`: NMI has no identity for this pod yet (pod identity is retired: plan for Workload ID).',
+    documentation: POD_IDENTITY,
   },
   {
     reason: 'imds-refused',
@@ -404,18 +437,6 @@ export const CATALOGUE: Entry[] = [
     documentation: MANAGED_IDENTITY,
   },
   {
-    reason: 'webhook-missed',
-    find: (e) => (e.facts.podLabels?.aadpodidbinding ? undefined : notInjected(e)),
-    hint: (e) =>
-      e.facts.podLabels
-        ? 'Run `az aks update -g <group> -n <cluster> --enable-oidc-issuer --enable-workload-identity` if the cluster lacks ' +
-          'it, then recreate the pod: it has the label azure.workload.identity/use, but nothing was injected ' +
-          '(so it is in kube-system, too, and where the annotation skip-containers names this container).'
-        : 'Put the label azure.workload.identity/use: "true" on the pod itself, in a Deployment on ' +
-          'spec.template.metadata.labels, and recreate it: the Workload ID webhook did not touch this pod.',
-    documentation: WORKLOAD_IDENTITY,
-  },
-  {
     reason: 'imds-unreachable',
     find: (e) => askedImds(e, () => true),
     hint: (e) =>
@@ -425,6 +446,23 @@ export const CATALOGUE: Entry[] = [
         : `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here: nothing answers at ${e.facts.metadataService}, ` +
           'so that this is no machine in Azure.',
     documentation: MANAGED_IDENTITY,
+  },
+  {
+    reason: 'token-timeout',
+    find: (e) => attempted(e, ({ outcome }) => outcome === 'pending') ?? ofKind('token-timeout')(e),
+    hint: (e) =>
+      'Ask again, and look for a firewall or network policy that swallows packets if it lasts: ' +
+      `${attempted(e, ({ outcome }) => outcome === 'pending')?.name ?? 'the chain of credentials'} has not answered yet.`,
+    documentation: EGRESS,
+  },
+  {
+    reason: 'nothing-configured',
+    find: (e) =>
+      hasNoToken(e.failure) && e.attempts.every(({ outcome }) => outcome === 'unavailable') ? e.attempts[0] : undefined,
+    hint: (e) =>
+      `Configure one of ${e.attempts.map(({ name }) => name).join(', ')}, or let AZURE_TOKEN_CREDENTIALS ` +
+      `(${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential: none of these has anything to go by here.`,
+    documentation: 'https://learn.microsoft.com/azure/developer/javascript/sdk/authentication/credential-chains',
   },
 
   // There is a token.
@@ -458,14 +496,6 @@ export const CATALOGUE: Entry[] = [
     documentation: ROLES,
   },
   {
-    reason: 'wrong-tenant',
-    find: (e) => resourceManagerSays(e, 'InvalidAuthenticationTokenTenant'),
-    hint: (e) =>
-      'Use an identity of the tenant of the subscription, on a laptop `az login --tenant <tenant>`: the token is of ' +
-      `tenant ${shown(e.identity?.tenantId)}, the subscription ${shown(e.failure.subscriptionId)} of another one.`,
-    documentation: ROLES,
-  },
-  {
     reason: 'token-rejected',
     find: ofKind('token-rejected'),
     hint: () =>
@@ -488,14 +518,6 @@ export const CATALOGUE: Entry[] = [
     documentation: STATUS,
   },
   {
-    reason: 'token-timeout',
-    find: ofKind('token-timeout'),
-    hint: (e) =>
-      'Ask again, and look for a firewall or network policy that swallows packets if it lasts: ' +
-      `${attempted(e, ({ outcome }) => outcome === 'pending')?.name ?? 'the chain of credentials'} has not answered yet.`,
-    documentation: EGRESS,
-  },
-  {
     reason: 'broken',
     find: ofKind('broken'),
     hint: () =>
@@ -505,30 +527,24 @@ export const CATALOGUE: Entry[] = [
   },
 ];
 
-const UNKNOWN = {
-  reason: 'unknown',
-  find: (e: Evidence): Clue => attempted(e, ({ outcome }) => outcome === 'failed') ?? e.failure,
-  hint: () =>
-    'Read "detail", and open an issue with this document if that does not help (it has ids, but no secrets): ' +
-    'nobody foresaw this failure.',
-} satisfies Entry;
+const UNKNOWN_HINT =
+  'Read "detail", and open an issue with this document if that does not help (it has ids, but no secrets): ' +
+  'nobody foresaw this failure.';
 
 /** Makes the diagnosis; it never fails itself, and nothing it does asks Azure. */
 export function createDiagnosis(credential: Credential, gatherFacts: () => Promise<Facts>): Diagnose {
   return async (failure) => {
-    // As they are now: an acquisition may be under way.
-    const attempts = credential.attempts().map((attempt) => ({ ...attempt }));
+    // As they were when it failed; or as they are now, while an acquisition is under way.
+    const attempts =
+      (failure instanceof IdentityFailure && failure.attempts) ||
+      credential.attempts().map((attempt) => ({ ...attempt }));
     const facts = await gatherFacts();
     const token = credential.latestToken();
-    const evidence = { failure, attempts, facts, identity: token && readIdentity(token.token) };
-    const { entry, clue } = recognise(evidence);
-    const { documentation: about } = entry;
-    const documentation = typeof about === 'function' ? about(clue, evidence) : about;
+    const evidence: Evidence = { failure, attempts, facts, identity: token && readIdentity(token.token) };
+    const { clue, ...found } = recognise(evidence);
     return {
-      reason: entry.reason,
-      hint: entry.hint(evidence, clue),
-      ...(documentation !== undefined && { documentation }),
-      detail: clue.message || failure.message,
+      ...found,
+      detail: (clue instanceof Error ? wordsOf(clue) : clue.message) || failure.message,
       original: originalOf(clue, failure),
       attempts: (hasNoToken(failure) ? attempts : []).map(({ error, ...said }) => said),
       facts,
@@ -536,12 +552,22 @@ export function createDiagnosis(credential: Credential, gatherFacts: () => Promi
   };
 }
 
-function recognise(evidence: Evidence): { entry: Entry; clue: Clue } {
-  for (const entry of CATALOGUE) {
-    const clue = entry.find(evidence);
-    if (clue) return { entry, clue };
+function recognise(evidence: Evidence): Pick<Diagnosis, 'reason' | 'hint' | 'documentation'> & { clue: Clue } {
+  for (const { reason, find, hint, documentation } of CATALOGUE) {
+    try {
+      const clue = find(evidence);
+      if (!clue) continue;
+      const about = typeof documentation === 'function' ? documentation(clue, evidence) : documentation;
+      return { reason, hint: hint(evidence, clue), ...(about !== undefined && { documentation: about }), clue };
+    } catch {
+      // An entry that fails at evidence of a form that nobody foresaw does not recognise it.
+    }
   }
-  return { entry: UNKNOWN, clue: UNKNOWN.find(evidence) };
+  return {
+    reason: 'unknown',
+    hint: UNKNOWN_HINT,
+    clue: attempted(evidence, ({ outcome }) => outcome === 'failed') ?? evidence.failure,
+  };
 }
 
 function originalOf(clue: Clue, failure: Error): OriginalError {

@@ -38,10 +38,12 @@ export function said(e: Evidence, text: RegExp): Attempt | undefined {
   return attempted(e, ({ message }) => text.test(message));
 }
 
+/** The credential whose last request went to the metadata service of the node, or to NMI before it. */
 export function askedImds(e: Evidence, matches: (exchange: Exchange) => boolean): Attempt | undefined {
   return attempted(e, ({ exchange }) => exchange?.host === e.facts.metadataService && matches(exchange));
 }
 
+/** The credential whose last request went to Microsoft Entra ID. */
 export function askedEntra(e: Evidence, matches: (exchange: Exchange) => boolean): Attempt | undefined {
   const { metadataService } = e.facts;
   return attempted(
@@ -57,8 +59,10 @@ export function binding(e: Evidence, matches: (attempt: Attempt) => boolean): At
   );
 }
 
+/** The credential that uses the projected token; that of managed identities does so, too. */
 export function workloadIdentity(e: Evidence): Attempt | undefined {
-  return attempted(e, ({ name }) => name === 'WorkloadIdentityCredential');
+  const names = ['WorkloadIdentityCredential', ...(e.facts.projectedToken ? ['ManagedIdentityCredential'] : [])];
+  return attempted(e, ({ name }) => names.includes(name));
 }
 
 /** Workload ID in a pod that the webhook has given nothing. */
@@ -79,8 +83,22 @@ export function tokenFile(...problems: string[]) {
   return (e: Evidence) => (problems.includes(e.facts.projectedToken?.problem ?? '') ? workloadIdentity(e) : undefined);
 }
 
+/** Whether the pod carries the label of Workload ID, as the webhook wants it; undefined where its labels are not known. */
+export function isLabelled({ facts }: Evidence): boolean | undefined {
+  return facts.podLabels && facts.podLabels['azure.workload.identity/use'] === 'true';
+}
+
+/** The first that Microsoft Entra ID refused, if it was with one of these numbers; those that follow may fail for reasons of their own. */
 export function entraSays(...numbers: number[]) {
-  return (e: Evidence) => attempted(e, (attempt) => numbers.includes(entraNumber(attempt) ?? 0));
+  return (e: Evidence) => {
+    const refused = attempted(e, (attempt) => entraNumber(attempt) !== undefined && !isDeveloperTool(attempt));
+    return refused && numbers.includes(entraNumber(refused) ?? 0) ? refused : undefined;
+  };
+}
+
+/** Their errors are about the login of a person, not about the variables of this process. */
+function isDeveloperTool({ name }: Attempt): boolean {
+  return /Cli|PowerShell/.test(name);
 }
 
 /** The number of the error of Microsoft Entra ID. MSAL keeps it, some credentials only the text. */
@@ -92,6 +110,22 @@ export function entraNumber(clue: Clue): number | undefined {
   return undefined;
 }
 
+/** The Azure CLI, while it has not answered. */
+export function pendingAzureCli(e: Evidence): Attempt | undefined {
+  return attempted(e, ({ name, outcome }) => name === 'AzureCliCredential' && outcome === 'pending');
+}
+
+/** A managed identity that is waited for at the metadata service; with a projected token it is Microsoft Entra ID that is asked. */
+export function pendingManagedIdentity(e: Evidence): Attempt | undefined {
+  if (e.facts.projectedToken) return undefined;
+  return attempted(e, ({ name, outcome }) => name === 'ManagedIdentityCredential' && outcome === 'pending');
+}
+
+/** Whether a metadata service is there, even if it lets us wait. */
+export function imdsAnswers(e: Evidence): boolean {
+  return (askedImds(e, ({ status }) => status !== undefined) ?? pendingManagedIdentity(e)) !== undefined;
+}
+
 const ENTRA_ERRORS = 'https://learn.microsoft.com/entra/identity-platform/reference-error-codes';
 
 /** The documentation of an error of Microsoft Entra ID. */
@@ -101,8 +135,8 @@ export function aboutNumber(clue: Clue): string {
 }
 
 /** The failure, where Resource Manager gave it this error code. */
-export function resourceManagerSays(e: Evidence, code: string): Error | undefined {
-  return resourceManagerError(e)?.code === code ? e.failure : undefined;
+export function resourceManagerSays(e: Evidence, ...codes: string[]): Error | undefined {
+  return codes.includes(resourceManagerError(e)?.code ?? '') ? e.failure : undefined;
 }
 
 function resourceManagerError({ failure }: Evidence): ResourceManagerError | undefined {

@@ -31,11 +31,12 @@ export interface ProjectedToken {
   file: string;
   /** Why its claims are not here: a system error code, or what is wrong with the content. */
   problem?: string;
-  iss?: unknown;
-  sub?: unknown;
-  aud?: unknown;
-  nbf?: unknown;
-  exp?: unknown;
+  iss?: string;
+  sub?: string;
+  aud?: string[];
+  /** ISO 8601. */
+  nbf?: string;
+  exp?: string;
 }
 
 type PodLabel = 'aadpodidbinding' | 'azure.workload.identity/use';
@@ -99,8 +100,16 @@ async function readProjectedToken(file: string | undefined): Promise<ProjectedTo
     if (text === '') return { file, problem: 'is empty' };
     const claims = readClaims(text);
     if (!claims) return { file, problem: 'does not hold a JWT' };
-    const { iss, sub, aud, nbf, exp } = claims;
-    return { file, iss, sub, aud, nbf: toTime(nbf), exp: toTime(exp) };
+    const iss = toText(claims['iss']);
+    const sub = toText(claims['sub']);
+    const aud = [claims['aud']]
+      .flat()
+      .slice(0, 10)
+      .map(toText)
+      .filter((audience) => audience !== undefined);
+    const nbf = toTime(claims['nbf']);
+    const exp = toTime(claims['exp']);
+    return { file, ...(iss && { iss }), ...(sub && { sub }), aud, ...(nbf && { nbf }), ...(exp && { exp }) };
   } catch (error) {
     return { file, problem: String(Reflect.get(Object(error), 'code') ?? Reflect.get(Object(error), 'message')) };
   }
@@ -127,6 +136,11 @@ async function readSmallFile(file: string): Promise<string> {
   await using handle = await open(file);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(TOKEN_FILE_LIMIT), 0, TOKEN_FILE_LIMIT, 0);
   return buffer.toString('utf8', 0, bytesRead);
+}
+
+/** A claim of a sensible length; whoever wrote the file may have written anything. */
+function toText(claim: unknown): string | undefined {
+  return typeof claim === 'string' ? claim.slice(0, 300) : undefined;
 }
 
 function toTime(seconds: unknown): string | undefined {

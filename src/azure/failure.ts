@@ -1,3 +1,5 @@
+import type { Attempt } from './chain.ts';
+
 /** How authentication or authorization failed; the diagnosis finds the reason. */
 export type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
@@ -7,6 +9,8 @@ export type AzureFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout
 /** Authentication or authorization failed: the identity has no token, or the token opens nothing. `cause` is the original error, untouched. */
 export class IdentityFailure extends Error {
   readonly kind: IdentityFailureKind;
+  /** What each credential of the chain came to, where none got a token. */
+  attempts?: readonly Attempt[];
   /** The id of the subscription that was asked for, where it came that far. */
   subscriptionId?: string | undefined;
 
@@ -63,8 +67,8 @@ export function* errorChain(error: unknown, depth = 0): Generator<Error> {
  * the Azure SDK carry requests, and those carry tokens.
  */
 export function originalError(error: unknown): OriginalError {
-  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
-  const original: OriginalError = { name: error.name, message: error.message };
+  if (!(error instanceof Error)) return { name: typeof error, message: wordsOf(error) };
+  const original: OriginalError = { name: error.name, message: wordsOf(error) };
   for (const member of errorChain(error)) {
     const code = field(member, 'errorNo') ?? field(member, 'code') ?? field(member, 'errorCode');
     const status = field(member, 'statusCode') ?? field(member, 'status');
@@ -77,4 +81,19 @@ export function originalError(error: unknown): OriginalError {
 function field(error: Error, name: string): string | number | undefined {
   const value: unknown = Reflect.get(error, name);
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
+}
+
+/** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer. */
+const LONGEST_MESSAGE = 2000;
+
+/**
+ * The message of an error, as it is; but without what two libraries append to theirs: the whole output of a command, which may
+ * be a token, and the headers of a response, which may be cookies.
+ */
+export function wordsOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message
+    .replace(/(Received output:).*/s, '$1 (left out)')
+    .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '')
+    .slice(0, LONGEST_MESSAGE);
 }

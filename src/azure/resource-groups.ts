@@ -26,8 +26,8 @@ export interface ResourceGroupListing {
    * @throws {AzureFailure} when Azure itself fails
    */
   listResourceGroups(): Promise<ResourceGroups>;
-  /** The display name of a subscription; undefined where it cannot be found out. */
-  nameSubscription(id: string): Promise<string | undefined>;
+  /** The display name of a subscription; undefined where it cannot be found out within so many milliseconds. */
+  nameSubscription(id: string, withinMs: number): Promise<string | undefined>;
 }
 
 /** Makes the listing for one cloud and, where `subscriptionId` is given, one subscription; its clients are made once and kept. */
@@ -97,17 +97,26 @@ export function createResourceGroupListing(options: {
     }
   }
 
+  /** The name that was looked up last; there is hardly ever another. */
+  let named: { id: string; name: string } | undefined;
+
   async function findName(budget: Budget, id: string): Promise<string | undefined> {
-    return guarded.walk(budget, async () => {
+    budget.waitingFor = 'the list of subscriptions';
+    await guarded.walk(budget, async () => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId?.toLowerCase() === id.toLowerCase()) return displayName;
+        if (subscriptionId?.toLowerCase() !== id.toLowerCase() || !displayName) continue;
+        named = { id, name: displayName };
+        return;
       }
-      return undefined;
     });
+    return named?.id === id ? named.name : undefined;
   }
 
   return {
     listResourceGroups: () => withinDeadline(deadlineMs, list),
-    nameSubscription: (id) => withinDeadline(deadlineMs, (budget) => findName(budget, id)).catch(() => undefined),
+    async nameSubscription(id, withinMs) {
+      if (named?.id === id) return named.name;
+      return withinDeadline(withinMs, (budget) => findName(budget, id)).catch(() => undefined);
+    },
   };
 }

@@ -160,6 +160,8 @@ function responseFailure(response: PipelineResponse): IdentityFailure | AzureFai
     case 401:
       return new IdentityFailure('token-rejected', said, { cause });
     case 403:
+      // Without a code it was not Resource Manager that refused, but somebody on the way.
+      if (cause.code === undefined) return new AzureFailure('broken', said, { cause });
       return new IdentityFailure('not-authorized', said, { cause });
     case 404:
       if (cause.code === 'SubscriptionNotFound') return new IdentityFailure('no-subscription', said, { cause });

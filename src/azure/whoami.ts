@@ -18,8 +18,8 @@ export interface WhoAmI {
   identity: Identity;
   /** The credential of the chain that got the token. */
   credential: string;
-  /** When the token expires, ISO 8601. */
-  expiresOn: string;
+  /** When the token expires, ISO 8601; null where what Azure said is no time. */
+  expiresOn: string | null;
   warnings: Warning[];
 }
 
@@ -39,7 +39,8 @@ export function createWhoAmI(options: {
   return async () => {
     const token = await withinDeadline(deadlineMs, () => credential.getToken());
     const identity = readIdentity(token.token);
-    const expiresOn = new Date(token.expiresOnTimestamp).toISOString();
+    const expires = new Date(token.expiresOnTimestamp);
+    const expiresOn = Number.isNaN(expires.getTime()) ? null : expires.toISOString();
     const warnings = suspicions(identity, token.credential, await gatherFacts());
     const renewalFailure = credential.renewalFailure();
     if (renewalFailure) {

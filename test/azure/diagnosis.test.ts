@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { HttpResponse, http, type RequestHandler } from 'msw';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { CATALOGUE } from '../../src/azure/diagnosis.ts';
-import { startService } from '../service.ts';
-import { type Answer, drops, hangs, html, refuses, throttles, unreachable } from './answers.ts';
+import { EXCHANGE, startService } from '../service.ts';
+import { type Answer, asUsual, drops, hangs, html, inTurn, refuses, throttles, unreachable } from './answers.ts';
 import {
   aadsts,
   dated,
@@ -25,6 +25,10 @@ import {
   temporaryFile,
   workloadIdentity,
 } from './workload-identity.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** One failure, as the real SDK meets it, and what the diagnosis must make of it. */
 interface Case {
@@ -78,6 +82,34 @@ const CASES: Case[] = [
     env: { ...identityBinding(), AZURE_KUBERNETES_TOKEN_PROXY: 'http://token-proxy.example' },
     hint: ['AZURE_KUBERNETES_'],
     detail: 'https scheme',
+  },
+  {
+    title: 'an identity binding of an identity that does not exist',
+    reason: 'client-id-unknown',
+    handlers: [tokenProxy(aadsts(700016, 'not found')), entra({ answer: aadsts(700212, 'audience') })],
+    env: identityBinding(),
+    hint: [clientId],
+    detail: 'AADSTS700016',
+    documentation: error(700016),
+  },
+  {
+    title: 'an identity binding without the annotation',
+    reason: 'client-id-missing',
+    handlers: [noImds()],
+    env: { ...identityBinding(), AZURE_CLIENT_ID: '' },
+    hint: ['azure.workload.identity/client-id'],
+    detail: 'clientId is a required parameter',
+  },
+  {
+    title: 'an identity binding behind a proxy that denies it',
+    reason: 'identity-binding-broken',
+    handlers: [
+      tokenProxy(() => new HttpResponse('<html>denied</html>', { status: 403 })),
+      entra({ answer: aadsts(700212, 'audience') }),
+    ],
+    env: identityBinding(),
+    hint: ['NO_PROXY names login.microsoftonline.com'],
+    detail: 'denied',
   },
   {
     title: 'a token file that is not there',
@@ -382,6 +414,44 @@ const CASES: Case[] = [
     detail: 'is a required parameter',
   },
   {
+    title: 'a pod whose label is almost right',
+    reason: 'pod-label-missing',
+    handlers: [imds({ answer: identityNotFound })],
+    env: labels('azure.workload.identity/use="True"'),
+    hint: ['"True" is not "true"'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'a webhook that is not there, although a metadata service answers',
+    reason: 'webhook-missed',
+    handlers: [imds({ answer: identityNotFound })],
+    env: labels('azure.workload.identity/use="true"'),
+    hint: ['--enable-workload-identity'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'NMI that knows no such client id',
+    reason: 'identity-not-found',
+    handlers: [
+      imds({ answer: () => new HttpResponse('no azure identity found for request clientID 4444', { status: 404 }) }),
+    ],
+    env: labels('aadpodidbinding="rgapi"'),
+    hint: ['azureassignedidentities'],
+    detail: 'no azure identity found',
+  },
+  {
+    title: 'NMI that gives up waiting',
+    reason: 'identity-pending',
+    handlers: [
+      imds({
+        answer: () => new HttpResponse('no AzureAssignedIdentity found for pod in CREATED state', { status: 403 }),
+      }),
+    ],
+    env: inCluster,
+    hint: ['aadpodidbinding'],
+    detail: 'no AzureAssignedIdentity found',
+  },
+  {
     title: 'NMI without an identity for the pod',
     reason: 'identity-pending',
     handlers: [imds({ answer: nmiNotReady })],
@@ -491,6 +561,22 @@ const CASES: Case[] = [
     detail: 'made-up crash',
   },
   {
+    title: 'a laptop behind a proxy, without az',
+    reason: 'az-not-installed',
+    handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
+    env: { ...onLaptop, PATH: '', HTTPS_PROXY: 'http://proxy.example:3128' },
+    hint: ['az'],
+    detail: 'Azure CLI could not be found',
+  },
+  {
+    title: 'a credential chosen that has nothing to go by',
+    reason: 'nothing-configured',
+    handlers: [],
+    env: { AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
+    hint: ['EnvironmentCredential', 'AZURE_TOKEN_CREDENTIALS'],
+    detail: 'No underlying credential could be used',
+  },
+  {
     title: 'pod identity without NMI',
     reason: 'imds-unreachable',
     handlers: [noImds()],
@@ -585,6 +671,35 @@ const CASES: Case[] = [
     detail: 'text/html',
   },
   {
+    title: 'a filter before Resource Manager that forbids',
+    reason: 'broken',
+    handlers: [imds(), resourceManager(() => new HttpResponse('<html>denied</html>', { status: 403 }))],
+    hint: ['proxy on the way'],
+    detail: 'denied',
+  },
+  {
+    title: 'claims of a form that nobody foresaw',
+    reason: 'federated-credential-issuer',
+    handlers: entraAnswers(aadsts(700211, 'No matching record found.')),
+    env: workloadIdentity(serviceAccountToken({ iss: { toString: 1 } })),
+    hint: ['(unknown)', clientId],
+    detail: 'AADSTS700211',
+    documentation: error(700211),
+  },
+  {
+    title: 'a portal that shows what it was sent',
+    reason: 'entra-broken',
+    handlers: entraAnswers(
+      async (request) =>
+        new HttpResponse(`<html>${await request.text()}</html>`, {
+          headers: { 'Content-Type': 'text/html', 'Set-Cookie': 'session=made-up-cookie' },
+        }),
+    ),
+    env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_SECRET: 'made-up~client.secret' },
+    hint: ['captive portal'],
+    detail: 'client_secret=(secret removed)',
+  },
+  {
     title: 'a certificate that is not there',
     reason: 'unknown',
     handlers: [],
@@ -595,7 +710,7 @@ const CASES: Case[] = [
   },
 ];
 
-const SECRETS = /made-up-signature|made-up-password|made-up~client\.secret|eyJ/;
+const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E)client\.secret|made-up-cookie|eyJ/i;
 
 // The SDK tries again where a connection is refused.
 const timeout = 20_000;
@@ -636,6 +751,38 @@ test.each(CASES)(
     expect(everything).not.toMatch(SECRETS);
   },
 );
+
+test.each([
+  ['500', () => new HttpResponse('<html>down</html>', { status: 500 }), 'entra-broken'],
+  ['429', () => HttpResponse.json({ error: 'x', error_description: 'slow down' }, { status: 429 }), 'entra-throttled'],
+])('what MSAL repeats from memory after %s has the same reason', { timeout }, async (_, answer, reason) => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const { get, log, count } = startService(entraAnswers(answer), { ...workloadIdentity(), ANSWER_MAX_AGE_MS: '0' });
+  expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
+  const asked = count(EXCHANGE);
+  vi.setSystemTime(Date.now() + 1000);
+  expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
+  expect(count(EXCHANGE) - asked).toBeLessThan(asked);
+  expect(log()).toHaveLength(1);
+});
+
+test('a failure is told by its own attempts, not by those of the next acquisition', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const refusal = aadsts(700213, 'No matching record found.');
+  const { get, credential, count } = startService(
+    [entra({ answer: inTurn(asUsual, refusal, refusal, hangs) }), subscriptions(['One']), groups(1)],
+    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' },
+  );
+  await get();
+  vi.setSystemTime(Date.now() + 3400_000);
+  await credential.getToken();
+  await vi.waitFor(() => expect(credential.renewalFailure()).toBeDefined());
+  vi.setSystemTime(Date.now() + 31_000);
+  await credential.getToken();
+  await vi.waitFor(() => expect(count(EXCHANGE)).toBe(3));
+  const { warnings } = JSON.parse(await (await get('/whoami')).text());
+  expect(warnings.at(-1).reason).toBe('federated-credential-subject');
+});
 
 test('every entry of the catalogue has its test', () => {
   expect(new Set(CASES.map(({ reason }) => reason))).toEqual(

@@ -61,13 +61,13 @@ test.each([
   expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({ file, problem });
 });
 
-test('claims of any type do no harm', async () => {
-  const file = temporaryFile('token', serviceAccountToken({ iss: 7, sub: null, aud: {}, nbf: 'x', exp: 1e300 }));
+test('claims of any type and length do no harm', async () => {
+  const odd = { iss: { toString: 1 }, sub: 'x'.repeat(1000), aud: [['deep'], 7, 'ok'], nbf: 'x', exp: 1e300 };
+  const file = temporaryFile('token', serviceAccountToken(odd));
   expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({
     file,
-    iss: 7,
-    sub: null,
-    aud: {},
+    sub: 'x'.repeat(300),
+    aud: ['ok'],
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { readIdentity } from '../../src/azure/claims.ts';
 import { startService, TOKEN } from '../service.ts';
-import { asUsual, hangs, inTurn, refuses } from './answers.ts';
+import { asUsual, hangs, inTurn, refuses, when } from './answers.ts';
 import { entra, identityNotFound, imds, noImds } from './identity.ts';
 import { groups, resourceManager, subscriptionId, subscriptions } from './resource-manager.ts';
 import { IDENTITY, jwt } from './tokens.ts';
@@ -141,10 +141,29 @@ test('a token that cannot be renewed is a warning with the reason why not', asyn
   const before = count(TOKEN);
   await get();
   await vi.waitFor(() => expect(count(TOKEN)).toBeGreaterThan(before));
-  await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 30, reason: 'identity-not-found' }));
+  await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 30, reasons: ['identity-not-found'] }));
   expect((await read(await get('/whoami'))).warnings).not.toContainEqual(
     expect.objectContaining({ reason: 'identity-not-found' }),
   );
+});
+
+test.each([99_999_999_999_999, Number.NaN])('an expiry that is no time does no harm: %d', async (expiresIn) => {
+  const { get } = startService([entra({ expiresIn }), subscriptions(['One']), groups(1)], workloadIdentity());
+  const response = await get('/whoami');
+  expect(response.status).toBeLessThan(504);
+  await read(response);
+});
+
+test('one deadline holds for the whole of /whoami', async () => {
+  const { promise: moment, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 300);
+  const { get } = startService(
+    [imds(), subscriptions(['One'], { onPage: { 1: hangs } }), groups(1, { onPage: { 1: when(moment, asUsual) } })],
+    { AZURE_SUBSCRIPTION_ID: subscriptionId('One'), AZURE_DEADLINE_MS: '500' },
+  );
+  const startedAtMs = performance.now();
+  expect((await read(await get('/whoami'))).subscription).toEqual({ id: subscriptionId('One'), name: null });
+  expect(performance.now() - startedAtMs).toBeLessThan(700);
 });
 
 test('without a token GET /whoami is the complete diagnosis', async () => {
