@@ -1,0 +1,181 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { entra } from '../azure/identity.ts';
+import { groups, subscriptions } from '../azure/resource-manager.ts';
+import { HOSTS, startTlsStandIn } from '../azure/tls-stand-in.ts';
+import { serviceAccountToken, temporaryFile, workloadIdentity } from '../azure/workload-identity.ts';
+import { engine, engineSays, pipe } from './engine.ts';
+
+const IMAGE = 'rgapi:test';
+const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
+const STAND_IN = '127.0.0.43';
+const PORT = '18443';
+
+describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
+  const containers: string[] = [];
+  const directory = mkdtempSync(join(tmpdir(), 'rg-api-image-'));
+  let azure: Awaited<ReturnType<typeof startTlsStandIn>>;
+
+  beforeAll(async () => {
+    azure = await startTlsStandIn(STAND_IN, entra(), subscriptions(['One']), groups(20));
+    // Read by another user.
+    chmodSync(join(azure.certificate, '..'), 0o755);
+    await engineSays('build', '-t', IMAGE, '.');
+  }, 600_000);
+  afterEach(async () => {
+    for (const container of containers.splice(0)) await engineSays('rm', '-f', container);
+  });
+  afterAll(() => {
+    azure.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Starts it as the manifests do: read-only, without capabilities, with their limits, and with Workload ID. */
+  async function start(...environment: string[]): Promise<string> {
+    const token = temporaryFile('azure-identity-token', serviceAccountToken());
+    chmodSync(join(token, '../..'), 0o755);
+    chmodSync(join(token, '..'), 0o755);
+    const { AZURE_CLIENT_ID, AZURE_TENANT_ID } = workloadIdentity();
+    const container = await engineSays(
+      ...['run', '--detach', '--network', 'host', '--read-only', '--cap-drop', 'ALL'],
+      ...['--security-opt', 'no-new-privileges', '--memory', '128m', '--cpus', '0.5'],
+      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${STAND_IN}`]),
+      ...['--volume', `${azure.certificate}:/etc/stand-in.pem:ro`, '--volume', `${token}:/etc/azure-identity-token:ro`],
+      ...[
+        `PORT=${PORT}`,
+        'HOST=127.0.0.1',
+        'NODE_EXTRA_CA_CERTS=/etc/stand-in.pem',
+        'AZURE_TOKEN_CREDENTIALS=prod',
+        'AZURE_FEDERATED_TOKEN_FILE=/etc/azure-identity-token',
+        `AZURE_CLIENT_ID=${AZURE_CLIENT_ID}`,
+        `AZURE_TENANT_ID=${AZURE_TENANT_ID}`,
+        ...environment,
+      ].flatMap((variable) => ['--env', variable]),
+      IMAGE,
+    );
+    containers.push(container);
+    return container;
+  }
+
+  const get = async (path: string) => {
+    for (const deadlineMs = performance.now() + 30_000; ; ) {
+      const response = await fetch(`http://127.0.0.1:${PORT}${path}`).catch(() => undefined);
+      if (response) return response;
+      if (performance.now() > deadlineMs) throw new Error('the container does not answer');
+    }
+  };
+
+  test('answers the list within its limits, read-only, as the user 65532 without capabilities', async () => {
+    const startedAtMs = performance.now();
+    const container = await start();
+    const names = await (await get('/')).json();
+    const readyMs = Math.round(performance.now() - startedAtMs);
+    expect(names).toHaveLength(20);
+    const status = await pipe(
+      `cat /proc/$("$ENGINE" inspect --format '{{.State.Pid}}' ${container})/status | grep -E '^(Uid|CapEff|NoNewPrivs|VmRSS)'`,
+    );
+    expect(status).toMatch(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m);
+    expect(status).toMatch(/^CapEff:\s+0+$/m);
+    expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+    process.stdout.write(`from docker run to the whole list: ${readyMs} ms; ${status.match(/VmRSS.*/)?.[0]}\n`);
+  });
+
+  test('says who it is', async () => {
+    await start();
+    expect(await (await get('/whoami')).json()).toMatchObject({
+      credential: 'WorkloadIdentityCredential',
+      subscription: { name: 'One' },
+      warnings: [],
+    });
+  });
+
+  test('logs JSON lines, and SIGTERM ends it with 0', async () => {
+    const container = await start();
+    await get('/healthz');
+    await engineSays('kill', '--signal', 'TERM', container);
+    expect(await engineSays('wait', container)).toBe('0');
+    const log = await pipe(`"$ENGINE" logs ${container} 2>/dev/null`);
+    expect(log.split('\n').map((line) => JSON.parse(line).msg)).toEqual([
+      expect.stringContaining('listening'),
+      'shutting down',
+    ]);
+  });
+
+  test('a failure is told with the names of the credentials, although the bundle is minified', async () => {
+    await start('AZURE_FEDERATED_TOKEN_FILE=/nonexistent');
+    const document = JSON.parse(await (await get('/whoami')).text());
+    expect(document.reason).toBe('token-file-missing');
+    expect(document.attempts.map(({ name }: { name: string }) => name)).toEqual([
+      'EnvironmentCredential',
+      'WorkloadIdentityCredential',
+      'ManagedIdentityCredential',
+    ]);
+  });
+
+  test('its health check needs no shell', async () => {
+    const container = await start();
+    await get('/healthz');
+    const check: string[] = JSON.parse(
+      await engineSays('image', 'inspect', '--format', '{{json .Config.Healthcheck.Test}}', IMAGE),
+    );
+    expect(check[0]).toBe('CMD');
+    await engineSays('exec', container, ...check.slice(1));
+    await engineSays('exec', '--env', 'PORT=1', container, ...check.slice(1)).then(
+      () => expect.unreachable('the check passes where nothing listens'),
+      () => {},
+    );
+  });
+
+  test('has a numeric user, an exec-form start, its port, and the version of package.json', async () => {
+    const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
+    expect(config).toMatchObject({
+      User: '65532:65532',
+      Entrypoint: ['/nodejs/bin/node'],
+      Cmd: ['--enable-source-maps', '/app/main.js'],
+      ExposedPorts: { '8080/tcp': {} },
+      Labels: expect.objectContaining({
+        'org.opencontainers.image.version': packageJson.version,
+        'org.opencontainers.image.licenses': 'MIT',
+      }),
+    });
+    expect(config.Env).toContain('HOST=0.0.0.0');
+    // As the script that tries the bundle without a container.
+    expect(packageJson.scripts['start:built']).toBe('node --enable-source-maps dist/main.js');
+  });
+
+  test('adds two files to its base, without a source or a secret, and its user may write none', async () => {
+    const files = async (image: string) => {
+      const container = await engineSays('create', image);
+      containers.push(container);
+      return (await pipe(`"$ENGINE" export ${container} | tar --list --verbose --numeric-owner`)).split('\n');
+    };
+    const name = (line: string) => line.split(/\s+/).slice(5).join(' ');
+    const [mine, base] = [await files(IMAGE), new Set((await files(BASE)).map(name))];
+    const ofEngine = /^(dev|etc|proc|run|sys)\//;
+    const added = mine.filter((line) => !base.has(name(line)) && !ofEngine.test(name(line)));
+    expect(added.map(name).sort()).toEqual(['app/', 'app/main.js', 'app/main.js.map']);
+    // Mode, owner/group: of somebody else, and for others to read only.
+    for (const line of added) expect(line).toMatch(/^.(rwx|rw-)r-[-x]r-[-x] 0\/0 /);
+    expect(mine.filter((line) => /^-/.test(line) && (/^-.{7}w/.test(line) || / 65532\//.test(line)))).toEqual([]);
+
+    const map = await pipe(`"$ENGINE" export ${containers.at(-2)} | tar --extract --to-stdout app/main.js.map`);
+    expect(JSON.parse(map).sourcesContent ?? []).toEqual([]);
+  });
+
+  test('is small', async () => {
+    const compressed = async (script: string) => Number(await pipe(`${script} | gzip | wc --bytes`)) / 1e6;
+    const container = await engineSays('create', IMAGE);
+    const base = await engineSays('create', BASE);
+    containers.push(container, base);
+    const whole = await compressed(`"$ENGINE" export ${container}`);
+    const below = await compressed(`"$ENGINE" export ${base}`);
+    const own = await compressed(`"$ENGINE" cp ${container}:/app -`);
+    const mb = (size: number) => `${size.toFixed(1)} MB`;
+    process.stdout.write(`compressed: ${mb(whole)}, of which the base ${mb(below)} and the service ${mb(own)}\n`);
+    expect(own).toBeLessThan(2.5);
+    expect(whole - below).toBeLessThan(2.7);
+  });
+});
