@@ -398,6 +398,18 @@ export const CATALOGUE: Entry[] = [
     documentation: 'https://learn.microsoft.com/cli/azure/install-azure-cli',
   },
   {
+    reason: 'az-config-unusable',
+    find: (e) => azureCli(e, /Permission denied|Read-only file system/),
+    hint: (_, { message }) => {
+      const [, path] = /(?:Permission denied|Read-only file system): '([^']+)'/.exec(message) ?? [];
+      return /Read-only file system/.test(message)
+        ? `Mount the directory of your az login writable, without :ro: the Azure CLI has to write there (${shown(path)}).`
+        : 'Run the container as yourself and mount your az login (--user "$(id -u):$(id -g)" -v "$HOME/.azure:/azure"): ' +
+            `the Azure CLI may not use ${shown(path)}.`;
+    },
+    documentation: AZURE_CLI,
+  },
+  {
     reason: 'az-failed',
     find: (e) => azureCli(e, /./) ?? pendingAzureCli(e),
     hint: () =>

@@ -83,7 +83,7 @@ function field(error: Error, name: string): string | number | undefined {
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
 }
 
-/** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer. */
+/** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer, or a stack trace. */
 const LONGEST_MESSAGE = 2000;
 
 /**
@@ -92,8 +92,11 @@ const LONGEST_MESSAGE = 2000;
  */
 export function wordsOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message
+  const words = message
     .replace(/(Received output:).*/s, '$1 (left out)')
-    .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '')
-    .slice(0, LONGEST_MESSAGE);
+    .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '');
+  if (words.length <= LONGEST_MESSAGE) return words;
+  // A stack trace of Python has its error at its end.
+  const half = LONGEST_MESSAGE / 2;
+  return `${words.slice(0, half)} … ${words.slice(-half)}`;
 }

@@ -553,6 +553,22 @@ const CASES: Case[] = [
     detail: 'AADSTS700082',
   },
   {
+    title: 'an az whose directory belongs to somebody else',
+    reason: 'az-config-unusable',
+    handlers: [],
+    env: az(`Traceback ${'made-up line '.repeat(500)} PermissionError: [Errno 13] Permission denied: "/azure/az.json"`),
+    hint: ['--user', '"$HOME/.azure:/azure"'],
+    detail: 'Permission denied',
+  },
+  {
+    title: 'an az whose directory is mounted read-only',
+    reason: 'az-config-unusable',
+    handlers: [],
+    env: az('OSError: [Errno 30] Read-only file system: /azure/commands/made-up.log'),
+    hint: ['without :ro'],
+    detail: 'Read-only file system',
+  },
+  {
     title: 'an az that fails otherwise',
     reason: 'az-failed',
     handlers: [],

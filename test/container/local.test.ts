@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { aadsts, entra } from '../azure/identity.ts';
+import { groups, RESOURCE_MANAGER, subscriptions } from '../azure/resource-manager.ts';
+import { HOSTS, startTlsStandIn } from '../azure/tls-stand-in.ts';
+import { madeUpToken } from '../azure/tokens.ts';
+import { engine, engineSays, pipe } from './engine.ts';
+
+const IMAGE = 'rgapi:local';
+const STAND_IN = '127.0.0.44';
+const PORT = '18444';
+/** Makes a login that the real `az` takes without a network; a tool of this project's machines. */
+const FAKE_LOGIN = '../shared/tools/fake-az-login.mjs';
+const USER = '12345:12345';
+
+const canRun = engine !== undefined && existsSync(FAKE_LOGIN);
+
+describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rg-api-local-'));
+  const containers: string[] = [];
+  let azure: Awaited<ReturnType<typeof startTlsStandIn>>;
+
+  beforeAll(async () => {
+    chmodSync(directory, 0o755);
+    azure = await startTlsStandIn(
+      STAND_IN,
+      entra({ answer: aadsts(700082, 'The refresh token has expired due to inactivity.') }),
+      subscriptions(['My laptop']),
+      groups(3),
+    );
+    chmodSync(dirname(azure.certificate), 0o755);
+    await engineSays('build', '-t', IMAGE, '--target', 'local', '.');
+  }, 1_200_000);
+  afterEach(async () => {
+    for (const container of containers.splice(0)) await engineSays('rm', '-f', container);
+  });
+  afterAll(() => {
+    azure.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  function logIn(name: string, ...options: string[]): string {
+    const config = join(directory, name);
+    const token = madeUpToken(RESOURCE_MANAGER, 3600, { idtyp: 'user' });
+    execFileSync('node', [FAKE_LOGIN, '--dir', config, '--token', token, ...options]);
+    execFileSync('chown', ['-R', USER, config]);
+    return config;
+  }
+
+  /** `docker run` as in the README, but on a network where Azure is the stand-in. */
+  async function run(...options: string[]): Promise<string> {
+    const container = await engineSays(
+      ...['run', '--detach', '--network', 'host'],
+      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${STAND_IN}`]),
+      ...['--volume', `${azure.certificate}:/etc/stand-in.pem:ro`],
+      ...[
+        `PORT=${PORT}`,
+        'HOST=127.0.0.1',
+        'NODE_EXTRA_CA_CERTS=/etc/stand-in.pem',
+        'REQUESTS_CA_BUNDLE=/etc/stand-in.pem',
+      ].flatMap((variable) => ['--env', variable]),
+      // The first `az` of a fresh container compiles what it imports.
+      ...['--env', 'AZURE_DEADLINE_MS=60000'],
+      ...options,
+      IMAGE,
+    );
+    containers.push(container);
+    return container;
+  }
+
+  const get = async (path: string) => {
+    for (const deadlineMs = performance.now() + 30_000; ; ) {
+      const response = await fetch(`http://127.0.0.1:${PORT}${path}`).catch(() => undefined);
+      if (response) return response;
+      if (performance.now() > deadlineMs) throw new Error('the container does not answer');
+    }
+  };
+  const whoami = async () => JSON.parse(await (await get('/whoami')).text());
+
+  test("lists with the caller's own login, through the real az", async () => {
+    const container = await run('--user', USER, '--volume', `${logIn('well')}:/azure`);
+    expect(await (await get('/')).json()).toEqual(['rg-1', 'rg-2', 'rg-3']);
+    expect(await whoami()).toMatchObject({
+      identity: { type: 'user' },
+      credential: 'AzureCliCredential',
+      subscription: { name: 'My laptop' },
+      warnings: [],
+    });
+    // No zombie under PID 1.
+    expect(await pipe(`"$ENGINE" top ${container} stat | grep -c Z || true`)).toBe('0');
+    expect(await pipe(`"$ENGINE" logs ${container} 2>/dev/null`)).not.toContain('made-up-signature');
+    await engineSays('kill', '--signal', 'TERM', container);
+    expect(await engineSays('wait', container)).toBe('0');
+  });
+
+  test('without a mounted login it says how to mount one', async () => {
+    await run('--user', USER);
+    expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
+    expect((await whoami()).hint).toContain('-v "$HOME/.azure:/azure"');
+  });
+
+  test('with an empty directory it asks for az login', async () => {
+    const empty = join(directory, 'empty');
+    mkdirSync(empty);
+    execFileSync('chown', [USER, empty]);
+    await run('--user', USER, '--volume', `${empty}:/azure`);
+    expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-not-logged-in');
+  });
+
+  test('with a login mounted read-only it says so', async () => {
+    await run('--user', USER, '--volume', `${logIn('read-only')}:/azure:ro`);
+    expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
+    expect((await whoami()).hint).toContain('without :ro');
+  });
+
+  test('with the login of somebody else it says whom to run as', async () => {
+    await run('--user', '54321:54321', '--volume', `${logIn('foreign')}:/azure`);
+    expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
+    expect((await whoami()).hint).toContain('--user "$(id -u):$(id -g)"');
+  });
+
+  test('with an expired login it asks for az login', async () => {
+    await run('--user', USER, '--volume', `${logIn('expired', '--expires-in', '-60')}:/azure`);
+    expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-not-logged-in');
+  });
+});
