@@ -105,6 +105,17 @@ export function entra({
   });
 }
 
+/** What the Azure CLI asks before it gives up a login: which names the cloud has. */
+export function instanceDiscovery() {
+  return http.get('https://login.microsoftonline.com/common/discovery/instance', () => {
+    const host = 'login.microsoftonline.com';
+    return HttpResponse.json({
+      tenant_discovery_endpoint: `https://${host}/common/v2.0/.well-known/openid-configuration`,
+      metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
+    });
+  });
+}
+
 /** A refusal in the form of Microsoft Entra ID. */
 export function aadsts(errorNo: number, description: string): Answer {
   return () =>

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { aadsts, entra } from '../azure/identity.ts';
+import { aadsts, entra, instanceDiscovery } from '../azure/identity.ts';
 import { groups, RESOURCE_MANAGER, subscriptions } from '../azure/resource-manager.ts';
 import { HOSTS, startTlsStandIn } from '../azure/tls-stand-in.ts';
 import { madeUpToken } from '../azure/tokens.ts';
@@ -28,6 +28,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     azure = await startTlsStandIn(
       STAND_IN,
       entra({ answer: aadsts(700082, 'The refresh token has expired due to inactivity.') }),
+      instanceDiscovery(),
       subscriptions(['My laptop']),
       groups(3),
     );
