@@ -34,7 +34,7 @@ LABEL org.opencontainers.image.title="rg-api (local)" \
   org.opencontainers.image.version="0.1.0" \
   org.opencontainers.image.licenses="MIT"
 HEALTHCHECK CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "--enable-source-maps", "/app/main.js"]
+ENTRYPOINT ["node", "/app/main.js"]
 
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 WORKDIR /app
@@ -49,4 +49,4 @@ LABEL org.opencontainers.image.title="rg-api" \
   org.opencontainers.image.licenses="MIT"
 HEALTHCHECK CMD ["/nodejs/bin/node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # The entrypoint of the base is node itself, which so becomes PID 1.
-CMD ["--enable-source-maps", "/app/main.js"]
+CMD ["/app/main.js"]

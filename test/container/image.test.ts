@@ -134,7 +134,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(config).toMatchObject({
       User: '65532:65532',
       Entrypoint: ['/nodejs/bin/node'],
-      Cmd: ['--enable-source-maps', '/app/main.js'],
+      Cmd: ['/app/main.js'],
       ExposedPorts: { '8080/tcp': {} },
       Labels: expect.objectContaining({
         'org.opencontainers.image.version': packageJson.version,
@@ -143,7 +143,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     });
     expect(config.Env).toContain('HOST=0.0.0.0');
     // As the script that tries the bundle without a container.
-    expect(packageJson.scripts['start:built']).toBe('node --enable-source-maps dist/main.js');
+    expect(packageJson.scripts['start:built']).toBe('node dist/main.js');
   });
 
   test('adds two files to its base, without a source or a secret, and its user may write none', async () => {
