@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/container/**'] } },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/container/**', 'test/browser/**'] } },
+      { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000 } },
       // Slow, and on the machine's own ports.
       {
         test: {

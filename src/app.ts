@@ -1,6 +1,7 @@
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { secureHeaders } from 'hono/secure-headers';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
@@ -9,6 +10,8 @@ import { AzureFailure, type AzureFailureKind, IdentityFailure, originalError } f
 import type { ResourceGroups } from './azure/resource-groups.ts';
 import { warningOf } from './azure/whoami.ts';
 import { createFailureLog } from './failure-log.ts';
+import { CONTENT_SECURITY_POLICY, page } from './page.ts';
+import { prefersHtml } from './prefers-html.ts';
 import { shareAnswer } from './shared-answer.ts';
 
 const STATUS_OF: Record<AzureFailureKind, 502 | 503 | 504> = {
@@ -72,6 +75,7 @@ export function createApp(deps: {
     await next();
     // An answer tells of one moment: the next one may differ.
     c.header('Cache-Control', 'no-store');
+    c.header('X-Content-Type-Options', 'nosniff');
     if (log.isLevelEnabled('debug')) {
       const durationMs = Math.round(performance.now() - startedAtMs);
       log.debug({ method: c.req.method, path: c.req.path, status: c.res.status, durationMs }, 'request');
@@ -88,8 +92,9 @@ export function createApp(deps: {
     }),
   );
 
-  app.get('/', async (c) => {
+  app.get('/', securePage, async (c) => {
     c.header('Vary', 'Accept');
+    if (prefersHtml(c)) return answerPage(c);
     const outcome = await listing();
     if ('names' in outcome) return c.json(outcome.names);
 
@@ -102,25 +107,47 @@ export function createApp(deps: {
     return problem(c, STATUS_OF[failure.kind], TITLE_OF[failure.kind], explained(diagnosis));
   });
 
+  /** The same for a browser: same status, same headers. */
+  async function answerPage(c: Context) {
+    const { listed, ...picture } = await wholePicture();
+    if ('failure' in listed && listed.failure instanceof AzureFailure) {
+      if (listed.failure.retryAfterSeconds !== undefined)
+        c.header('Retry-After', String(listed.failure.retryAfterSeconds));
+      c.status(STATUS_OF[listed.failure.kind]);
+    } else if ('failure' in listed) {
+      c.header('Fallback-Reason', listed.diagnosis.reason);
+    }
+    const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) =>
+      app.routes.some((route) => route.path === path),
+    );
+    return c.html(redact(String(await page({ ...picture, listed, links }))));
+  }
+
   app.get('/whoami', async (c) => {
-    const startedAtMs = performance.now();
-    const who = azure.whoAmI().catch(async (error) => diagnosed(failureOf(error)));
-    const [identified, listed] = await Promise.all([who, listing()]);
+    const { identified, listed, subscription } = await wholePicture();
     if ('failure' in identified) {
       const { facts, attempts } = identified.diagnosis;
       return problem(c, 503, 'No access token', { facts, attempts, ...explained(identified.diagnosis) });
     }
-    const inUse = 'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId };
-    const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
     const { identity, credential, expiresOn, warnings } = identified;
     return document(c, {
       identity,
       credential,
       expiresOn,
-      subscription: await named(inUse, restMs),
+      subscription,
       warnings: 'names' in listed ? warnings : [...warnings, warningOf(listed.diagnosis)],
     });
   });
+
+  /** Who we are and what we see, within one deadline. */
+  async function wholePicture() {
+    const startedAtMs = performance.now();
+    const who = azure.whoAmI().catch(async (error) => diagnosed(failureOf(error)));
+    const [identified, listed] = await Promise.all([who, listing()]);
+    const inUse = 'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId };
+    const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
+    return { identified, listed, subscription: 'failure' in identified ? null : await named(inUse, restMs) };
+  }
 
   async function named({ id, name }: { id: string | undefined; name?: string | undefined }, withinMs: number) {
     if (id === undefined) return null;
@@ -163,6 +190,17 @@ export function createApp(deps: {
 
   return app;
 }
+
+const secured = secureHeaders({
+  contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+  referrerPolicy: 'no-referrer',
+  xFrameOptions: 'DENY',
+  // Over plain http it means nothing, and on localhost it would outlast this service.
+  strictTransportSecurity: false,
+});
+
+/** The headers that protect a page; an answer for curl needs none of them. */
+const securePage: MiddlewareHandler = (c, next) => (prefersHtml(c) ? secured(c, next) : next());
 
 /** Whatever else it is, it is a bug. */
 function failureOf(error: unknown): Diagnosed['failure'] {

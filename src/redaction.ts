@@ -1,3 +1,5 @@
+import { html } from 'hono/html';
+
 /** Three parts of base64url, the first of them an encoded JSON object: a JWT, or the larger part of one. */
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)?/g;
 
@@ -21,7 +23,7 @@ export function createRedaction(env: NodeJS.ProcessEnv): (text: string) => strin
     const url = URL_VARIABLES.test(name) ? URL.parse(value) : null;
     return url ? [url.username && url.password, url.search.slice(1)] : [];
   });
-  // As it is, in a URL or a form, in JSON.
+  // As it is, in a URL or a form, in JSON, in HTML.
   const forms = secrets
     .filter((secret) => secret.length >= SHORTEST_SECRET)
     .flatMap((secret) => [
@@ -29,6 +31,7 @@ export function createRedaction(env: NodeJS.ProcessEnv): (text: string) => strin
       encodeURIComponent(secret),
       new URLSearchParams({ '': secret }).toString().slice(1),
       JSON.stringify(secret).slice(1, -1),
+      String(html`${secret}`),
     ]);
   return (text) => {
     let redacted = text.replace(JWT, '(token removed)').replace(USER_INFO, '$1');

@@ -13,6 +13,7 @@ test('GET / answers the names as a JSON array', async () => {
   expect(Object.fromEntries(response.headers)).toEqual({
     'content-type': 'application/json',
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
     vary: 'Accept',
   });
 });
@@ -212,4 +213,36 @@ test('at debug a request is one line', async () => {
   const { get, log } = startService(healthy, { LOG_LEVEL: 'debug' });
   await get();
   expect(log()).toMatchObject([{ level: 20, method: 'GET', path: '/', status: 200, durationMs: expect.any(Number) }]);
+});
+
+test.each([
+  ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'text/html; charset=UTF-8'],
+  ['text/html', 'text/html; charset=UTF-8'],
+  ['text/html;q=0.9, application/json;q=0.8', 'text/html; charset=UTF-8'],
+  ['text/html;q=0.8, application/json;q=0.9', 'application/json'],
+  ['application/json, text/html', 'application/json'],
+  ['text/html;q=0', 'application/json'],
+  ['*/*', 'application/json'],
+  ['text/html;q=0.5, */*', 'application/json'],
+  ['text/html, */*', 'text/html; charset=UTF-8'],
+  ['text/*, */*;q=0.1', 'text/html; charset=UTF-8'],
+  ['TEXT/HTML', 'text/html; charset=UTF-8'],
+])('GET / with Accept: %s answers %s', async (accept, type) => {
+  const response = await startService(healthy).get('/', { headers: { Accept: accept } });
+  expect(response.headers.get('Content-Type')).toBe(type);
+  expect(response.headers.get('Vary')).toBe('Accept');
+  expect(response.headers.has('Content-Security-Policy')).toBe(type.startsWith('text/html'));
+});
+
+test.each([
+  ['no identity', [imds({ answer: identityNotFound })]],
+  ['a throttling Resource Manager', [imds(), resourceManager(throttles(30))]],
+])('with %s the page has the status and headers of the JSON', async (_, handlers) => {
+  const { get } = startService(handlers);
+  const json = await get();
+  const page = await get('/', { headers: { Accept: 'text/html' } });
+  expect(page.status).toBe(json.status);
+  for (const name of ['Fallback-Reason', 'Retry-After', 'Cache-Control', 'Vary']) {
+    expect(page.headers.get(name)).toBe(json.headers.get(name));
+  }
 });

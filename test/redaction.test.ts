@@ -36,6 +36,7 @@ test.each([
   ['as it is', 'made-up~se"cret/8Q+'],
   ['in JSON', 'made-up~se\\"cret/8Q+'],
   ['in a URL', 'made-up~se%22cret%2F8Q%2B'],
+  ['in HTML', 'made-up~se&quot;cret/8Q+'],
   ['in a form', 'made-up%7Ese%22cret%2F8Q%2B'],
 ])('the secrets of the environment are taken out: %s', (_, shown) => {
   for (const variable of ['AZURE_CLIENT_SECRET', 'AZURE_PASSWORD', 'IDENTITY_HEADER', 'MSI_SECRET']) {

@@ -67,6 +67,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const app = createApp({ ...config, azure: service, isDraining: () => state.isDraining, redact, log });
 
   return {
+    app,
     azure,
     credential: service.credential,
     listResourceGroups: async () => (await service.listResourceGroups()).names,

@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts';
 import { isNodeIdentity, nodeIdentityHint } from './node-identity.ts';
 
 /** What works but looks suspicious, or does not work although there is a token. */
-interface Warning {
+export interface Warning {
   reason: string;
   hint: string;
   documentation?: string;

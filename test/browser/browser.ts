@@ -1,0 +1,49 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { RequestHandler } from 'msw';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { startService } from '../service.ts';
+
+/** Opens the page of a service on this stand-in Azure, and keeps what went wrong. */
+export async function open(
+  browser: Browser,
+  handlers: RequestHandler[],
+  env: NodeJS.ProcessEnv = {},
+  options: BrowserContextOptions = {},
+) {
+  const service = startService(handlers, env);
+  const server = createServer(getRequestListener(service.app.fetch));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  /** Console errors, exceptions, violations of the policy, requests to anywhere else. */
+  const faults: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('dialog', (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(origin) && !url.startsWith('data:')) faults.push(`request to ${url}`);
+  });
+  const response = await page.goto(origin);
+  return {
+    page,
+    response,
+    faults,
+    service,
+    server,
+    async close() {
+      await context.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { identityNotFound, imds } from '../azure/identity.ts';
+import { groups, subscriptionId, subscriptions } from '../azure/resource-manager.ts';
+import { environmentOf, SCENARIOS } from '../azure/scenarios.ts';
+import { open } from './browser.ts';
+import { hasBrowser, launch } from './chromium.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+if (!hasBrowser)
+  process.stdout.write('no Chromium found (CHROMIUM, /usr/bin/chromium): the tests of the page are skipped\n');
+
+describe.skipIf(!hasBrowser && !process.env['CI'])('the page', () => {
+  let browser: Browser;
+  let opened: Awaited<ReturnType<typeof open>> | undefined;
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterEach(async () => {
+    const { faults = [] } = opened ?? {};
+    await opened?.close();
+    opened = undefined;
+    expect(faults).toEqual([]);
+  });
+  afterAll(() => browser.close());
+
+  const see = async (...args: Parameters<typeof open> extends [unknown, ...infer Rest] ? Rest : never) => {
+    opened = await open(browser, ...args);
+    return opened;
+  };
+
+  /** What the accessibility check finds, one line each. */
+  async function violations(): Promise<string[]> {
+    await opened?.page.evaluate(axe);
+    const results: AxeResults | undefined = await opened?.page.evaluate('axe.run()');
+    return results?.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)) ?? ['not run'];
+  }
+
+  const healthy = [imds(), subscriptions(['One']), groups(['rg-one', 'rg-two'])];
+
+  test('all well: who we are, what we see, in landmarks', async () => {
+    const { page, response } = await see(healthy);
+    expect(response?.status()).toBe(200);
+    expect(await page.title()).toBe('2 resource groups · rg-api');
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('2 resource groups');
+    expect(await page.getByRole('main').getByRole('listitem').allInnerTexts()).toEqual(['rg-one', 'rg-two']);
+    const main = await page.getByRole('main').innerText();
+    for (const text of ['ManagedIdentityCredential', 'Valid until', 'One', subscriptionId('One')])
+      expect(main).toContain(text);
+    expect(await page.getByRole('contentinfo').getByRole('link').allInnerTexts()).toEqual(['/whoami']);
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+    expect(await violations()).toEqual([]);
+  });
+
+  test.each(Object.entries(SCENARIOS))(
+    'scenario %s is shown with its reason and hint, and is accessible',
+    async (_, scenario) => {
+      const { page, service } = await see(scenario.handlers(), {
+        ...environmentOf(scenario),
+        AZURE_DEADLINE_MS: '2000',
+      });
+      const whoami = JSON.parse(await (await service.get('/whoami')).text());
+      const json = await service.get('/');
+      const main = await page.getByRole('main').innerText();
+      for (const { reason, hint } of whoami.status === 503 ? [whoami] : whoami.warnings) {
+        expect(main).toContain(reason);
+        expect(main).toContain(hint);
+      }
+      for (const { name, outcome } of whoami.attempts ?? []) expect(main).toContain(`${name}: ${outcome}`);
+      expect(opened?.response?.status()).toBe(json.status);
+      expect(opened?.response?.headers()['fallback-reason'] ?? null).toBe(json.headers.get('Fallback-Reason'));
+      expect(await violations()).toEqual([]);
+      // A status of the failure itself is an error to the browser, and rightly so.
+      opened?.faults.splice(
+        0,
+        Infinity,
+        ...opened.faults.filter((fault) => !fault.includes(`status of ${json.status}`)),
+      );
+    },
+  );
+
+  test('980 groups remain usable: counted, in columns, found by their text', async () => {
+    const { page } = await see(
+      [imds(), subscriptions(['One']), groups(980, { pageSize: 98 })],
+      {},
+      { viewport: { width: 1400, height: 900 } },
+    );
+    const items = page.getByRole('main').getByRole('listitem');
+    expect(await items.count()).toBe(980);
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('980 resource groups');
+    const left = await items.evaluateAll((all) => new Set(all.map((item) => item.getBoundingClientRect().left)).size);
+    expect(left).toBeGreaterThan(2);
+    expect(await violations()).toEqual([]);
+  });
+
+  test('what comes from Azure is text, never markup', async () => {
+    const evil = '<img src=x onerror=alert(1)>';
+    const { page } = await see([
+      imds({ claims: { oid: evil } }),
+      subscriptions([`"'><script>alert(1)</script>`]),
+      groups([evil]),
+    ]);
+    expect(await page.getByRole('main').getByRole('listitem').allInnerTexts()).toEqual([evil]);
+    expect(await page.locator('img, main script').count()).toBe(0);
+    expect(await page.getByRole('main').innerText()).toContain(`"'><script>alert(1)</script>`);
+  });
+
+  test('no secret of the environment is on it', async () => {
+    const { page } = await see([imds(), subscriptions(['made-up~secret']), groups(1)], {
+      AZURE_CLIENT_SECRET: 'made-up~secret',
+      AZURE_TENANT_ID: '',
+    });
+    expect(await page.content()).not.toContain('made-up~secret');
+  });
+
+  test('light and dark follow the system, both with enough contrast', async () => {
+    const grounds: string[] = [];
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page } = await see(healthy, {}, { colorScheme });
+      grounds.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
+      expect(await violations()).toEqual([]);
+      await opened?.close();
+    }
+    expect(new Set(grounds).size).toBe(2);
+  });
+
+  test.each(['all-well', 'wrong-subject', 'no-role'])('360 px are enough for scenario %s', async (name) => {
+    const scenario = SCENARIOS[name];
+    if (!scenario) throw new Error(name);
+    const { page } = await see(scenario.handlers(), environmentOf(scenario), { viewport: { width: 360, height: 740 } });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    expect(await violations()).toEqual([]);
+  });
+
+  test('an identity that arrives appears by itself, and the reader keeps his place', async () => {
+    const { page, service } = await see([imds({ answer: identityNotFound }), subscriptions(['One']), groups(500)], {
+      ANSWER_MAX_AGE_MS: '0',
+    });
+    expect(await page.getByRole('status').innerText()).toContain('identity-not-found');
+    service.azure.use(imds());
+    await page.getByRole('heading', { name: '500 resource groups' }).waitFor({ timeout: 15_000 });
+    expect(await page.title()).toBe('500 resource groups · rg-api');
+    await page.evaluate('scrollTo(0, 1500); document.body.dataset.kept = "yes"');
+    service.azure.use(groups(501));
+    await page.getByRole('heading', { name: '501 resource groups' }).waitFor({ timeout: 15_000 });
+    expect(await page.evaluate('[scrollY, document.body.dataset.kept]')).toEqual([1500, 'yes']);
+  });
+
+  test('a service that goes away is noticed, and its return', async () => {
+    const { page, server, faults } = await see(healthy);
+    const notice = page.getByText('does not answer any more');
+    expect(await notice.isVisible()).toBe(false);
+    await page.route('**/*', (route) => route.abort());
+    await notice.waitFor({ state: 'visible', timeout: 15_000 });
+    expect(await page.getByRole('main').getByRole('listitem').count()).toBe(2);
+    await page.unroute('**/*');
+    await notice.waitFor({ state: 'hidden', timeout: 15_000 });
+    expect(server.listening).toBe(true);
+    faults.splice(0, Infinity, ...faults.filter((fault) => !fault.includes('ERR_FAILED')));
+  });
+
+  test('without scripts the page reloads itself', async () => {
+    const { page } = await see(healthy, {}, { javaScriptEnabled: false });
+    expect(await page.locator('meta[http-equiv=refresh]').getAttribute('content')).toBe('5');
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('2 resource groups');
+  });
+
+  test('the policy forbids what an attacker would need', async () => {
+    const { response } = await see(healthy);
+    const headers = response?.headers() ?? {};
+    expect(headers).toMatchObject({
+      'content-type': 'text/html; charset=UTF-8',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      vary: 'Accept',
+    });
+    const policy = headers['content-security-policy'];
+    for (const directive of ["default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]) {
+      expect(policy).toContain(directive);
+    }
+    expect(policy).not.toMatch(/unsafe|\*|https?:/);
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
+    expect(headers).not.toHaveProperty('strict-transport-security');
+  });
+});
