@@ -1,7 +1,10 @@
 import type { Context } from 'hono';
-import { accepts, type acceptsOptions } from 'hono/accepts';
+import { accepts } from 'hono/accepts';
 
-type Range = Parameters<NonNullable<acceptsOptions['match']>>[0][number];
+interface Range {
+  type: string;
+  q: number;
+}
 
 const [JSON_TYPE, HTML_TYPE] = ['application/json', 'text/html'] as const;
 
