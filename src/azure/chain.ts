@@ -158,6 +158,9 @@ function isOfMsal(error: unknown): boolean {
   return [...errorChain(error)].some((member) => typeof Reflect.get(member, 'errorCode') === 'string');
 }
 
+/** The largest answer that is read; that of a token has a few kilobytes. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
 /** Enough of an error's body to tell what it says. */
 const EXCERPT_LENGTH = 500;
 
@@ -165,6 +168,9 @@ async function observe(request: PipelineRequest, send: SendRequest): Promise<Pip
   const attempt: Partial<Attempt> = attempting.getStore() ?? {};
   const { hostname: host } = new URL(request.url);
   attempt.exchange = undefined;
+  request.onDownloadProgress = ({ loadedBytes }) => {
+    if (loadedBytes > MAX_ANSWER_BYTES) throw new Error(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`);
+  };
   try {
     const response = await send(request);
     attempt.exchange = { host, status: response.status, serverAheadSeconds: serverAheadSeconds(response) };

@@ -4,6 +4,7 @@ import {
   bearerTokenAuthenticationPolicyName,
   type Pipeline,
   type PipelinePolicy,
+  type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import { serverAheadSeconds } from './chain.ts';
@@ -19,6 +20,12 @@ import { AzureFailure, IdentityFailure } from './failure.ts';
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
  */
 const MAX_PAGES = 1000;
+
+/**
+ * The largest answer that is read. A page of resource groups has some hundred kilobytes, with the most and longest tags that
+ * Azure allows some megabytes; whoever sends more would fill the memory of a small container.
+ */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** What a client is told that is throttled without being told for how long. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
@@ -97,7 +104,11 @@ function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalSt
       if (walk.visited.size === MAX_PAGES) throw new AzureFailure('broken', `No end after ${MAX_PAGES} pages`);
       walk.visited.add(request.url);
       request.abortSignal = walk.signal;
-      const response = await next(request);
+      const tooMuch = limitAnswer(request, MAX_ANSWER_BYTES);
+      const response = await next(request).catch((error: unknown) => {
+        if (!tooMuch()) throw error;
+        throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_ANSWER_BYTES} bytes`);
+      });
       if (response.status !== 200) {
         if (response.status === 401) credential.forgetToken();
         throw responseFailure(response);
@@ -106,6 +117,16 @@ function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalSt
       return response;
     },
   };
+}
+
+/** Breaks off an answer that is larger, decompressed; says whether it had to. */
+function limitAnswer(request: PipelineRequest, maxBytes: number): () => boolean {
+  let isTooMuch = false;
+  request.onDownloadProgress = ({ loadedBytes }) => {
+    isTooMuch = loadedBytes > maxBytes;
+    if (isTooMuch) throw new Error(`an answer of more than ${maxBytes} bytes`);
+  };
+  return () => isTooMuch;
 }
 
 /** Around each try: the SDK would wait for any Retry-After, an hour too; a wait that ends after the deadline is refused at once. */

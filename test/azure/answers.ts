@@ -54,6 +54,22 @@ export function says(body: string, contentType = 'application/json'): Answer {
   return () => new HttpResponse(body, { headers: { 'Content-Type': contentType } });
 }
 
+/** 200 with a body of so many bytes, sent piece by piece. */
+export function floods(bytes: number): Answer {
+  return () => {
+    const piece = new TextEncoder().encode(' '.repeat(64 * 1024));
+    let sent = 0;
+    const body = new ReadableStream({
+      pull(stream) {
+        if (sent >= bytes) return stream.close();
+        stream.enqueue(piece);
+        sent += piece.length;
+      },
+    });
+    return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
+  };
+}
+
 export const truncated = says('{"value":[{"id":"/subscriptions/');
 
 /** What a captive portal or an intercepting proxy answers. */

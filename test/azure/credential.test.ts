@@ -5,7 +5,7 @@ import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { keepToken } from '../../src/azure/credential.ts';
 import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../service.ts';
-import { type Answer, asUsual, drops, hangs, inTurn, refuses, when } from './answers.ts';
+import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from './answers.ts';
 import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from './identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from './resource-manager.ts';
 import { IDENTITY, madeUpToken } from './tokens.ts';
@@ -210,6 +210,13 @@ test('a token that had expired when it came does not cause one acquisition for e
   const { get, count } = startService([imds({ expiresIn: -60 }), subscriptions(['One']), groups(1)]);
   expect((await get()).headers.get('Fallback-Reason')).toBe('token-rejected');
   expect(count(TOKEN)).toBe(1);
+});
+
+test('an answer of more than a megabyte instead of a token is broken off', async () => {
+  const { credential } = startService([imds({ answer: floods(2 * 2 ** 20) })]);
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
+  expect(credential.attempts().at(-1)?.exchange).toMatchObject({ host: '169.254.169.254' });
+  expect(credential.attempts().at(-1)?.exchange).not.toHaveProperty('status');
 });
 
 test('an acquisition that never ends is given up after two minutes', async () => {

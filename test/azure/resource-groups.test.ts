@@ -5,6 +5,7 @@ import {
   type Answer,
   asUsual,
   drops,
+  floods,
   hangs,
   html,
   inTurn,
@@ -157,6 +158,18 @@ test.each(broken)('%s on a later page is an AzureFailure, never half a list', as
 test.each(broken.slice(0, 6))('%s instead of the subscriptions is an AzureFailure', async (_, answer) => {
   const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: answer } })]);
   await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
+});
+
+test('an answer of more than 16 MiB is broken off', async () => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One'], { onPage: { 1: floods(20 * 2 ** 20) } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    name: 'AzureFailure',
+    kind: 'broken',
+    message: 'Resource Manager answered with more than 16777216 bytes',
+  });
 });
 
 test('HTML with 200 says what came instead of a list', async () => {
