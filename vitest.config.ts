@@ -3,7 +3,22 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/container/**', 'test/browser/**'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/container/**', 'test/browser/**', 'test/faults/**'],
+        },
+      },
+      // In a network of their own: test/faults/rig.sh.
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 90_000,
+        },
+      },
       { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000 } },
       // Slow, and on the machine's own ports.
       {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { HttpResponse } from 'msw';
 
 /** How a service of the stand-in Azure answers a request; undefined: as usual. */
@@ -52,6 +53,26 @@ export const stalls: Answer = () => {
 /** 200 with this body, whatever it is. */
 export function says(body: string, contentType = 'application/json'): Answer {
   return () => new HttpResponse(body, { headers: { 'Content-Type': contentType } });
+}
+
+/** 200 with a body that comes byte by byte, one a second, and never ends. */
+export const drips: Answer = () => {
+  let timer: NodeJS.Timeout;
+  const body = new ReadableStream({
+    start(stream) {
+      timer = setInterval(() => stream.enqueue(new TextEncoder().encode('[')), 1000);
+    },
+    cancel: () => clearInterval(timer),
+  });
+  return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
+};
+
+/** As this answer, but only after so many milliseconds. */
+export function after(ms: number, answer: Answer): Answer {
+  return async (request) => {
+    await setTimeout(ms);
+    return answer(request);
+  };
 }
 
 /** 200 with a body of so many bytes, sent piece by piece. */

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
+import { HOSTS } from '../azure/certificate.ts';
 import { entra } from '../azure/identity.ts';
 import { groups, subscriptions } from '../azure/resource-manager.ts';
-import { HOSTS, startTlsStandIn } from '../azure/tls-stand-in.ts';
+import { startTlsStandIn } from '../azure/tls-stand-in.ts';
 import { serviceAccountToken, temporaryFile, workloadIdentity } from '../azure/workload-identity.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
@@ -21,8 +22,6 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
 
   beforeAll(async () => {
     azure = await startTlsStandIn(STAND_IN, entra(), subscriptions(['One']), groups(20));
-    // Read by another user.
-    chmodSync(join(azure.certificate, '..'), 0o755);
     await engineSays('build', '-t', IMAGE, '.');
   }, 600_000);
   afterEach(async () => {

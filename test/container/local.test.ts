@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { HOSTS } from '../azure/certificate.ts';
 import { aadsts, entra, instanceDiscovery } from '../azure/identity.ts';
 import { groups, RESOURCE_MANAGER, subscriptions } from '../azure/resource-manager.ts';
-import { HOSTS, startTlsStandIn } from '../azure/tls-stand-in.ts';
+import { startTlsStandIn } from '../azure/tls-stand-in.ts';
 import { madeUpToken } from '../azure/tokens.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
@@ -32,7 +33,6 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
       subscriptions(['My laptop']),
       groups(3),
     );
-    chmodSync(dirname(azure.certificate), 0o755);
     await engineSays('build', '-t', IMAGE, '--target', 'local', '.');
   }, 1_200_000);
   afterEach(async () => {

@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The names under which the stand-in is asked. */
+export const HOSTS = ['management.azure.com', 'login.microsoftonline.com'];
+
+/** Makes a certificate of its own for them, as files that are gone when the process ends. */
+export function makeCertificate(): { certificate: string; key: string } {
+  const directory = mkdtempSync(join(tmpdir(), 'rg-api-tls-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  // Read by the user of a container.
+  chmodSync(directory, 0o755);
+  const certificate = join(directory, 'certificate.pem');
+  const key = join(directory, 'key.pem');
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=rg-api stand-in'],
+      ...['-addext', `subjectAltName=${HOSTS.map((host) => `DNS:${host}`).join(',')}`],
+      ...['-keyout', key, '-out', certificate],
+    ],
+    { stdio: 'ignore' },
+  );
+  return { certificate, key };
+}

@@ -1,0 +1,196 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { getResponse, type RequestHandler } from 'msw';
+import { afterAll, expect } from 'vitest';
+import { HOSTS, makeCertificate } from '../azure/certificate.ts';
+import { withoutAzure } from '../azure/environment.ts';
+import { imds } from '../azure/identity.ts';
+import { groups, subscriptions } from '../azure/resource-manager.ts';
+
+const IMDS = '169.254.169.254';
+const AZURE = '127.0.0.2';
+const STRANGER = '127.0.0.3';
+const NOBODY = '127.0.0.4';
+const PORT = 8080;
+const ORIGIN = `http://127.0.0.1:${PORT}`;
+
+/** The names of all groups when all is well. */
+export const WHOLE_LIST = Array.from({ length: 20 }, (_, i) => `rg-${i + 1}`);
+
+/** Twenty groups on ten pages. */
+export const allWell = () => [imds(), subscriptions(['One']), groups(20, { pageSize: 2 })];
+
+/** The stand-in Azure on real sockets: TLS under the real names, plain HTTP at the address of IMDS. */
+export async function startAzure() {
+  const { certificate, key } = makeCertificate();
+  const stranger = makeCertificate();
+  let handlers: RequestHandler[] = allWell();
+  /** The requests so far, as `METHOD URL`, and what else somebody connected to. */
+  const requests: string[] = [];
+
+  const listener = getRequestListener(async (request, env) => {
+    const { incoming } = env as HttpBindings;
+    requests.push(`${request.method} ${request.url}`);
+    // An answer that throws, or is an error, breaks the connection.
+    const response = await getResponse(handlers, request).catch(() => Response.error());
+    if (response?.type !== 'error') return response ?? new Response('the stand-in does not know this', { status: 599 });
+    incoming.socket.destroy();
+    return new Response();
+  });
+  const servers = [
+    createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, listener).listen(443, AZURE),
+    createServer({ cert: readFileSync(stranger.certificate), key: readFileSync(stranger.key) }, listener).listen(
+      443,
+      STRANGER,
+    ),
+    createHttpServer(listener).listen(80, IMDS),
+  ];
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+
+  /** Where the names of Azure lead: to the stand-in, to a stranger, to nobody, or nowhere. */
+  function route(to: 'azure' | 'stranger' | 'nobody' | 'nowhere'): void {
+    const address = { azure: AZURE, stranger: STRANGER, nobody: NOBODY, nowhere: undefined }[to];
+    const lines = address === undefined ? [] : [...HOSTS, 'elsewhere.example'].map((host) => `${address} ${host}`);
+    writeFileSync(process.env['RIG_HOSTS'] ?? '', ['127.0.0.1 localhost', ...lines, ''].join('\n'));
+    for (const server of servers) server.closeAllConnections();
+  }
+  route('azure');
+
+  return {
+    certificate,
+    requests,
+    route,
+    /** What it answers from now on; what none of these answers is answered as if all were well. */
+    answer: (...more: RequestHandler[]) => {
+      handlers = [...more, ...allWell()];
+    },
+    close: () => {
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
+    },
+  };
+}
+
+/** The built service as a process of its own. */
+export async function startService(certificate: string, env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    env: {
+      ...withoutAzure(process.env),
+      NODE_OPTIONS: '',
+      NODE_EXTRA_CA_CERTS: certificate,
+      AZURE_TOKEN_CREDENTIALS: 'prod',
+      AZURE_DEADLINE_MS: '1500',
+      ANSWER_MAX_AGE_MS: '0',
+      PORT: String(PORT),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = once(child, 'exit');
+  for (const untilMs = performance.now() + 10_000; !output.includes('listening on'); await setTimeout(10)) {
+    if (performance.now() > untilMs || child.exitCode !== null)
+      throw new Error(`the service did not start:\n${output}`);
+  }
+  return {
+    child,
+    output: () => output,
+    log: () =>
+      output
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    memoryMiB: (what: 'VmRSS' | 'VmHWM') => memoryOf(child, what),
+    async end(): Promise<number | null> {
+      child.kill('SIGKILL');
+      await ended;
+      return child.exitCode;
+    },
+    ended,
+  };
+}
+
+function memoryOf({ pid }: ChildProcess, what: string): number {
+  return Number(new RegExp(`${what}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** What a client gets: status, headers and body, and how long it took. */
+export async function get(path = '/', init?: RequestInit) {
+  const startedAtMs = performance.now();
+  const response = await fetch(`${ORIGIN}${path}`, init);
+  const text = await response.text();
+  const ms = Math.round(performance.now() - startedAtMs);
+  const body = /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text;
+  return {
+    status: response.status,
+    headers: response.headers,
+    body,
+    reason: response.headers.get('Fallback-Reason') ?? body.reason,
+    ms,
+  };
+}
+
+/** Waits until the whole list comes again; how long that took, in milliseconds. */
+export async function healed(withinMs = 10_000): Promise<number> {
+  const startedAtMs = performance.now();
+  for (;;) {
+    const answer = await get();
+    if (JSON.stringify(answer.body) === JSON.stringify(WHOLE_LIST)) return performance.now() - startedAtMs;
+    if (performance.now() - startedAtMs > withinMs) throw new Error(`not healed: ${JSON.stringify(answer.body)}`);
+    await setTimeout(100);
+  }
+}
+
+const rows: string[][] = [];
+
+/** One line of the table that the suite prints at its end. */
+export function report(fault: string, answer: string, ms: number, verdict = 'ok'): void {
+  rows.push([fault, answer, `${ms} ms`, verdict]);
+}
+
+/** Prints the table of this file after its last test. */
+export function printTable(): void {
+  afterAll(() => {
+    const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+    const lines = rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
+    process.stdout.write(`${lines.join('\n')}\n`);
+  });
+}
+
+/** Holds an answer against what is expected of it, in time, and notes it. */
+export function expectAnswer(
+  fault: string,
+  answer: Awaited<ReturnType<typeof get>>,
+  expected: { status: number; reason?: string | RegExp | undefined },
+  deadlineMs = 1500,
+): void {
+  const isExpected =
+    answer.status === expected.status &&
+    (expected.reason === undefined ||
+      new RegExp(`^(${expected.reason instanceof RegExp ? expected.reason.source : expected.reason})$`).test(
+        answer.reason,
+      )) &&
+    answer.ms <= deadlineMs + 1000;
+  report(fault, `${answer.status} ${answer.reason ?? ''}`, answer.ms, isExpected ? 'ok' : 'NOT OK');
+  expect({ fault, status: answer.status, reason: answer.reason }).toEqual({
+    fault,
+    status: expected.status,
+    reason:
+      expected.reason === undefined
+        ? answer.reason
+        : expect.stringMatching(
+            expected.reason instanceof RegExp ? expected.reason : new RegExp(`^${expected.reason}$`),
+          ),
+  });
+  expect(answer.ms).toBeLessThanOrEqual(deadlineMs + 1000);
+  // Never half a list.
+  if (answer.status === 200) expect(answer.body).toEqual([]);
+}
