@@ -37,7 +37,12 @@ export function createAzure(options: {
   onToken: () => void;
 }): Azure {
   const { cloud, deadlineMs, userAgentPrefix } = options;
-  const acquireToken = defaultChain(cloud, options.identityBinding, userAgentPrefix);
+  const acquireToken = defaultChain({
+    cloud,
+    identityBinding: options.identityBinding,
+    projectedToken: Boolean(options.env['AZURE_FEDERATED_TOKEN_FILE']),
+    userAgentPrefix,
+  });
   const credential = keepToken(acquireToken, cloud.scope, {
     onToken: options.onToken,
     onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),

@@ -15,6 +15,7 @@ import {
   WorkloadIdentityCredential,
 } from '@azure/identity';
 import type { Cloud } from './cloud.ts';
+import { untilAborted } from './deadline.ts';
 import { errorChain, wordsOf } from './failure.ts';
 
 /** What one credential of the chain came to when it was asked for a token. */
@@ -48,6 +49,11 @@ interface Acquisition {
 
 export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisition;
 
+/** Microsoft Entra ID answers in a second; a request that has no answer by now is lost. */
+const ENTRA_LIMIT_MS = 15_000;
+/** An `az` may take some seconds. */
+const PROCESS_LIMIT_MS = 30_000;
+
 interface Member {
   name: string;
   credential: TokenCredential;
@@ -62,9 +68,16 @@ interface Member {
  *
  * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
-export function defaultChain(cloud: Cloud, identityBinding: boolean, userAgentPrefix: string): AcquireToken {
+export function defaultChain(options: {
+  cloud: Cloud;
+  identityBinding: boolean;
+  /** Whether there is a projected token, which ManagedIdentityCredential then takes to Microsoft Entra ID. */
+  projectedToken: boolean;
+  userAgentPrefix: string;
+}): AcquireToken {
+  const { cloud, userAgentPrefix } = options;
   // A new object each time: the credentials write into their options.
-  const options = () => ({
+  const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
     userAgentOptions: { userAgentPrefix },
     httpClient,
@@ -72,13 +85,13 @@ export function defaultChain(cloud: Cloud, identityBinding: boolean, userAgentPr
     // One retry bridges a hiccup; after that whoever asks next tries again.
     retryOptions: { maxRetries: 1, retryDelayInMs: 500 },
     // Without it an `az` that hangs would never be given up.
-    processTimeoutInMs: 30_000,
+    processTimeoutInMs: PROCESS_LIMIT_MS,
   });
-  const members = membersOf(new DefaultAzureCredential(options()));
-  if (identityBinding) members.unshift(identityBindingMember(options));
+  const members = membersOf(new DefaultAzureCredential(credentialOptions()));
+  if (options.identityBinding) members.unshift(identityBindingMember(credentialOptions));
 
   return (scope, getTokenOptions) => {
-    const watched = members.map(watch);
+    const watched = members.map((member) => watch(member, limitOf(member.name, options.projectedToken)));
     const chain = new ChainedTokenCredential(...watched.map(({ credential }) => credential));
     return { attempts: watched.map(({ attempt }) => attempt), token: chain.getToken(scope, getTokenOptions) };
   };
@@ -128,7 +141,16 @@ function unavailable(message: string): TokenCredential {
 /** The attempt whose requests these are. */
 const attempting = new AsyncLocalStorage<Attempt>();
 
-function watch(member: Member): { attempt: Attempt; credential: TokenCredential } {
+/**
+ * How long a credential may take: none has a time-out of its own, and those behind it are waiting. NMI may take longer than any
+ * limit, while it waits for an identity to be assigned; the tools of a developer as long as they are given to end.
+ */
+function limitOf(name: string, projectedToken: boolean): number | undefined {
+  if (name === 'ManagedIdentityCredential' && !projectedToken) return undefined;
+  return /Cli|PowerShell/.test(name) ? PROCESS_LIMIT_MS + 1000 : ENTRA_LIMIT_MS;
+}
+
+function watch(member: Member, limitMs: number | undefined): { attempt: Attempt; credential: TokenCredential } {
   const attempt: Attempt = { name: member.name, outcome: 'not-tried', message: '' };
   return {
     attempt,
@@ -136,7 +158,8 @@ function watch(member: Member): { attempt: Attempt; credential: TokenCredential 
       async getToken(scopes, options) {
         attempt.outcome = 'pending';
         try {
-          const token = await attempting.run(attempt, () => member.credential.getToken(scopes, options));
+          const asked = attempting.run(attempt, () => member.credential.getToken(scopes, options));
+          const token = await (limitMs === undefined ? asked : withinLimit(asked, limitMs));
           attempt.outcome = token ? 'succeeded' : 'unavailable';
           return token;
         } catch (error) {
@@ -152,6 +175,14 @@ function watch(member: Member): { attempt: Attempt; credential: TokenCredential 
       },
     },
   };
+}
+
+async function withinLimit<T>(asked: Promise<T>, limitMs: number): Promise<T> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort(new CredentialUnavailableError(`No answer within ${limitMs / 1000} s`));
+  }, limitMs);
+  return untilAborted(asked, limit.signal).finally(() => clearTimeout(timer));
 }
 
 function isOfMsal(error: unknown): boolean {

@@ -32,6 +32,7 @@ import {
   said,
   serviceAccount,
   shown,
+  silent,
   skewed,
   skewOf,
   symptomOf,
@@ -461,10 +462,10 @@ export const CATALOGUE: Entry[] = [
   },
   {
     reason: 'token-timeout',
-    find: (e) => attempted(e, ({ outcome }) => outcome === 'pending') ?? ofKind('token-timeout')(e),
+    find: (e) => silent(e) ?? ofKind('token-timeout')(e),
     hint: (e) =>
       'Ask again, and look for a firewall or network policy that swallows packets if it lasts: ' +
-      `${attempted(e, ({ outcome }) => outcome === 'pending')?.name ?? 'the chain of credentials'} has not answered yet.`,
+      `${silent(e)?.name ?? 'the chain of credentials'} has not answered yet.`,
     documentation: EGRESS,
   },
   {

@@ -121,6 +121,11 @@ export function pendingManagedIdentity(e: Evidence): Attempt | undefined {
   return attempted(e, ({ name, outcome }) => name === 'ManagedIdentityCredential' && outcome === 'pending');
 }
 
+/** The credential that has not answered, or had not when it was given up. */
+export function silent(e: Evidence): Attempt | undefined {
+  return attempted(e, ({ outcome, message }) => outcome === 'pending' || message.startsWith('No answer within'));
+}
+
 /** Whether a metadata service is there, even if it lets us wait. */
 export function imdsAnswers(e: Evidence): boolean {
   return (askedImds(e, ({ status }) => status !== undefined) ?? pendingManagedIdentity(e)) !== undefined;

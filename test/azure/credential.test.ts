@@ -235,6 +235,23 @@ test('an acquisition that never ends is given up after two minutes', async () =>
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
+test('a credential that gets no answer from Microsoft Entra ID lets the others have their turn', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const { credential, count } = startService([entra({ answer: hangs }), noImds()], workloadIdentity());
+  const failure = credential.getToken().catch((error) => error);
+  await eventually(() => expect(count(EXCHANGE)).toBe(1));
+  await vi.advanceTimersByTimeAsync(15_000);
+  await eventually(() => expect(count(EXCHANGE)).toBe(2));
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(await failure).toMatchObject({ kind: 'no-token' });
+  expect(
+    credential
+      .attempts()
+      .map(({ message }) => message)
+      .slice(1),
+  ).toEqual(['No answer within 15 s', 'No answer within 15 s']);
+});
+
 test('after another az login a token that Resource Manager refused is not used again', async () => {
   // The real AzureCliCredential runs the `az` that it finds on the PATH.
   const az = join(directory, 'az');

@@ -1,5 +1,5 @@
 import { HttpResponse } from 'msw';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type Answer,
   asUsual,
@@ -129,7 +129,10 @@ describe('Resource Manager', () => {
       title.startsWith('429, Retry-After 1,') ? { status: answer.status === 503 ? 503 : 504 } : fault,
       deadlineMs,
     );
-    expect(service.log()).toContainEqual(expect.objectContaining({ level: 'warn', reason: answer.reason }));
+    const { log } = service;
+    await vi.waitFor(() =>
+      expect(log()).toContainEqual(expect.objectContaining({ level: 'warn', reason: answer.reason })),
+    );
     expect(azure.requests.slice(before).filter((request) => /elsewhere|http:\/\/management/.test(request))).toEqual([]);
     azure.answer();
     await healed();

@@ -1,0 +1,195 @@
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { HttpResponse } from 'msw';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Answer, after, asUsual, drops, hangs, refuses, until } from '../azure/answers.ts';
+import { aadsts, dated, entra, identityNotFound, imds, nmiNotReady } from '../azure/identity.ts';
+import { resourceManager } from '../azure/resource-manager.ts';
+import { serviceAccountToken, workloadIdentity } from '../azure/workload-identity.ts';
+import { expectAnswer, get, healed, printTable, report, startAzure, startService, WHOLE_LIST } from './rig.ts';
+
+const status =
+  (code: number, text = 'made-up'): Answer =>
+  () =>
+    new HttpResponse(text, { status: code });
+
+describe('identity', () => {
+  let azure: Awaited<ReturnType<typeof startAzure>>;
+  let service: Awaited<ReturnType<typeof startService>> | undefined;
+  beforeAll(async () => {
+    azure = await startAzure();
+  });
+  afterEach(async () => {
+    azure.answer();
+    await service?.end();
+    service = undefined;
+  });
+  afterAll(() => azure.close());
+  printTable();
+
+  const inPod = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
+
+  test.each<[string, Answer, { status: number; reason: string }, number?]>([
+    [
+      'IMDS breaks the connection',
+      drops,
+      { status: 200, reason: 'imds-refused|imds-unreachable|webhook-missed' },
+      6000,
+    ],
+    ['IMDS 400', identityNotFound, { status: 200, reason: 'identity-not-found' }],
+    ['NMI 404', nmiNotReady, { status: 200, reason: 'identity-pending' }],
+    ['IMDS 410', status(410), { status: 200, reason: 'imds-refused' }, 6000],
+    ['IMDS 429', status(429), { status: 200, reason: 'imds-refused' }],
+    ['IMDS 500', status(500), { status: 200, reason: 'imds-refused' }, 3000],
+    ['IMDS hangs', hangs, { status: 504, reason: 'identity-pending' }],
+    ['IMDS answers garbage', status(200, 'garbage'), { status: 200, reason: 'imds-refused' }],
+  ])('%s, then works', async (fault, answer, expected, deadlineMs = 1500) => {
+    service = await startService(azure.certificate, { ...inPod, AZURE_DEADLINE_MS: String(deadlineMs) });
+    azure.answer(imds({ answer }));
+    expectAnswer(fault, await get(), expected, deadlineMs);
+    expect((await get('/whoami')).status).toBe(503);
+    azure.answer();
+    // What hangs is given up after two minutes; nothing shorter would let NMI do its work.
+    if (answer !== hangs) await healed();
+    expect(service.child.exitCode).toBe(null);
+  });
+
+  test('IMDS 404 for five seconds, then fine: healed without a restart', async () => {
+    service = await startService(azure.certificate, inPod);
+    azure.answer(imds({ answer: until(Date.now() + 5000, nmiNotReady) }));
+    expectAnswer('IMDS 404 for 5 s', await get(), { status: 200, reason: 'identity-pending' });
+    report('… then fine', 'whole list', Math.round(await healed()));
+    const { log } = service;
+    await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 'info', reasons: ['identity-pending'] }));
+    expect(log().filter(({ level }) => level === 'warn')).toHaveLength(1);
+  });
+
+  test('IMDS is slow: the deadline holds, and the token is there for the next', async () => {
+    service = await startService(azure.certificate, inPod);
+    azure.answer(imds({ answer: after(5000, asUsual) }));
+    expectAnswer('IMDS takes 5 s', await get(), { status: 504, reason: 'identity-pending' });
+    report('… then answers', 'whole list', Math.round(await healed()));
+  });
+
+  test('a token that had expired when it came', async () => {
+    service = await startService(azure.certificate, inPod);
+    azure.answer(imds({ expiresIn: -60 }));
+    expectAnswer('token already expired', await get(), { status: 200, reason: 'token-rejected' });
+    azure.answer();
+    await healed();
+  });
+
+  test('a token of twelve seconds is renewed under load without a failed request', async () => {
+    service = await startService(azure.certificate, { ...inPod, ANSWER_MAX_AGE_MS: '20' });
+    azure.answer(imds({ expiresIn: 12 }));
+    const startedAtMs = performance.now();
+    let failed = 0;
+    let answered = 0;
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (performance.now() - startedAtMs < 30_000) {
+          const { body } = await get();
+          answered += 1;
+          if (JSON.stringify(body) !== JSON.stringify(WHOLE_LIST)) failed += 1;
+        }
+      }),
+    );
+    const tokens = azure.requests.filter((request) => request.includes('/oauth2/token?')).length;
+    report('tokens of 12 s for 30 s under load', `${answered} answers, ${failed} failed, ${tokens} tokens`, 30_000);
+    expect(failed).toBe(0);
+    expect(tokens).toBeGreaterThan(3);
+  });
+
+  test('an identity that refuses at the end of a token ends nothing', async () => {
+    service = await startService(azure.certificate, inPod);
+    azure.answer(imds({ expiresIn: 4 }));
+    await healed();
+    azure.answer(imds({ answer: identityNotFound }));
+    await setTimeout(6000);
+    expectAnswer('refused after its token expired', await get(), { status: 200, reason: 'identity-not-found' });
+    expect(service.child.exitCode).toBe(null);
+    azure.answer();
+    await healed();
+  });
+
+  test('a clock that is off', async () => {
+    service = await startService(azure.certificate, inPod);
+    azure.answer(resourceManager(dated(-600, refuses(401, 'ExpiredAuthenticationToken'))));
+    expectAnswer('clock ten minutes ahead', await get(), { status: 200, reason: 'clock-skew' });
+    azure.answer();
+    await healed();
+  });
+
+  test.each([
+    [70021, 'federated-credential-missing'],
+    [70025, 'federated-credential-missing'],
+    [700211, 'federated-credential-issuer'],
+    [700212, 'federated-credential-audience'],
+    [700213, 'federated-credential-subject'],
+    [7002138, 'federated-credential-case'],
+    [700016, 'client-id-unknown'],
+    [90002, 'tenant-unknown'],
+    [700024, 'assertion-expired'],
+    [90061, 'issuer-unreachable'],
+    [900382, 'wrong-cloud'],
+    [53003, 'entra-refused'],
+  ])('Entra refuses with AADSTS%i', async (errorNo, reason) => {
+    service = await startService(azure.certificate, workloadIdentity());
+    azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
+    expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason });
+    azure.answer(entra());
+    await healed();
+  });
+
+  test('Entra throttles, which MSAL remembers', async () => {
+    service = await startService(azure.certificate, { ...workloadIdentity(), AZURE_DEADLINE_MS: '1000' });
+    const throttle: Answer = () =>
+      HttpResponse.json(
+        { error: 'x', error_description: 'AADSTS90055' },
+        { status: 429, headers: { 'Retry-After': '3' } },
+      );
+    azure.answer(entra({ answer: throttle }));
+    expectAnswer('Entra 429, Retry-After 3', await get(), { status: 504, reason: 'entra-throttled' }, 1000);
+    azure.answer(entra());
+    report('… then fine', 'whole list', Math.round(await healed(15_000)));
+  });
+
+  test('Entra hangs', async () => {
+    service = await startService(azure.certificate, workloadIdentity());
+    azure.answer(entra({ answer: hangs }));
+    expectAnswer('Entra hangs', await get(), { status: 504, reason: 'token-timeout' });
+    azure.answer(entra());
+    report('… then fine', 'whole list', Math.round(await healed(45_000)));
+  });
+
+  test.each<[string, (file: string) => void, string]>([
+    ['missing', (file) => rmSync(file), 'token-file-missing'],
+    ['empty', (file) => writeFileSync(file, ''), 'token-file-malformed'],
+    ['no token', (file) => writeFileSync(file, 'made-up'), 'token-file-malformed'],
+  ])('a token file that is %s, then there', async (title, spoil, reason) => {
+    const env = workloadIdentity();
+    const file = env.AZURE_FEDERATED_TOKEN_FILE;
+    spoil(file);
+    service = await startService(azure.certificate, env);
+    azure.answer(
+      entra({ answer: (request) => (title === 'no token' ? aadsts(50027, 'Invalid JWT')(request) : undefined) }),
+    );
+    expectAnswer(`token file ${title}`, await get(), { status: 200, reason });
+    writeFileSync(file, serviceAccountToken());
+    chmodSync(file, 0o644);
+    azure.answer(entra());
+    if (title !== 'no token') await healed();
+  });
+
+  test('a token file that is rotated while the service runs', async () => {
+    const env = workloadIdentity();
+    service = await startService(azure.certificate, env);
+    azure.answer(entra({ expiresIn: 3 }));
+    await healed();
+    writeFileSync(env.AZURE_FEDERATED_TOKEN_FILE, serviceAccountToken({ jti: 'made-up-rotated' }));
+    await setTimeout(4000);
+    const answer = await get();
+    report('token file rotated', `${answer.status} ${answer.body.length} names`, answer.ms);
+    expect(answer.body).toEqual(WHOLE_LIST);
+  });
+});
