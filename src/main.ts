@@ -66,7 +66,19 @@ const azure = createAzure({
   onToken: renewalLog.succeeded,
 });
 const app = createApp({ ...config, azure, isDraining: () => shutdown.isDraining(), redact, log });
-const server = createServer(getRequestListener(app.fetch));
+const server = createServer(
+  {
+    // A request without a body is here at once or never: slow ones must not hold a connection.
+    headersTimeout: 10_000,
+    requestTimeout: 15_000,
+    connectionsCheckingInterval: 5000,
+    // Browsers and proxies send a few kilobytes; more is refused with 431.
+    maxHeaderSize: 16_384,
+  },
+  getRequestListener(app.fetch),
+);
+// Each costs memory before its first byte. Some thousands fit into a small container, and a pod has no more clients.
+server.maxConnections = 4000;
 const shutdown = createShutdown(server);
 
 let signals = 0;

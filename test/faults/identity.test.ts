@@ -6,7 +6,8 @@ import { type Answer, after, asUsual, drops, hangs, refuses, until } from '../az
 import { aadsts, dated, entra, identityNotFound, imds, nmiNotReady } from '../azure/identity.ts';
 import { resourceManager } from '../azure/resource-manager.ts';
 import { serviceAccountToken, workloadIdentity } from '../azure/workload-identity.ts';
-import { expectAnswer, get, healed, printTable, report, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, healed, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { expectAnswer, printTable, report } from './table.ts';
 
 const status =
   (code: number, text = 'made-up'): Answer =>

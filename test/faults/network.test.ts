@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
 import { entra } from '../azure/identity.ts';
 import { workloadIdentity } from '../azure/workload-identity.ts';
-import { expectAnswer, get, healed, printTable, report, startAzure, startService } from './rig.ts';
+import { get, healed, startAzure, startService } from './rig.ts';
+import { expectAnswer, printTable, report } from './table.ts';
 
 const DEADLINE_MS = 9000;
 

@@ -16,7 +16,8 @@ import {
   truncated,
 } from '../azure/answers.ts';
 import { groups, pageWithNextLink, subscriptions } from '../azure/resource-manager.ts';
-import { expectAnswer, get, healed, printTable, report, startAzure, startService } from './rig.ts';
+import { get, healed, startAzure, startService } from './rig.ts';
+import { expectAnswer, printTable, report } from './table.ts';
 
 /** Longer than the SDK tries again after a 500. */
 const PATIENT_MS = 9000;
