@@ -6,6 +6,15 @@ import { type Budget, withinDeadline } from './deadline.ts';
 import { AzureFailure, IdentityFailure } from './failure.ts';
 import { guardResourceManager } from './resource-manager.ts';
 
+/**
+ * Ten times what a subscription may hold, and names ten times as long as they may be: whoever lists more is not Resource Manager,
+ * and would fill the memory page by page.
+ *
+ * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
+ */
+const MAX_GROUPS = 9800;
+const MAX_NAMES_LENGTH = MAX_GROUPS * 900;
+
 interface Subscription {
   id: string;
   /** Unknown where the id was configured, so that nobody has asked. */
@@ -66,12 +75,20 @@ export function createResourceGroupListing(options: {
     try {
       return await guarded.walk(budget, async () => {
         const names: string[] = [];
+        let length = 0;
         for await (const { name } of resourceGroups.list()) {
           // Typed as a string, but nobody has looked.
           if (typeof name !== 'string' || name === '') {
             throw new AzureFailure('broken', 'Resource Manager listed a resource group without a name');
           }
           names.push(name);
+          length += name.length;
+          if (names.length > MAX_GROUPS || length > MAX_NAMES_LENGTH) {
+            throw new AzureFailure(
+              'broken',
+              `Resource Manager listed more than ${MAX_GROUPS} resource groups, or names without end`,
+            );
+          }
         }
         return { subscription, names };
       });

@@ -160,6 +160,17 @@ test.each(broken.slice(0, 6))('%s instead of the subscriptions is an AzureFailur
   await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
 });
 
+test.each([
+  ['more groups than there can be', 9801],
+  ['names without end', ['x'.repeat(9_000_000)]],
+])('%s are an AzureFailure', async (_, names) => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(names)]);
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    kind: 'broken',
+    message: expect.stringContaining('9800'),
+  });
+});
+
 test('an answer of more than 16 MiB is broken off', async () => {
   const { listResourceGroups } = startService([
     imds(),
