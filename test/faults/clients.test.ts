@@ -120,6 +120,15 @@ describe('clients', () => {
     await note(fault, expected.join(' ') || 'closed', startedAtMs);
   });
 
+  test('half-open sockets: clients that say half a request and that they say no more', async () => {
+    const startedAtMs = performance.now();
+    const sockets = Array.from({ length: 200 }, () => connect({ port: PORT, host: '127.0.0.1', allowHalfOpen: true }));
+    for (const socket of sockets) socket.on('error', () => {}).end('GET / HTTP/1.1\r\nHos');
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve))));
+    expect(performance.now() - startedAtMs).toBeLessThan(20_000);
+    await note('200 half-open sockets', 'closed', startedAtMs);
+  });
+
   test('clients that go away in the middle', async () => {
     const startedAtMs = performance.now();
     for (let i = 0; i < 200; i++) {

@@ -132,7 +132,11 @@ describe('identity', () => {
     [90002, 'tenant-unknown'],
     [700024, 'assertion-expired'],
     [90061, 'issuer-unreachable'],
+    [900023, 'tenant-unknown'],
     [900382, 'wrong-cloud'],
+    [900432, 'wrong-cloud'],
+    [900439, 'wrong-cloud'],
+    [500011, 'wrong-cloud'],
     [53003, 'entra-refused'],
   ])('Entra refuses with AADSTS%i', async (errorNo, reason) => {
     service = await startService(azure.certificate, workloadIdentity());
@@ -140,6 +144,17 @@ describe('identity', () => {
     expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason });
     azure.answer(entra());
     await healed();
+  });
+
+  test.each([7000215, 7000222])('Entra refuses a client secret with AADSTS%i', async (errorNo) => {
+    const { AZURE_CLIENT_ID, AZURE_TENANT_ID } = workloadIdentity();
+    const secret = { AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET: 'made-up~secret' };
+    service = await startService(azure.certificate, secret);
+    azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
+    expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason: 'client-secret-refused' });
+    azure.answer(entra());
+    await healed();
+    expect(service.output()).not.toContain('made-up~secret');
   });
 
   test('Entra throttles, which MSAL remembers', async () => {
