@@ -99,23 +99,17 @@ export function createApp(deps: {
     if ('names' in outcome) return c.json(outcome.names);
 
     const { failure, diagnosis } = outcome;
-    if (failure instanceof IdentityFailure) {
-      c.header('Fallback-Reason', diagnosis.reason);
-      return c.json([]);
-    }
-    if (failure.retryAfterSeconds !== undefined) c.header('Retry-After', String(failure.retryAfterSeconds));
+    tellInHeaders(c, outcome);
+    if (failure instanceof IdentityFailure) return c.json([]);
     return problem(c, STATUS_OF[failure.kind], TITLE_OF[failure.kind], explained(diagnosis));
   });
 
   /** The same for a browser: same status, same headers. */
   async function answerPage(c: Context) {
     const { listed, ...picture } = await wholePicture();
-    if ('failure' in listed && listed.failure instanceof AzureFailure) {
-      if (listed.failure.retryAfterSeconds !== undefined)
-        c.header('Retry-After', String(listed.failure.retryAfterSeconds));
-      c.status(STATUS_OF[listed.failure.kind]);
-    } else if ('failure' in listed) {
-      c.header('Fallback-Reason', listed.diagnosis.reason);
+    if ('failure' in listed) {
+      tellInHeaders(c, listed);
+      if (listed.failure instanceof AzureFailure) c.status(STATUS_OF[listed.failure.kind]);
     }
     const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) =>
       app.routes.some((route) => route.path === path),
@@ -201,6 +195,11 @@ const secured = secureHeaders({
 
 /** The headers that protect a page; an answer for curl needs none of them. */
 const securePage: MiddlewareHandler = (c, next) => (prefersHtml(c) ? secured(c, next) : next());
+
+function tellInHeaders(c: Context, { failure, diagnosis }: Diagnosed): void {
+  if (failure instanceof IdentityFailure) c.header('Fallback-Reason', diagnosis.reason);
+  else if (failure.retryAfterSeconds !== undefined) c.header('Retry-After', String(failure.retryAfterSeconds));
+}
 
 /** Whatever else it is, it is a bug. */
 function failureOf(error: unknown): Diagnosed['failure'] {
