@@ -342,7 +342,7 @@ const CASES: Case[] = [
     title: 'a proxy that does not let Entra through',
     reason: 'proxy-failed',
     handlers: [],
-    env: { ...workloadIdentity(), HTTPS_PROXY: 'http://127.0.0.1:9' },
+    env: { ...workloadIdentity(), HTTPS_PROXY: 'http://127.0.0.1:9', AZURE_DEADLINE_MS: '30000' },
     hint: ['login.microsoftonline.com', 'HTTPS_PROXY', 'ECONNREFUSED'],
     detail: 'network_error',
   },
@@ -729,7 +729,7 @@ const CASES: Case[] = [
 const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E)client\.secret|made-up-cookie|eyJ/i;
 
 // The SDK tries again where a connection is refused.
-const timeout = 20_000;
+const timeout = 60_000;
 
 test.each(CASES)(
   '$title: $reason',
@@ -773,7 +773,11 @@ test.each([
   ['429', () => HttpResponse.json({ error: 'x', error_description: 'slow down' }, { status: 429 }), 'entra-throttled'],
 ])('what MSAL repeats from memory after %s has the same reason', { timeout }, async (_, answer, reason) => {
   vi.useFakeTimers({ toFake: ['Date'] });
-  const { get, log } = startService(entraAnswers(answer), { ...workloadIdentity(), ANSWER_MAX_AGE_MS: '0' });
+  const { get, log } = startService(entraAnswers(answer), {
+    ...workloadIdentity(),
+    ANSWER_MAX_AGE_MS: '0',
+    AZURE_DEADLINE_MS: '30000',
+  });
   expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
   vi.setSystemTime(Date.now() + 1000);
   expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
