@@ -726,7 +726,7 @@ const CASES: Case[] = [
   },
 ];
 
-const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E)client\.secret|made-up-cookie|eyJ/i;
+const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E|%7e)client\.secret|made-up-cookie|eyJ[\w-]{10}/;
 
 // The SDK tries again where a connection is refused.
 const timeout = 60_000;
