@@ -1,18 +1,18 @@
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context } from 'hono';
 import { Hono } from 'hono';
-import { methodNotAllowed } from 'hono/method-not-allowed';
 import { secureHeaders } from 'hono/secure-headers';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { getPath } from 'hono/utils/url';
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
 import type { Diagnosis } from './azure/diagnosis.ts';
-import { AzureFailure, type AzureFailureKind, IdentityFailure, originalError } from './azure/failure.ts';
+import { type AzureFailureKind, IdentityFailure, originalError } from './azure/failure.ts';
 import type { ResourceGroups } from './azure/resource-groups.ts';
 import { warningOf } from './azure/whoami.ts';
-import { createFailureLog } from './failure-log.ts';
+import { type Diagnosed, diagnosed, type Listing } from './listing.ts';
+import type { Metrics } from './metrics.ts';
 import { CONTENT_SECURITY_POLICY, page } from './page.ts';
 import { prefersHtml } from './prefers-html.ts';
-import { shareAnswer } from './shared-answer.ts';
+import { traceContextOf } from './trace-context.ts';
 
 const STATUS_OF: Record<AzureFailureKind, 502 | 503 | 504> = {
   broken: 502,
@@ -32,154 +32,180 @@ const TITLE_OF: Record<AzureFailureKind, string> = {
   'token-timeout': 'No access token in time',
 };
 
-interface Diagnosed {
-  failure: IdentityFailure | AzureFailure;
-  diagnosis: Diagnosis;
+/** An answer tells of one moment: the next one may differ. */
+const ALWAYS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+
+const METHODS = ['GET', 'HEAD'];
+
+/** A label for whatever else a client may send. */
+const OTHER = '_OTHER';
+
+type Outcome = ResourceGroups | Diagnosed;
+
+/** A response before it is made, which may be made many times. */
+interface Answer {
+  body: string;
+  init: { status: number; headers: Record<string, string> };
 }
 
 /** The routes. Nothing here listens, and nothing here ends the process. */
 export function createApp(deps: {
   azure: Azure;
+  listing: Listing;
   /** Milliseconds. */
   deadlineMs: number;
-  /** Milliseconds. */
-  answerMaxAgeMs: number;
   /** Takes secrets out of a text. */
   redact: (text: string) => string;
   /** True from the moment the process drains. */
   isDraining: () => boolean;
+  metrics: Metrics;
   log: Logger;
 }): Hono {
-  const { azure, log, redact } = deps;
+  const { azure, listing, log, metrics, redact } = deps;
   const app = new Hono();
-  const failureLog = createFailureLog(log, 'healed: the resource groups are listed again');
 
-  const listing = shareAnswer(async (): Promise<ResourceGroups | Diagnosed> => {
-    try {
-      const resourceGroups = await azure.listResourceGroups();
-      failureLog.succeeded();
-      return resourceGroups;
-    } catch (error) {
-      const outcome = await diagnosed(failureOf(error));
-      failureLog.failed(outcome.failure, outcome.diagnosis);
-      return outcome;
-    }
-  }, deps.answerMaxAgeMs);
+  app.get('/', (c): Response | Promise<Response> => {
+    if (prefersHtml(c)) return securePage(c);
+    // At once where the answer is at hand: a promise, and Hono's own way to make a response, would cost a third of the throughput.
+    const outcome = listing.get(() => traceContextOf(c.req.raw));
+    return outcome instanceof Promise ? outcome.then(answerList) : answerList(outcome);
+  });
 
-  async function diagnosed(failure: Diagnosed['failure']): Promise<Diagnosed> {
-    return { failure, diagnosis: await azure.diagnose(failure) };
+  function answerList(outcome: Outcome): Response {
+    if ('failure' in outcome && outcome.failure instanceof IdentityFailure) metrics.fellBack(outcome.diagnosis.reason);
+    if (latest?.outcome !== outcome) latest = { outcome, answer: answerOf(outcome) };
+    return response(latest.answer);
   }
 
-  app.use(async (c, next) => {
-    const startedAtMs = performance.now();
-    await next();
-    // An answer tells of one moment: the next one may differ.
-    c.header('Cache-Control', 'no-store');
-    c.header('X-Content-Type-Options', 'nosniff');
-    if (log.isLevelEnabled('debug')) {
-      const durationMs = Math.round(performance.now() - startedAtMs);
-      log.debug({ method: c.req.method, path: c.req.path, status: c.res.status, durationMs }, 'request');
-    }
-  });
+  /** What GET / answers, made once for all who share an outcome. */
+  let latest: { outcome: Outcome; answer: Answer } | undefined;
 
-  app.use(
-    methodNotAllowed({
-      app,
-      onMethodNotAllowed: (c, methods) => {
-        c.header('Allow', methods.join(', '));
-        return problem(c, 405, 'Method Not Allowed', { detail: `${c.req.path} answers ${methods.join(' and ')}` });
-      },
-    }),
-  );
-
-  app.get('/', securePage, async (c) => {
-    c.header('Vary', 'Accept');
-    if (prefersHtml(c)) return answerPage(c);
-    const outcome = await listing();
-    if ('names' in outcome) return c.json(outcome.names);
-
+  function answerOf(outcome: Outcome): Answer {
+    const Vary = 'Accept';
+    if ('names' in outcome) return answer(JSON.stringify(outcome.names), 'application/json', 200, { Vary });
     const { failure, diagnosis } = outcome;
-    tellInHeaders(c, outcome);
-    if (failure instanceof IdentityFailure) return c.json([]);
-    return problem(c, STATUS_OF[failure.kind], TITLE_OF[failure.kind], explained(diagnosis));
-  });
+    const headers = { Vary, ...headersOf(outcome) };
+    if (failure instanceof IdentityFailure) return answer('[]', 'application/json', 200, headers);
+    return problem(STATUS_OF[failure.kind], TITLE_OF[failure.kind], explained(diagnosis), headers);
+  }
 
   /** The same for a browser: same status, same headers. */
-  async function answerPage(c: Context) {
-    const { listed, ...picture } = await wholePicture();
+  async function answerPage(c: Context): Promise<Response> {
+    const { listed, ...picture } = await wholePicture(c);
+    let status = 200;
     if ('failure' in listed) {
-      tellInHeaders(c, listed);
-      if (listed.failure instanceof AzureFailure) c.status(STATUS_OF[listed.failure.kind]);
+      if (listed.failure instanceof IdentityFailure) metrics.fellBack(listed.diagnosis.reason);
+      else status = STATUS_OF[listed.failure.kind];
     }
-    const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) =>
-      app.routes.some((route) => route.path === path),
-    );
-    return c.html(redact(String(await page({ ...picture, listed, links }))));
+    const headers = { Vary: 'Accept', ...('failure' in listed && headersOf(listed)) };
+    const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) => routes.has(path));
+    const html = redact(String(await page({ ...picture, listed, links })));
+    return response(answer(html, 'text/html; charset=UTF-8', status, headers));
+  }
+
+  /** With the headers that protect a page; an answer for curl needs none of them. */
+  async function securePage(c: Context): Promise<Response> {
+    await secured(c, async () => {
+      c.res = await answerPage(c);
+    });
+    return c.res;
   }
 
   app.get('/whoami', async (c) => {
-    const { identified, listed, subscription } = await wholePicture();
+    const { identified, listed, subscription } = await wholePicture(c);
     if ('failure' in identified) {
       const { facts, attempts } = identified.diagnosis;
-      return problem(c, 503, 'No access token', { facts, attempts, ...explained(identified.diagnosis) });
+      return response(problem(503, 'No access token', { facts, attempts, ...explained(identified.diagnosis) }));
     }
     const { identity, credential, expiresOn, warnings } = identified;
-    return document(c, {
+    const whoAmI = {
       identity,
       credential,
       expiresOn,
       subscription,
       warnings: 'names' in listed ? warnings : [...warnings, warningOf(listed.diagnosis)],
-    });
+    };
+    return response(document(whoAmI));
   });
 
   /** Who we are and what we see, within one deadline. */
-  async function wholePicture() {
+  async function wholePicture(c: Context) {
     const startedAtMs = performance.now();
-    const who = azure.whoAmI().catch(async (error) => diagnosed(failureOf(error)));
-    const [identified, listed] = await Promise.all([who, listing()]);
-    const inUse = 'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId };
+    const trace = traceContextOf(c.req.raw);
+    const who = azure.whoAmI().catch((error) => diagnosed(azure, error));
+    const [identified, listed] = await Promise.all([who, listing.get(() => trace)]);
+    const { id, name } =
+      'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId, name: undefined };
+    if ('failure' in identified || id === undefined) return { identified, listed, subscription: null };
     const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
-    return { identified, listed, subscription: 'failure' in identified ? null : await named(inUse, restMs) };
+    const found = name ?? (await azure.nameSubscription(id, restMs, trace?.headers)) ?? null;
+    return { identified, listed, subscription: { id, name: found } };
   }
 
-  async function named({ id, name }: { id: string | undefined; name?: string | undefined }, withinMs: number) {
-    if (id === undefined) return null;
-    return { id, name: name ?? (await azure.nameSubscription(id, withinMs)) ?? null };
-  }
+  app.get('/healthz', () => response(answer('{"status":"ok"}', 'application/json')));
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-
-  app.get('/readyz', (c) =>
+  app.get('/readyz', () =>
     deps.isDraining()
-      ? problem(c, 503, 'Service Unavailable', { detail: 'The process is shutting down' })
-      : c.json({ status: 'ok' }),
+      ? response(problem(503, 'Service Unavailable', { detail: 'The process is shutting down' }))
+      : response(answer('{"status":"ok"}', 'application/json')),
   );
 
-  app.notFound((c) =>
-    problem(c, 404, 'Not Found', {
-      detail: 'No such route; GET / lists the resource groups, GET /whoami says who we are',
-    }),
-  );
+  app.get('/metrics', async () => response(answer(await metrics.scrape(), metrics.contentType)));
+
+  const routes = new Set(app.routes.map(({ path }) => path));
+
+  app.notFound((c) => {
+    const { path } = c.req;
+    if (routes.has(path)) {
+      const detail = `${path} answers ${METHODS.join(' and ')}`;
+      return response(problem(405, 'Method Not Allowed', { detail }, { Allow: METHODS.join(', ') }));
+    }
+    const detail = 'No such route; GET / lists the resource groups, GET /whoami says who we are';
+    return response(problem(404, 'Not Found', { detail }));
+  });
 
   app.onError((error, c) => {
-    log.error({ error: originalError(error), stack: error.stack }, 'a bug: an error that nobody foresaw');
-    return problem(c, 500, 'Internal Server Error', { detail: 'A bug in rg-api; its log has the details' });
+    const fields = { error: originalError(error), stack: error.stack, ...traceField(c.req.raw) };
+    log.error(fields, 'a bug: an error that nobody foresaw');
+    return response(problem(500, 'Internal Server Error', { detail: 'A bug in rg-api; its log has the details' }));
   });
+
+  // Around Hono instead of a middleware, which would make every handler asynchronous.
+  const { fetch } = app;
+  app.fetch = (request, ...rest) => {
+    const startedAtMs = performance.now();
+    const answered = fetch(request, ...rest);
+    if (answered instanceof Promise) return answered.then((response) => observed(request, response, startedAtMs));
+    return observed(request, answered, startedAtMs);
+  };
+
+  function observed(request: Request, response: Response, startedAtMs: number): Response {
+    const durationMs = performance.now() - startedAtMs;
+    const path = getPath(request);
+    const { method } = request;
+    const { status } = response;
+    // What the client makes up is no label.
+    const route = routes.has(path) ? path : OTHER;
+    metrics.requestAnswered(route, METHODS.includes(method) ? method : OTHER, status, durationMs / 1000);
+    if (log.isLevelEnabled('debug')) {
+      log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(request) }, 'request');
+    }
+    return response;
+  }
 
   /** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */
   function problem(
-    c: Context,
-    status: ContentfulStatusCode,
+    status: number,
     title: string,
     { type = 'about:blank', ...members }: { type?: string; detail: string; attempts?: object; facts?: object },
-  ): Response {
-    return document(c, { type, title, status, ...members }, status, 'application/problem+json');
+    headers?: Record<string, string>,
+  ): Answer {
+    return document({ type, title, status, ...members }, 'application/problem+json', status, headers);
   }
 
   /** A JSON document for a person in a terminal: one member a line. */
-  function document(c: Context, body: object, status: ContentfulStatusCode = 200, type = 'application/json'): Response {
-    return c.body(redact(`${JSON.stringify(body, null, 2)}\n`), status, { 'Content-Type': type });
+  function document(body: object, type = 'application/json', status = 200, headers?: Record<string, string>): Answer {
+    return answer(redact(`${JSON.stringify(body, null, 2)}\n`), type, status, headers);
   }
 
   return app;
@@ -193,18 +219,24 @@ const secured = secureHeaders({
   strictTransportSecurity: false,
 });
 
-/** The headers that protect a page; an answer for curl needs none of them. */
-const securePage: MiddlewareHandler = (c, next) => (prefersHtml(c) ? secured(c, next) : next());
-
-function tellInHeaders(c: Context, { failure, diagnosis }: Diagnosed): void {
-  if (failure instanceof IdentityFailure) c.header('Fallback-Reason', diagnosis.reason);
-  else if (failure.retryAfterSeconds !== undefined) c.header('Retry-After', String(failure.retryAfterSeconds));
+/** Headers that say in short what came of Azure. */
+function headersOf({ failure, diagnosis }: Diagnosed): Record<string, string> {
+  if (failure instanceof IdentityFailure) return { 'Fallback-Reason': diagnosis.reason };
+  return failure.retryAfterSeconds === undefined ? {} : { 'Retry-After': String(failure.retryAfterSeconds) };
 }
 
-/** Whatever else it is, it is a bug. */
-function failureOf(error: unknown): Diagnosed['failure'] {
-  if (error instanceof IdentityFailure || error instanceof AzureFailure) return error;
-  throw error;
+function answer(body: string, type: string, status = 200, headers?: Record<string, string>): Answer {
+  return { body, init: { status, headers: { 'Content-Type': type, ...ALWAYS, ...headers } } };
+}
+
+function response({ body, init }: Answer): Response {
+  return new Response(body, init);
+}
+
+/** As OpenTelemetry names it in logs. */
+function traceField(request: Request) {
+  const trace = traceContextOf(request);
+  return trace && { trace_id: trace.traceId };
 }
 
 /** The members of a problem document that explain a failure; what to do comes last, where a terminal leaves the eye. */

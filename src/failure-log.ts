@@ -4,10 +4,10 @@ import type { Diagnosis } from './azure/diagnosis.ts';
 /** How long a failure that lasts is not mentioned again. */
 const REMINDER_MS = 60_000;
 
-/** Logs a failure that may repeat at every request. */
+/** Logs a failure that may repeat at every request; with the trace of the one that met it, under the name that OpenTelemetry gives it. */
 export interface FailureLog {
   /** One line when its reason changes, then at most one a minute, and for reasons that take turns one a minute each. */
-  failed(failure: Error, diagnosis: Diagnosis): void;
+  failed(failure: Error, diagnosis: Diagnosis, traceId?: string): void;
   /** One line when it has healed. */
   succeeded(): void;
 }
@@ -16,7 +16,7 @@ export function createFailureLog(log: Logger, healed: string): FailureLog {
   /** The reasons since it last went well; cleared by success. */
   const lasting = new Map<string, { loggedAtMs: number; unlogged: number }>();
   return {
-    failed(failure, { reason, hint, original, attempts }) {
+    failed(failure, { reason, hint, original, attempts }, traceId) {
       const nowMs = performance.now();
       const lasts = lasting.get(reason);
       if (lasts && nowMs - lasts.loggedAtMs < REMINDER_MS) {
@@ -31,6 +31,7 @@ export function createFailureLog(log: Logger, healed: string): FailureLog {
           original,
           ...(attempts.length > 0 && { attempts }),
           ...(lasts && { timesSinceLastLine: lasts.unlogged + 1 }),
+          ...(traceId !== undefined && { trace_id: traceId }),
           ...(reason === 'unknown' && { stack: stackOf(failure) }),
         },
         failure.message,

@@ -1,14 +1,10 @@
-import { createServer } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
-import { createApp } from './app.ts';
-import { createAzure } from './azure/azure.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
 import { originalError } from './azure/failure.ts';
-import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { createFailureLog } from './failure-log.ts';
 import { createRedaction } from './redaction.ts';
 import { createShutdown } from './shutdown.ts';
 
@@ -17,8 +13,6 @@ const EXIT_BAD_CONFIGURATION = 78;
 
 /** Where k8s/ mounts the labels of the pod by the Downward API. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
-
-const userAgentPrefix = `${packageJson.name}/${packageJson.version}`;
 
 function exitWith(code: number, line: string): never {
   process.stderr.write(`rg-api: ${line}\n`);
@@ -49,23 +43,12 @@ const log = pino({
   formatters: { level: (label) => ({ level: label }) },
   hooks: { streamWrite: redact },
 });
-if (log.isLevelEnabled('debug')) {
-  bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
-}
 // Every promise here is watched. This is for one in a dependency that is not: a service that shows why an identity is
 // broken must not be ended by it.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
 
-const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
-const azure = createAzure({
-  ...config,
-  userAgentPrefix,
-  env: process.env,
-  podLabelsFile: POD_LABELS_FILE,
-  onRenewalFailure: renewalLog.failed,
-  onToken: renewalLog.succeeded,
-});
-const app = createApp({ ...config, azure, isDraining: () => shutdown.isDraining(), redact, log });
+const { promise: loaded, resolve: serve } = Promise.withResolvers<RequestListener>();
+let answer: RequestListener = async (request, response) => (await loaded)(request, response);
 const server = createServer(
   {
     // A request without a body is here at once or never: slow ones must not hold a connection.
@@ -75,7 +58,7 @@ const server = createServer(
     // Browsers and proxies send a few kilobytes; more is refused with 431.
     maxHeaderSize: 16_384,
   },
-  getRequestListener(app.fetch),
+  (request, response) => answer(request, response),
 );
 // Each costs memory before its first byte. Some thousands fit into a small container, and a pod has no more clients.
 server.maxConnections = 4000;
@@ -105,13 +88,40 @@ server.once('error', (error: NodeJS.ErrnoException) => {
     new ConfigError(variable, `cannot be listened on (${error.code})`, accepted).message,
   );
 });
-server.listen(config.port, config.host, () => {
-  const address = server.address();
-  if (address !== null && typeof address === 'object') {
-    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-    log.info(
-      { port: address.port, resourceManager: config.cloud.resourceManager },
-      `listening on http://${host}:${address.port}`,
-    );
-  }
+server.listen(config.port, config.host);
+await once(server, 'listening');
+const address = server.address();
+if (address !== null && typeof address === 'object') {
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  log.info(
+    { port: address.port, resourceManager: config.cloud.resourceManager },
+    `listening on http://${host}:${address.port}`,
+  );
+}
+
+// It listens before the Azure SDK is loaded, which takes longer than all the rest.
+if (log.isLevelEnabled('debug')) {
+  const { bridgeSdkLog } = await import('./azure/sdk-log.ts');
+  bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
+}
+const { createService } = await import('./service.ts');
+const { getRequestListener } = await import('@hono/node-server');
+const { app, listing, metrics } = createService({
+  config,
+  cloud: config.cloud,
+  version: packageJson.version,
+  env: process.env,
+  podLabelsFile: POD_LABELS_FILE,
+  redact,
+  isDraining: () => shutdown.isDraining(),
+  log,
 });
+answer = getRequestListener(app.fetch);
+serve(answer);
+// The first token and the first list, so that the first client finds them ready.
+try {
+  await listing.get();
+} catch (error) {
+  log.error({ error: originalError(error) }, 'a bug: an error that nobody foresaw');
+}
+metrics.addProcessMetrics();

@@ -15,6 +15,9 @@ const [JSON_TYPE, HTML_TYPE] = ['application/json', 'text/html'] as const;
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-accept
  */
 export function prefersHtml(c: Context): boolean {
+  const accept = c.req.header('Accept');
+  // What curl and all other programs send that do not care.
+  if (accept === undefined || accept === '*/*') return false;
   const match = (ranges: Range[]) => {
     const [json, html] = [weigh(ranges, JSON_TYPE), weigh(ranges, HTML_TYPE)];
     const isHtml = html.q > json.q || (html.q === json.q && html.q > 0 && html.precision > json.precision);

@@ -1,41 +1,67 @@
 import { setImmediate } from 'node:timers/promises';
 
-interface Call<T> {
-  answer: Promise<T>;
-  begun: boolean;
-  /** When the answer was there, in milliseconds of the monotonic clock. */
-  settledAtMs?: number;
+/** An answer that many share. */
+export interface SharedAnswer<T, Question> {
+  /** The answer at hand where it may still be shared, at once; otherwise the one to come. `question` goes to the call that this begins, if it begins one. */
+  get(question?: Question): T | Promise<T>;
+  /** How long ago the latest answer came, in milliseconds; undefined before the first. */
+  ageMs(): number | undefined;
 }
+
+/** A call that takes this much longer than the last one still comes in time. */
+const LEAD_MARGIN = 1.25;
 
 /**
  * Makes one call serve many. Callers that arrive while a call is in flight get its answer, and so does everybody for
- * `maxAgeMs` after it settled, success and failure alike. With `maxAgeMs` 0 nobody gets an answer to a call that had
- * begun before they asked; those who ask together still share one.
+ * `maxAgeMs` after it settled, success and failure alike. Who asks shortly before the end gets the answer at hand, and the next
+ * call begins, so that under load nobody waits for it. With `maxAgeMs` 0 nobody gets an answer to a call that had begun
+ * before they asked; those who ask together still share one.
  */
-export function shareAnswer<T>(ask: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
-  let last: Call<T> | undefined;
+export function shareAnswer<T, Question>(
+  ask: (question: Question | undefined) => Promise<T>,
+  maxAgeMs: number,
+): SharedAnswer<T, Question> {
+  /** The latest answer, or a promise that was rejected; times in milliseconds of the monotonic clock. */
+  let latest: { answer: T | Promise<T>; settledAtMs: number; renewAtMs: number; goodUntilMs: number } | undefined;
+  /** The call that began last, while it is in flight. */
+  let call: { answer: Promise<T>; begun: boolean } | undefined;
 
-  function serves(call: Call<T>): boolean {
-    if (!call.begun) return true;
-    if (maxAgeMs === 0) return false;
-    return call.settledAtMs === undefined || performance.now() - call.settledAtMs < maxAgeMs;
-  }
+  function begin(question: Question | undefined): Promise<T> {
+    const current = { begun: false, answer: run() };
+    call = current;
+    return current.answer;
 
-  async function run(call: Pick<Call<T>, 'begun' | 'settledAtMs'>): Promise<T> {
-    // A burst of requests is read off its sockets within one turn of the event loop: let all of it come in first.
-    await setImmediate();
-    call.begun = true;
-    try {
-      return await ask();
-    } finally {
-      call.settledAtMs = performance.now();
+    async function run(): Promise<T> {
+      // A burst of requests is read off its sockets within one turn of the event loop: let all of it come in first.
+      await setImmediate();
+      current.begun = true;
+      const begunAtMs = performance.now();
+      const answer = ask(question);
+      const settle = (settled: T | Promise<T>) => {
+        const settledAtMs = performance.now();
+        const leadMs = Math.min((settledAtMs - begunAtMs) * LEAD_MARGIN, maxAgeMs / 2);
+        const goodUntilMs = settledAtMs + maxAgeMs;
+        latest = { answer: settled, settledAtMs, renewAtMs: goodUntilMs - leadMs, goodUntilMs };
+        if (call === current) call = undefined;
+      };
+      // Also what observes a failure that nobody waits for.
+      answer.then(settle, () => settle(answer));
+      return answer;
     }
   }
 
-  return () => {
-    if (last && serves(last)) return last.answer;
-    const state = { begun: false };
-    last = Object.assign(state, { answer: run(state) });
-    return last.answer;
+  return {
+    get(question) {
+      if (latest && maxAgeMs > 0) {
+        const nowMs = performance.now();
+        if (nowMs < latest.goodUntilMs) {
+          if (nowMs >= latest.renewAtMs && !call) begin(question).catch(() => {});
+          return latest.answer;
+        }
+      }
+      if (call && (maxAgeMs > 0 || !call.begun)) return call.answer;
+      return begin(question);
+    },
+    ageMs: () => latest && performance.now() - latest.settledAtMs,
   };
 }

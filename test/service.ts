@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'msw';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
-import { createApp } from '../src/app.ts';
-import { createAzure } from '../src/azure/azure.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
-import { createFailureLog } from '../src/failure-log.ts';
 import { createRedaction } from '../src/redaction.ts';
+import { createService } from '../src/service.ts';
 import { withoutAzure } from './azure/environment.ts';
 import { startStandIn } from './azure/stand-in.ts';
 
@@ -52,25 +50,23 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const redact = createRedaction(process.env);
   const hooks = { streamWrite: redact };
   const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
-  const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
-  const podLabelsFile = env['POD_LABELS_FILE'] ?? '/nonexistent';
-  const service = createAzure({
-    ...config,
-    cloud,
-    userAgentPrefix: 'rg-api/test',
-    env: process.env,
-    podLabelsFile,
-    onRenewalFailure: renewalLog.failed,
-    onToken: renewalLog.succeeded,
-  });
   const state = { isDraining: false };
-  const app = createApp({ ...config, azure: service, isDraining: () => state.isDraining, redact, log });
+  const { app, ...service } = createService({
+    config,
+    cloud,
+    version: '0.0.0-test',
+    env: process.env,
+    podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
+    redact,
+    isDraining: () => state.isDraining,
+    log,
+  });
 
   return {
     app,
     azure,
-    credential: service.credential,
-    listResourceGroups: async () => (await service.listResourceGroups()).names,
+    credential: service.azure.credential,
+    listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
     state,
     get: (path = '/', init?: RequestInit) => app.request(path, init),
     logText,

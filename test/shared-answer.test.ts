@@ -9,6 +9,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const shared = (ask: () => Promise<string>, maxAgeMs: number) => {
+  const { get } = shareAnswer(ask, maxAgeMs);
+  return async () => get();
+};
+
 /** A call that ends when the test says so. */
 function controlled() {
   const calls: PromiseWithResolvers<string>[] = [];
@@ -22,7 +27,7 @@ function controlled() {
 
 test('callers that arrive together share one call', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 1000);
+  const answer = shared(ask, 1000);
   const all = Promise.all([answer(), answer(), answer()]);
   await nextTurn();
   calls[0]?.resolve('one');
@@ -32,7 +37,7 @@ test('callers that arrive together share one call', async () => {
 
 test('a caller that arrives while a call is in flight shares it', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 1000);
+  const answer = shared(ask, 1000);
   const first = answer();
   await nextTurn();
   const second = answer();
@@ -43,7 +48,7 @@ test('a caller that arrives while a call is in flight shares it', async () => {
 
 test('an answer is shared until it is as old as allowed, counted from when it was there', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 1000);
+  const answer = shared(ask, 1000);
   const first = answer();
   await nextTurn();
   vi.advanceTimersByTime(5000);
@@ -60,7 +65,7 @@ test('an answer is shared until it is as old as allowed, counted from when it wa
 
 test('a failure is shared as long as an answer', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 1000);
+  const answer = shared(ask, 1000);
   const both = Promise.allSettled([answer(), answer()]);
   await nextTurn();
   calls[0]?.reject(new Error('no'));
@@ -76,7 +81,7 @@ test('a failure is shared as long as an answer', async () => {
 
 test('with age 0 nobody gets the answer to a call that had begun before', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 0);
+  const answer = shared(ask, 0);
   const first = answer();
   await nextTurn();
   const second = answer();
@@ -89,7 +94,7 @@ test('with age 0 nobody gets the answer to a call that had begun before', async 
 
 test('with age 0 callers that arrive together still share one call', async () => {
   const { ask, calls } = controlled();
-  const answer = shareAnswer(ask, 0);
+  const answer = shared(ask, 0);
   const both = Promise.all([answer(), answer()]);
   await nextTurn();
   calls[0]?.resolve('one');

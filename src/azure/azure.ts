@@ -1,3 +1,4 @@
+import type { OnCall } from './calls.ts';
 import { defaultChain } from './chain.ts';
 import type { Cloud } from './cloud.ts';
 import { type Credential, keepToken } from './credential.ts';
@@ -35,6 +36,7 @@ export function createAzure(options: {
   podLabelsFile: string;
   onRenewalFailure: (failure: IdentityFailure, diagnosis: Diagnosis) => void;
   onToken: () => void;
+  onCall: OnCall;
 }): Azure {
   const { cloud, deadlineMs, userAgentPrefix } = options;
   const acquireToken = defaultChain({
@@ -45,6 +47,7 @@ export function createAzure(options: {
   });
   const credential = keepToken(acquireToken, cloud.scope, {
     onToken: options.onToken,
+    onCall: options.onCall,
     onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),
   });
   const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
@@ -57,6 +60,7 @@ export function createAzure(options: {
       subscriptionId: options.subscriptionId,
       deadlineMs,
       userAgentPrefix,
+      onCall: options.onCall,
     }),
     whoAmI: createWhoAmI({ credential, deadlineMs, gatherFacts: facts, diagnose }),
     diagnose,

@@ -1,4 +1,5 @@
 import type { AccessToken } from '@azure/core-auth';
+import { type OnCall, told } from './calls.ts';
 import type { AcquireToken, Attempt } from './chain.ts';
 import { untilAborted } from './deadline.ts';
 import { IdentityFailure } from './failure.ts';
@@ -33,6 +34,8 @@ export interface TokenEvents {
   onToken?: () => void;
   /** A token that is due for renewal was not renewed, and nobody waited for it. */
   onRenewalFailure?: (failure: IdentityFailure) => void;
+  /** The chain of credentials was asked. */
+  onCall?: OnCall;
 }
 
 /**
@@ -67,7 +70,7 @@ function renewalPauseMs(remainingMs: number): number {
 export function keepToken(
   acquireToken: AcquireToken,
   scope: string,
-  { onToken, onRenewalFailure }: TokenEvents = {},
+  { onToken, onRenewalFailure, onCall = () => {} }: TokenEvents = {},
 ): Credential {
   let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
   let failure: { error: IdentityFailure; holdsUntilMs: number } | undefined;
@@ -78,7 +81,8 @@ export function keepToken(
   function acquire(claims?: string): Promise<Token> {
     if (acquisition && acquisition.claims === claims) return acquisition.outcome;
     const previous = acquisition?.outcome.catch(() => {});
-    const outcome = previous ? previous.then(() => ask(claims)) : ask(claims);
+    const begin = () => told(onCall, 'acquire-token', () => ask(claims));
+    const outcome = previous ? previous.then(begin) : begin();
     const current = { outcome, claims };
     acquisition = current;
     const done = () => {

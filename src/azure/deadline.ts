@@ -19,6 +19,8 @@ export interface Budget {
   signal: AbortSignal;
   /** In milliseconds of the monotonic clock. */
   deadlineAtMs: number;
+  /** Headers that every request to Resource Manager carries along. */
+  headers: Record<string, string>;
   waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups';
 }
 
@@ -28,11 +30,15 @@ export interface Budget {
  * @throws {IdentityFailure} the work's own
  * @throws {AzureFailure} the work's own; `timeout` or `token-timeout`, which says what was being waited for; `unforeseen` for any other error
  */
-export async function withinDeadline<T>(deadlineMs: number, work: (budget: Budget) => Promise<T>): Promise<T> {
+export async function withinDeadline<T>(
+  deadlineMs: number,
+  work: (budget: Budget) => Promise<T>,
+  headers: Record<string, string> = {},
+): Promise<T> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), deadlineMs);
   const { signal } = deadline;
-  const budget: Budget = { signal, deadlineAtMs: performance.now() + deadlineMs, waitingFor: 'a token' };
+  const budget: Budget = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
   try {
     return await untilAborted(work(budget), signal);
   } catch (cause) {

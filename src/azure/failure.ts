@@ -86,15 +86,16 @@ function field(error: Error, name: string): string | number | undefined {
 /** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer, or a stack trace. */
 const LONGEST_MESSAGE = 2000;
 
-/**
- * The message of an error, as it is; but without what two libraries append to theirs: the whole output of a command, which may
- * be a token, and the headers of a response, which may be cookies.
- */
-export function wordsOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const words = message
+/** Without what two libraries append to a message: the whole output of a command, which may be a token, and the headers of a response, which may be cookies. */
+export function withoutAppended(message: string): string {
+  return message
     .replace(/(Received output:).*/s, '$1 (left out)')
     .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '');
+}
+
+/** The message of an error, as it is, but without what libraries append to it, and not without end. */
+export function wordsOf(error: unknown): string {
+  const words = withoutAppended(error instanceof Error ? error.message : String(error));
   if (words.length <= LONGEST_MESSAGE) return words;
   // A stack trace of Python has its error at its end.
   const half = LONGEST_MESSAGE / 2;

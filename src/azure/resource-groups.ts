@@ -1,5 +1,6 @@
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
+import type { OnCall } from './calls.ts';
 import type { Cloud } from './cloud.ts';
 import type { Credential } from './credential.ts';
 import { type Budget, withinDeadline } from './deadline.ts';
@@ -29,14 +30,14 @@ export interface ResourceGroups {
 
 export interface ResourceGroupListing {
   /**
-   * The whole list or an error.
+   * The whole list or an error. `headers` go along on every request to Resource Manager.
    *
    * @throws {IdentityFailure} when authentication or authorization fails
    * @throws {AzureFailure} when Azure itself fails
    */
-  listResourceGroups(): Promise<ResourceGroups>;
+  listResourceGroups(headers?: Record<string, string>): Promise<ResourceGroups>;
   /** The display name of a subscription; undefined where it cannot be found out within so many milliseconds. */
-  nameSubscription(id: string, withinMs: number): Promise<string | undefined>;
+  nameSubscription(id: string, withinMs: number, headers?: Record<string, string>): Promise<string | undefined>;
 }
 
 /** Makes the listing for one cloud and, where `subscriptionId` is given, one subscription; its clients are made once and kept. */
@@ -46,9 +47,10 @@ export function createResourceGroupListing(options: {
   subscriptionId: string | undefined;
   deadlineMs: number;
   userAgentPrefix: string;
+  onCall: OnCall;
 }): ResourceGroupListing {
   const { cloud, credential, deadlineMs } = options;
-  const guarded = guardResourceManager(cloud, credential, options.userAgentPrefix);
+  const guarded = guardResourceManager(cloud, credential, options.userAgentPrefix, options.onCall);
   const { subscriptions } = guarded.guard(new SubscriptionClient(guarded.credential, guarded.clientOptions));
   /** The subscription in use and its client; a discovered one is remembered only while it works. */
   let current: { subscription: Subscription; client: ResourceManagementClient } | undefined;
@@ -56,7 +58,7 @@ export function createResourceGroupListing(options: {
 
   async function firstSubscription(budget: Budget): Promise<Subscription> {
     budget.waitingFor = 'the list of subscriptions';
-    return guarded.walk(budget, async () => {
+    return guarded.walk('list-subscriptions', budget, async () => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without an id');
@@ -73,7 +75,7 @@ export function createResourceGroupListing(options: {
     }
     const { resourceGroups } = current.client;
     try {
-      return await guarded.walk(budget, async () => {
+      return await guarded.walk('list-resource-groups', budget, async () => {
         const names: string[] = [];
         let length = 0;
         for await (const { name } of resourceGroups.list()) {
@@ -119,7 +121,7 @@ export function createResourceGroupListing(options: {
 
   async function findName(budget: Budget, id: string): Promise<string | undefined> {
     budget.waitingFor = 'the list of subscriptions';
-    await guarded.walk(budget, async () => {
+    await guarded.walk('list-subscriptions', budget, async () => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId?.toLowerCase() !== id.toLowerCase() || !displayName) continue;
         named = { id, name: displayName };
@@ -130,10 +132,10 @@ export function createResourceGroupListing(options: {
   }
 
   return {
-    listResourceGroups: () => withinDeadline(deadlineMs, list),
-    async nameSubscription(id, withinMs) {
+    listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
+    async nameSubscription(id, withinMs, headers) {
       if (named?.id === id) return named.name;
-      return withinDeadline(withinMs, (budget) => findName(budget, id)).catch(() => undefined);
+      return withinDeadline(withinMs, (budget) => findName(budget, id), headers).catch(() => undefined);
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { type AzureOperation, type OnCall, told } from './calls.ts';
 import { serverAheadSeconds } from './chain.ts';
 import type { Cloud } from './cloud.ts';
 import type { Credential } from './credential.ts';
@@ -32,6 +33,8 @@ const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** One walk through the pages of a list. */
 interface Walk extends Pick<Budget, 'signal' | 'deadlineAtMs'> {
+  /** Headers that each of its requests carries along. */
+  headers: Record<string, string>;
   visited: Set<string>;
 }
 
@@ -39,7 +42,7 @@ interface Walk extends Pick<Budget, 'signal' | 'deadlineAtMs'> {
  * What the ARM clients of one cloud are made with, and the walk within which they may be used: every request of a walk stays
  * at the cloud's Resource Manager, ends at the time limit and answers with a page.
  */
-export function guardResourceManager(cloud: Cloud, credential: Credential, userAgentPrefix: string) {
+export function guardResourceManager(cloud: Cloud, credential: Credential, userAgentPrefix: string, onCall: OnCall) {
   // The clients outlive a walk, and their pagers hand options to page one only: what every request has to keep to
   // reaches the policies through the asynchronous context.
   const walks = new AsyncLocalStorage<Walk>();
@@ -64,12 +67,20 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
      * @throws {IdentityFailure} when authentication or authorization fails
      * @throws {AzureFailure} when Azure itself fails
      */
-    async walk<T>({ signal, deadlineAtMs }: Budget, read: () => Promise<T>): Promise<T> {
-      try {
-        return await walks.run({ signal, deadlineAtMs, visited: new Set() }, read);
-      } catch (error) {
-        throw error instanceof IdentityFailure || error instanceof AzureFailure ? error : sdkFailure(error, cloud);
-      }
+    walk<T>(operation: AzureOperation, budget: Budget, read: () => Promise<T>): Promise<T> {
+      const { signal, deadlineAtMs, headers } = budget;
+      return told(
+        onCall,
+        operation,
+        async () => {
+          try {
+            return await walks.run({ signal, deadlineAtMs, headers, visited: new Set() }, read);
+          } catch (error) {
+            throw error instanceof IdentityFailure || error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+          }
+        },
+        signal,
+      );
     },
   };
 }
@@ -104,6 +115,7 @@ function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalSt
       if (walk.visited.size === MAX_PAGES) throw new AzureFailure('broken', `No end after ${MAX_PAGES} pages`);
       walk.visited.add(request.url);
       request.abortSignal = walk.signal;
+      for (const [name, value] of Object.entries(walk.headers)) request.headers.set(name, value);
       const tooMuch = limitAnswer(request, MAX_ANSWER_BYTES);
       const response = await next(request).catch((error: unknown) => {
         if (!tooMuch()) throw error;

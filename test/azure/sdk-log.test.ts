@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setLogLevel } from '@azure/logger';
+import { HttpResponse } from 'msw';
 import { afterAll, expect, test } from 'vitest';
 import { bridgeSdkLog } from '../../src/azure/sdk-log.ts';
 import { startService } from '../service.ts';
@@ -29,11 +30,15 @@ const clientSecret = {
 };
 const listing = [subscriptions(['One']), groups(1)];
 
+const captivePortal = () =>
+  new HttpResponse('<html>', { headers: { 'Content-Type': 'text/html', 'Set-Cookie': 'session=made-up-cookie' } });
+
 test.each([
   ['a managed identity', [imds(), ...listing], {}],
   ['a managed identity that is missing', [imds({ answer: identityNotFound })], {}],
   ['workload identity', [entra(), ...listing], workloadIdentity],
   ['a refused workload identity', [entra({ answer: aadsts(700213, 'no match') }), noImds()], workloadIdentity],
+  ['a proxy instead of Entra', [entra({ answer: captivePortal })], clientSecret],
   ['a client secret', [entra(), ...listing], clientSecret],
   ['a refused client secret', [entra({ answer: aadsts(7000215, 'invalid') })], clientSecret],
 ])(
@@ -48,6 +53,6 @@ test.each([
     const everything = [...lines, JSON.stringify(log()), await response.text(), ...response.headers.values()].join(
       '\n',
     );
-    expect(everything).not.toMatch(/made-up-(assertion|secret|signature)/);
+    expect(everything).not.toMatch(/made-up-(cookie|assertion|secret|signature)/);
   },
 );

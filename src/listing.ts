@@ -1,0 +1,50 @@
+import type { Logger } from 'pino';
+import type { Azure } from './azure/azure.ts';
+import type { Diagnosis } from './azure/diagnosis.ts';
+import { AzureFailure, IdentityFailure } from './azure/failure.ts';
+import type { ResourceGroups } from './azure/resource-groups.ts';
+import { createFailureLog } from './failure-log.ts';
+import { type SharedAnswer, shareAnswer } from './shared-answer.ts';
+import type { TraceContext } from './trace-context.ts';
+
+/** A failure and why. */
+export interface Diagnosed {
+  failure: IdentityFailure | AzureFailure;
+  diagnosis: Diagnosis;
+}
+
+/** The resource groups or why there are none, shared by all who ask; a call of Azure belongs to the trace of the one that began it. */
+export type Listing = SharedAnswer<ResourceGroups | Diagnosed, () => TraceContext | undefined>;
+
+/** Lists the resource groups, once for many, and logs when that fails and when it has healed. */
+export function createListing(deps: {
+  azure: Azure;
+  /** Milliseconds. */
+  answerMaxAgeMs: number;
+  log: Logger;
+}): Listing {
+  const { azure } = deps;
+  const failureLog = createFailureLog(deps.log, 'healed: the resource groups are listed again');
+  return shareAnswer(async (traceContext) => {
+    const trace = traceContext?.();
+    try {
+      const resourceGroups = await azure.listResourceGroups(trace?.headers);
+      failureLog.succeeded();
+      return resourceGroups;
+    } catch (error) {
+      const outcome = await diagnosed(azure, error);
+      failureLog.failed(outcome.failure, outcome.diagnosis, trace?.traceId);
+      return outcome;
+    }
+  }, deps.answerMaxAgeMs);
+}
+
+/**
+ * Finds out why something failed.
+ *
+ * @throws whatever is neither failure: a bug
+ */
+export async function diagnosed(azure: Azure, error: unknown): Promise<Diagnosed> {
+  if (!(error instanceof IdentityFailure || error instanceof AzureFailure)) throw error;
+  return { failure: error, diagnosis: await azure.diagnose(error) };
+}

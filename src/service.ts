@@ -1,0 +1,45 @@
+import type { Logger } from 'pino';
+import { createApp } from './app.ts';
+import { createAzure } from './azure/azure.ts';
+import type { Cloud } from './azure/cloud.ts';
+import type { Config } from './config.ts';
+import { createFailureLog } from './failure-log.ts';
+import { createListing } from './listing.ts';
+import { createMetrics } from './metrics.ts';
+
+/** Puts the service together, from Azure to the routes. Asks Azure nothing yet. */
+export function createService(options: {
+  config: Config;
+  cloud: Cloud;
+  version: string;
+  env: NodeJS.ProcessEnv;
+  /** Where the Downward API mounts the labels of the pod, if it does. */
+  podLabelsFile: string;
+  /** Takes secrets out of a text. */
+  redact: (text: string) => string;
+  /** True from the moment the process drains. */
+  isDraining: () => boolean;
+  log: Logger;
+}) {
+  const { config, cloud, version, log } = options;
+  const metrics = createMetrics({
+    version,
+    tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
+    answerAgeMs: () => listing.ageMs(),
+  });
+  const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
+  const azure = createAzure({
+    ...config,
+    cloud,
+    userAgentPrefix: `rg-api/${version}`,
+    env: options.env,
+    podLabelsFile: options.podLabelsFile,
+    onRenewalFailure: renewalLog.failed,
+    onToken: renewalLog.succeeded,
+    onCall: metrics.azureCalled,
+  });
+  const listing = createListing({ ...config, azure, log });
+  const { redact, isDraining } = options;
+  const app = createApp({ ...config, azure, listing, redact, isDraining, metrics, log });
+  return { app, azure, listing, metrics };
+}
