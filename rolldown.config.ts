@@ -1,9 +1,27 @@
-import { defineConfig } from 'rolldown';
+import { isBuiltin } from 'node:module';
+import { defineConfig, type Plugin } from 'rolldown';
+
+const PREFIX = '\0builtin:';
+
+/**
+ * Node's own modules, got when they are first needed. To import node:http as an ES module reads all that it exports, which
+ * loads undici: half of the start of a bare server (34 of 70 ms, and 15 MB).
+ */
+const builtinsOnDemand: Plugin = {
+  name: 'builtins-on-demand',
+  // The bundle's own runtime imports node:module.
+  resolveId: (id) => (isBuiltin(id) && id !== 'node:module' ? `${PREFIX}${id}` : undefined),
+  load: (id) =>
+    id.startsWith(PREFIX)
+      ? `module.exports = process.getBuiltinModule(${JSON.stringify(id.slice(PREFIX.length))});`
+      : undefined,
+};
 
 // The bundler that the tests' own tool chain brings along. One file: the Azure SDK's 54 MB of packages shrink to what is used.
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
+  plugins: [builtinsOnDemand],
   output: {
     file: 'dist/main.js',
     format: 'esm',

@@ -1,0 +1,158 @@
+// What the service costs, side by side with the least that a server can cost. Prints ratios: on a machine with other work to
+// do, nothing else means anything. `--quick` only shows that it runs.
+import { statSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { startAzure } from './azure.ts';
+import { GENERATOR, type Load, load } from './load.ts';
+import { startServer } from './server.ts';
+
+const QUICK = process.argv.includes('--quick');
+const STARTS = QUICK ? 2 : 15;
+const ROUNDS = QUICK ? 1 : 3;
+const SECONDS = QUICK ? 1 : 2;
+
+const BARE = ['test/bench/bare.js'];
+const HONO = ['test/bench/hono.js'];
+const OURS = ['dist/main.js'];
+
+writeFileSync(process.env['RIG_HOSTS'] ?? '', '127.0.0.1 localhost management.azure.com login.microsoftonline.com\n');
+const azure = await startAzure();
+const environment = (groups: number) => ({ GROUPS: String(groups), NODE_EXTRA_CA_CERTS: azure.certificate });
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const rows: Record<string, string>[] = [];
+
+/** One line of the result: the medians of what was measured in turn, and how often ours is the first. */
+function row(what: string, unit: string, measured: Record<string, number[]>, target = ''): void {
+  const { bare = [], ours = [] } = measured;
+  // Neighbours in time are compared: the machine is faster now and slower then.
+  const ratio = median(ours.map((value, i) => value / (bare[i] ?? Number.NaN)));
+  const digits = unit === 'req/s' ? 0 : 1;
+  const medians = Object.entries(measured).map(([name, values]) => [name, median(values).toFixed(digits)]);
+  rows.push({ what, unit, ...Object.fromEntries(medians), 'ours ÷ bare': ratio.toFixed(2), target });
+}
+
+async function starts(): Promise<void> {
+  const measured = { listening: lists(), first: lists(), idle: lists() };
+  for (let round = 0; round < STARTS; round++) {
+    for (const [name, args] of Object.entries({ bare: BARE, hono: HONO, ours: OURS })) {
+      const server = await startServer(args, environment(20));
+      measured.listening[name]?.push(server.listeningMs);
+      measured.first[name]?.push(server.firstListMs);
+      await setTimeout(200);
+      measured.idle[name]?.push(server.rss());
+      await server.end();
+    }
+  }
+  row('start → listening', 'ms', measured.listening, '≤ 1.3');
+  row('start → first whole list', 'ms', measured.first, '≤ 1.7');
+  row('memory after the first list', 'MB', measured.idle, '≤ 1.35');
+}
+
+function lists(): Record<string, number[]> {
+  return { bare: [], hono: [], ours: [] };
+}
+
+async function throughput(groups: number): Promise<void> {
+  azure.groups = groups;
+  azure.latencyMs = 0;
+  const servers: Record<string, Awaited<ReturnType<typeof startServer>>> = {};
+  for (const [name, args] of Object.entries({ bare: BARE, hono: HONO, ours: OURS })) {
+    servers[name] = await startServer(args, environment(groups));
+    await load(servers[name].url, 64, SECONDS);
+  }
+  for (const connections of [1, 64, 256]) {
+    const [loads, slow, memory, slowP99] = [lists(), [] as number[], lists(), [] as number[]];
+    const p99 = lists();
+    let [requests, listings] = [0, 0];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [name, server] of Object.entries(servers)) {
+        azure.latencyMs = 0;
+        const listingsBefore = azure.listings;
+        const [seen, rss] = await Promise.all([load(server.url, connections, SECONDS), memoryUnderLoad(server)]);
+        note(name, seen);
+        memory[name]?.push(rss);
+        if (name !== 'ours') continue;
+        requests += seen.requestsPerSecond * SECONDS;
+        listings += azure.listings - listingsBefore;
+        azure.latencyMs = 100;
+        const withLatency = await load(server.url, connections, SECONDS);
+        slow.push(withLatency.requestsPerSecond);
+        slowP99.push(withLatency.p99);
+      }
+    }
+    const what = `${connections} connections, ${groups} groups`;
+    row(`throughput, ${what}`, 'req/s', loads, connections === 64 ? (groups === 20 ? '≥ 0.75' : '≥ 0.90') : '');
+    row(`p99, ${what}`, 'ms', p99, connections === 64 ? '≤ 1.5' : '');
+    const { ours = [] } = loads;
+    rows.push({
+      what: `Resource Manager at 100 ms instead of 0, ${what}`,
+      unit: 'req/s',
+      ours: median(slow).toFixed(0),
+      'ours ÷ bare': `${median(slow.map((value, i) => value / (ours[i] ?? Number.NaN))).toFixed(2)} ÷ itself`,
+      target: connections === 64 ? '≥ 0.90' : '',
+    });
+    rows.push({
+      what: `listings for 1,000 requests, ${what}`,
+      unit: '',
+      ours: ((listings / requests) * 1000).toFixed(3),
+      'ours ÷ bare': '',
+      target: '',
+    });
+    if (connections === 64) row(`memory under load, ${what}`, 'MB', memory, groups === 980 ? '≤ 1.5' : '');
+
+    function note(name: string, { requestsPerSecond, p99: p99Ms }: Load): void {
+      loads[name]?.push(requestsPerSecond);
+      p99[name]?.push(p99Ms);
+    }
+  }
+  for (const server of Object.values(servers)) await server.end();
+}
+
+async function memoryUnderLoad(server: { rss: () => number }): Promise<number> {
+  const samples: number[] = [];
+  for (let i = 1; i < SECONDS * 5; i++) {
+    await setTimeout(200);
+    samples.push(server.rss());
+  }
+  return median(samples);
+}
+
+async function listings(): Promise<void> {
+  azure.groups = 20;
+  azure.latencyMs = 0;
+  const server = await startServer(OURS, environment(20));
+  const before = azure.listings;
+  await load(server.url, 64, 10);
+  rows.push({
+    what: 'listings in 10 s under 64 connections',
+    unit: '',
+    ours: String(azure.listings - before),
+    'ours ÷ bare': '',
+    target: '≤ 11',
+  });
+  await server.end();
+}
+
+await starts();
+await throughput(20);
+await throughput(980);
+await listings();
+rows.push({
+  what: 'the bundle, dist/main.js',
+  unit: 'MB',
+  ours: (statSync('dist/main.js').size / 1e6).toFixed(2),
+  'ours ÷ bare': '',
+  target: '≤ 1.5',
+});
+azure.close();
+
+const columns = ['what', 'unit', 'bare', 'hono', 'ours', 'ours ÷ bare', 'target'];
+process.stdout.write(`Node ${process.version}, load by ${GENERATOR}\n\n`);
+for (const cells of [
+  columns,
+  columns.map(() => '--'),
+  ...rows.map((cell) => columns.map((name) => cell[name] ?? '')),
+]) {
+  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+}

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+
+let nextPort = 20_000;
+
+/** Starts a server as a process on the first core, and says how long that took, in milliseconds since it was spawned. */
+export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
+  nextPort += 1;
+  const port = nextPort;
+  const spawnedAtMs = performance.now();
+  const child = spawn('taskset', ['-c', '0', process.execPath, ...args], {
+    env: { PATH: process.env['PATH'], ...env, PORT: String(port) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const url = `http://127.0.0.1:${port}/`;
+  while (!(await takesConnections(port))) {
+    if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
+    await setTimeout(1);
+  }
+  const listeningMs = performance.now() - spawnedAtMs;
+  const names: unknown = JSON.parse(await textOf(url));
+  const firstListMs = performance.now() - spawnedAtMs;
+  if (!Array.isArray(names) || names.length === 0) throw new Error(`${args.join(' ')} answered ${names}`);
+
+  return {
+    url,
+    names: names.length,
+    listeningMs,
+    firstListMs,
+    /** Resident memory, in MB. */
+    rss: () => (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024) / 1e6,
+    async end(): Promise<void> {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.once('error', () => resolve(false)).once('connect', () => socket.destroy());
+  });
+}
+
+async function textOf(url: string): Promise<string> {
+  const [response] = await once(get(url, { agent: false }), 'response');
+  return (await Array.fromAsync<Buffer>(response)).join('');
+}
