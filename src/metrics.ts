@@ -1,6 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AzureCall } from './azure/calls.ts';
 
+/** Requests of one kind in a row. */
+interface RequestBatch {
+  labels: { route: string; method: string; status: number };
+  size: number;
+}
+
+const BATCH_SIZE = 256;
+
 /** What the process tells Prometheus; every label has a bounded set of values. */
 export interface Metrics {
   /** `route` is the path of a route, never that of a request; `status` is the HTTP status. */
@@ -84,9 +92,26 @@ export function createMetrics(options: {
     });
   }
 
+  /** Durations not yet handed to the histogram: in batches that takes a fraction of what one at a time does. */
+  let batch: RequestBatch | undefined;
+  const durationsSeconds = new Float64Array(BATCH_SIZE);
+
+  function handOn(): void {
+    if (!batch) return;
+    const { labels, size } = batch;
+    for (const duration of durationsSeconds.subarray(0, size)) requests.observe(labels, duration);
+    batch = undefined;
+  }
+
   return {
-    requestAnswered: (route, method, status, durationSeconds) =>
-      requests.observe({ route, method, status }, durationSeconds),
+    requestAnswered(route, method, status, durationSeconds) {
+      const isSame =
+        batch?.labels.route === route && batch.labels.method === method && batch.labels.status === status;
+      if (!isSame || batch?.size === BATCH_SIZE) handOn();
+      batch ??= { labels: { route, method, status }, size: 0 };
+      durationsSeconds[batch.size] = durationSeconds;
+      batch.size += 1;
+    },
     fellBack: (reason) => fallbacks.inc({ reason }),
     azureCalled: ({ operation, outcome, durationMs }) => azureCalls.observe({ operation, outcome }, durationMs / 1000),
     addProcessMetrics() {
@@ -96,7 +121,10 @@ export function createMetrics(options: {
         registry.removeSingleMetric(`nodejs_active_${kind}_total`);
       }
     },
-    scrape: () => registry.metrics(),
+    scrape() {
+      handOn();
+      return registry.metrics();
+    },
     contentType: registry.contentType,
   };
 }
