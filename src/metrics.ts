@@ -105,8 +105,7 @@ export function createMetrics(options: {
 
   return {
     requestAnswered(route, method, status, durationSeconds) {
-      const isSame =
-        batch?.labels.route === route && batch.labels.method === method && batch.labels.status === status;
+      const isSame = batch?.labels.route === route && batch.labels.method === method && batch.labels.status === status;
       if (!isSame || batch?.size === BATCH_SIZE) handOn();
       batch ??= { labels: { route, method, status }, size: 0 };
       durationsSeconds[batch.size] = durationSeconds;

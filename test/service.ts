@@ -67,6 +67,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     azure,
     credential: service.azure.credential,
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
+    metrics: service.metrics,
     state,
     get: (path = '/', init?: RequestInit) => app.request(path, init),
     logText,
