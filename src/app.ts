@@ -10,6 +10,7 @@ import type { ResourceGroups } from './azure/resource-groups.ts';
 import { warningOf } from './azure/whoami.ts';
 import { type Diagnosed, diagnosed, type Listing } from './listing.ts';
 import type { Metrics } from './metrics.ts';
+import { openApi } from './openapi.ts';
 import { CONTENT_SECURITY_POLICY, page } from './page.ts';
 import { prefersHtml } from './prefers-html.ts';
 import { traceContextOf } from './trace-context.ts';
@@ -50,6 +51,7 @@ interface Answer {
 
 /** The routes. Nothing here listens, and nothing here ends the process. */
 export function createApp(deps: {
+  version: string;
   azure: Azure;
   listing: Listing;
   /** Milliseconds. */
@@ -151,6 +153,13 @@ export function createApp(deps: {
   );
 
   app.get('/metrics', async () => response(answer(await metrics.scrape(), metrics.contentType)));
+
+  /** Made when somebody asks for it: hardly anybody does. */
+  let described: Answer | undefined;
+  app.get('/openapi.json', () => {
+    described ??= document(openApi(deps.version));
+    return response(described);
+  });
 
   const routes = new Set(app.routes.map(({ path }) => path));
 

@@ -40,6 +40,6 @@ export function createService(options: {
   });
   const listing = createListing({ ...config, azure, log });
   const { redact, isDraining } = options;
-  const app = createApp({ ...config, azure, listing, redact, isDraining, metrics, log });
+  const app = createApp({ ...config, version, azure, listing, redact, isDraining, metrics, log });
   return { app, azure, listing, metrics };
 }

@@ -37,15 +37,14 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
 
 test('the first line says plainly that the answers come from a stand-in', async () => {
   const service = startDemo();
-  const url = await service.url();
+  await service.url();
   expect(service.stdout[0]).toMatch(/^rg-api demo: every answer comes from a stand-in Azure/);
-  expect(await (await fetch(url)).json()).toHaveLength(12);
+  expect(await (await service.get()).json()).toHaveLength(12);
 });
 
 test.each(['no-login', 'throttled'])('scenario %s shows its failure in a process of its own', async (scenario) => {
   const [status, reason] = SHOWN[scenario] ?? [];
-  const url = await startDemo(scenario).url();
-  const response = await fetch(url);
+  const response = await startDemo(scenario).get();
   expect(response.status).toBe(status);
   expect(response.headers.get('fallback-reason') ?? JSON.parse(await response.text()).reason).toBe(reason);
 });

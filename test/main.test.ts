@@ -40,23 +40,23 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle process with 0', asyn
 
 test('after SIGTERM readiness is 503, health 200, the request in flight finishes, and the process ends with 0', async () => {
   const service = startDemo('slow', { AZURE_DEADLINE_MS: '2000' });
-  const url = await service.url();
-  const inFlight = fetch(url);
+  await service.url();
+  const inFlight = service.get();
   // Answered after the request above has been taken in.
-  await fetch(`${url}/healthz`);
+  await service.get('/healthz');
   service.child.kill('SIGTERM');
   await service.logged('shutting down');
-  expect((await fetch(`${url}/readyz`)).status).toBe(503);
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await service.get('/readyz')).status).toBe(503);
+  expect((await service.get('/healthz')).status).toBe(200);
   expect((await inFlight).status).toBe(504);
   expect((await service.end()).code).toBe(0);
 });
 
 test('a second signal ends the process with 1', async () => {
   const service = startDemo('slow');
-  const url = await service.url();
-  fetch(url).catch(() => {});
-  await fetch(`${url}/healthz`);
+  await service.url();
+  service.get().catch(() => {});
+  await service.get('/healthz');
   service.child.kill('SIGTERM');
   await service.logged('shutting down');
   service.child.kill('SIGINT');
@@ -65,9 +65,9 @@ test('a second signal ends the process with 1', async () => {
 
 test('the end of the grace period ends the process with 1', async () => {
   const service = startDemo('slow', { SHUTDOWN_GRACE_MS: '50' });
-  const url = await service.url();
-  fetch(url).catch(() => {});
-  await fetch(`${url}/healthz`);
+  await service.url();
+  service.get().catch(() => {});
+  await service.get('/healthz');
   service.child.kill('SIGTERM');
   expect((await service.end()).code).toBe(1);
 });
@@ -75,18 +75,18 @@ test('the end of the grace period ends the process with 1', async () => {
 test('a rejection that nobody watches is logged and does not end the process', async () => {
   const rejects = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("made-up")), 500)';
   const service = startProcess(['--import', rejects, MAIN]);
-  const url = await service.url();
+  await service.url();
   expect(JSON.parse(await service.logged('unhandled rejection'))).toMatchObject({
     level: 'error',
     error: { message: 'made-up' },
   });
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await service.get('/healthz')).status).toBe(200);
 });
 
 test('at trace the SDK logs through ours, one JSON line an event, and no token is in it', async () => {
   const service = startDemo('all-well', { LOG_LEVEL: 'trace' });
-  const url = await service.url();
-  expect(await (await fetch(url)).json()).toContain('rg-shop-orders-prod');
+  await service.url();
+  expect(await (await service.get()).json()).toContain('rg-shop-orders-prod');
   service.child.kill('SIGTERM');
   const { stdout, stderr } = await service.end();
   const events = stdout.slice(1).map((line) => JSON.parse(line));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
 import { withoutAzure } from './azure/environment.ts';
+import { holdAgainstDocument } from './described.ts';
 
 let cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -37,12 +38,22 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
     }
   }
 
+  /** Where it listens. */
+  async function url(): Promise<string> {
+    return `http://127.0.0.1:${JSON.parse(await logged('listening')).port}`;
+  }
+
   return {
     child,
     stdout,
     logged,
-    /** Where it listens. */
-    url: async () => `http://127.0.0.1:${JSON.parse(await logged('listening')).port}`,
+    url,
+    /** The answer, which is as the OpenAPI document says. */
+    async get(path = '/') {
+      const response = await fetch(`${await url()}${path}`);
+      holdAgainstDocument(path, undefined, response, await response.clone().text());
+      return response;
+    },
     /** How it ended: exit code and what it wrote. */
     end: async () => {
       const [code]: (number | null)[] = await ended;

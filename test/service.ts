@@ -8,6 +8,7 @@ import { createRedaction } from '../src/redaction.ts';
 import { createService } from '../src/service.ts';
 import { withoutAzure } from './azure/environment.ts';
 import { startStandIn } from './azure/stand-in.ts';
+import { holdAgainstDocument } from './described.ts';
 
 /** Parts of requests, to count them by. */
 export const PROBE_OR_TOKEN = '/metadata/identity/oauth2/token';
@@ -69,7 +70,12 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
     metrics: service.metrics,
     state,
-    get: (path = '/', init?: RequestInit) => app.request(path, init),
+    /** The answer, which is as the OpenAPI document says. */
+    get: async (path = '/', init?: RequestInit) => {
+      const response = await app.request(path, init);
+      holdAgainstDocument(path, init, response, await response.clone().text());
+      return response;
+    },
     logText,
     /** The lines of the log so far, parsed. */
     log: () => logText.map((line) => JSON.parse(line)),

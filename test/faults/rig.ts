@@ -10,6 +10,7 @@ import { HOSTS, makeCertificate } from '../azure/certificate.ts';
 import { withoutAzure } from '../azure/environment.ts';
 import { imds } from '../azure/identity.ts';
 import { groups, subscriptions } from '../azure/resource-manager.ts';
+import { holdAgainstDocument } from '../described.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';
@@ -127,6 +128,7 @@ export async function get(path = '/', init?: RequestInit) {
   const response = await fetch(`${ORIGIN}${path}`, init);
   const text = await response.text();
   const ms = Math.round(performance.now() - startedAtMs);
+  holdAgainstDocument(path, init, response, text);
   const body = /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text;
   return {
     status: response.status,

@@ -1,0 +1,119 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
+import { openApi } from '../src/openapi.ts';
+
+interface Reference {
+  $ref: string;
+}
+
+interface Header {
+  required?: boolean;
+  schema: { type?: string };
+  example?: unknown;
+}
+
+interface Described {
+  headers?: Record<string, Header | Reference>;
+  content?: Record<string, { schema: object; examples: Record<string, { value: unknown }> }>;
+}
+
+/** The OpenAPI document, as far as answers are held against it. */
+interface Document {
+  paths: Record<string, Record<'get' | 'head', { responses: Record<string, Described | Reference> }>>;
+  components: {
+    headers: Record<string, Header>;
+    responses: Record<string, Described>;
+    schemas: Record<string, { enum?: string[] }>;
+  };
+}
+
+/** As a client gets it. */
+export const DOCUMENT: Document = JSON.parse(JSON.stringify(openApi('0.0.0-test')));
+
+/** Of the connection, not of the answer; the type is described with the body. */
+const UNDESCRIBED = /^(connection|content-length|content-type|date|keep-alive|transfer-encoding)$/;
+
+const ajv = new Ajv2020({ allErrors: true, strict: true });
+ajvFormats.default(ajv);
+// So that a schema finds what it refers to.
+ajv.addKeyword('components');
+
+const validators = new Map<object, ValidateFunction>();
+
+/** What is wrong with a value by a schema of the document; undefined where nothing is. */
+export function faultOf(value: unknown, schema: object): string | undefined {
+  const validate = validators.get(schema) ?? ajv.compile({ ...schema, components: DOCUMENT.components });
+  validators.set(schema, validate);
+  return validate(value) ? undefined : ajv.errorsText(validate.errors, { dataVar: 'it' });
+}
+
+export function headerOf(header: Header | Reference): Header {
+  return '$ref' in header ? found(DOCUMENT.components.headers, header) : header;
+}
+
+export function responseOf(response: Described | Reference): Described {
+  return '$ref' in response ? found(DOCUMENT.components.responses, response) : response;
+}
+
+function found<T>(components: Record<string, T>, { $ref }: Reference): T {
+  const component = components[$ref.split('/').at(-1) ?? ''];
+  if (component === undefined) throw new Error(`nothing is at ${$ref}`);
+  return component;
+}
+
+/** What the document says of such an answer, if anything; 404 is that of every other path, 405 that of every other method. */
+function described(method: string, path: string, status: number): Described | undefined {
+  const known = DOCUMENT.paths[path];
+  const only = known === undefined ? 404 : /^(GET|HEAD)$/.test(method) ? undefined : 405;
+  if (only !== undefined ? status !== only : status === 404 || status === 405) return undefined;
+  const { get, head } = known ?? DOCUMENT.paths['/'] ?? {};
+  const response = get?.responses[status];
+  if (response === undefined || (method === 'HEAD' && head?.responses[status] === undefined)) return undefined;
+  return responseOf(response);
+}
+
+/**
+ * Holds an answer against the OpenAPI document: its status, headers, type and body are described, and are as described.
+ *
+ * @throws {Error} where they are not
+ */
+export function holdAgainstDocument(
+  path: string,
+  init: RequestInit | undefined,
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+  body: string,
+): void {
+  const method = init?.method ?? 'GET';
+  const faults = [...faultsOf(path.replace(/\?.*/, ''), method, status, headers, body)];
+  if (faults.length === 0) return;
+  throw new Error(`${method} ${path} answered ${status}, which is not as /openapi.json says: ${faults.join('; ')}`);
+}
+
+function* faultsOf(path: string, method: string, status: number, headers: Headers, body: string): Generator<string> {
+  const response = described(method, path, status);
+  if (!response) return yield 'this status is not described';
+
+  const expected = new Map(
+    Object.entries(response.headers ?? {}).map(([name, header]) => [name.toLowerCase(), header]),
+  );
+  for (const name of headers.keys()) {
+    if (!expected.has(name) && !UNDESCRIBED.test(name)) yield `the header ${name} is not described`;
+  }
+  for (const [name, reference] of expected) {
+    const { required, schema } = headerOf(reference);
+    const value = headers.get(name);
+    if (value === null && required) yield `the header ${name} is missing`;
+    const fault = value === null ? undefined : faultOf(schema.type === 'integer' ? Number(value) : value, schema);
+    if (fault) yield `the header ${name}: ${fault}`;
+  }
+
+  const type = headers.get('Content-Type') ?? '';
+  const content = response.content?.[type];
+  if (!content && (response.content || body !== '')) return yield `the type "${type}" is not described`;
+  if (method === 'HEAD' || !content) {
+    if (body !== '') yield 'there is a body';
+    return;
+  }
+  const fault = faultOf(type.includes('json') ? JSON.parse(body) : body, content.schema);
+  if (fault) yield `the body: ${fault}`;
+}
