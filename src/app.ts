@@ -43,9 +43,12 @@ const OTHER = '_OTHER';
 
 type Outcome = ResourceGroups | Diagnosed;
 
+/** What is longer is encoded once; what is shorter costs less as a string, which leaves in one piece with its headers. */
+const LONGEST_STRING_BYTES = 4096;
+
 /** A response before it is made, which may be made many times. */
 interface Answer {
-  body: string;
+  body: string | Uint8Array<ArrayBuffer>;
   init: { status: number; headers: Record<string, string> };
 }
 
@@ -69,7 +72,7 @@ export function createApp(deps: {
   app.get('/', (c): Response | Promise<Response> => {
     if (prefersHtml(c)) return securePage(c);
     // At once where the answer is at hand: a promise, and Hono's own way to make a response, would cost a third of the throughput.
-    const outcome = listing.get(() => traceContextOf(c.req.raw));
+    const outcome = listing.get(c.req.raw);
     return outcome instanceof Promise ? outcome.then(answerList) : answerList(outcome);
   });
 
@@ -133,14 +136,13 @@ export function createApp(deps: {
   /** Who we are and what we see, within one deadline. */
   async function wholePicture(c: Context) {
     const startedAtMs = performance.now();
-    const trace = traceContextOf(c.req.raw);
     const who = azure.whoAmI().catch((error) => diagnosed(azure, error));
-    const [identified, listed] = await Promise.all([who, listing.get(() => trace)]);
+    const [identified, listed] = await Promise.all([who, listing.get(c.req.raw)]);
     const { id, name } =
       'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId, name: undefined };
     if ('failure' in identified || id === undefined) return { identified, listed, subscription: null };
     const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
-    const found = name ?? (await azure.nameSubscription(id, restMs, trace?.headers)) ?? null;
+    const found = name ?? (await azure.nameSubscription(id, restMs, traceContextOf(c.req.raw)?.headers)) ?? null;
     return { identified, listed, subscription: { id, name: found } };
   }
 
@@ -181,9 +183,10 @@ export function createApp(deps: {
 
   // Around Hono instead of a middleware, which would make every handler asynchronous.
   const { fetch } = app;
-  app.fetch = (request, ...rest) => {
+  const logsRequests = log.isLevelEnabled('debug');
+  app.fetch = (request, env, context) => {
     const startedAtMs = performance.now();
-    const answered = fetch(request, ...rest);
+    const answered = fetch(request, env, context);
     if (answered instanceof Promise) return answered.then((response) => observed(request, response, startedAtMs));
     return observed(request, answered, startedAtMs);
   };
@@ -196,7 +199,7 @@ export function createApp(deps: {
     // What the client makes up is no label.
     const route = routes.has(path) ? path : OTHER;
     metrics.requestAnswered(route, METHODS.includes(method) ? method : OTHER, status, durationMs / 1000);
-    if (log.isLevelEnabled('debug')) {
+    if (logsRequests) {
       log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(request) }, 'request');
     }
     return response;
@@ -235,7 +238,11 @@ function headersOf({ failure, diagnosis }: Diagnosed): Record<string, string> {
 }
 
 function answer(body: string, type: string, status = 200, headers?: Record<string, string>): Answer {
-  return { body, init: { status, headers: { 'Content-Type': type, ...ALWAYS, ...headers } } };
+  const bytes = Buffer.from(body);
+  // With its length, or Node would look for it in every response that is made of this.
+  const length = { 'Content-Length': String(bytes.length) };
+  const init = { status, headers: { 'Content-Type': type, ...length, ...ALWAYS, ...headers } };
+  return { body: bytes.length > LONGEST_STRING_BYTES ? bytes : body, init };
 }
 
 function response({ body, init }: Answer): Response {

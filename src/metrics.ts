@@ -1,13 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AzureCall } from './azure/calls.ts';
-
-/** Requests of one kind in a row. */
-interface RequestBatch {
-  labels: { route: string; method: string; status: number };
-  size: number;
-}
-
-const BATCH_SIZE = 256;
+import { createRequestDurations } from './request-durations.ts';
 
 /** What the process tells Prometheus; every label has a bounded set of values. */
 export interface Metrics {
@@ -41,12 +34,10 @@ export function createMetrics(options: {
   const registry = new Registry();
   const registers = [registry];
 
-  const requests = new Histogram({
+  const requests = createRequestDurations({
     name: 'http_request_duration_seconds',
     help: 'How long requests took to answer, by route, method and status.',
-    labelNames: ['route', 'method', 'status'],
-    buckets: DURATION_BUCKETS_SECONDS,
-    registers,
+    bucketsSeconds: DURATION_BUCKETS_SECONDS,
   });
   const azureCalls = new Histogram({
     name: 'rgapi_azure_call_duration_seconds',
@@ -92,25 +83,8 @@ export function createMetrics(options: {
     });
   }
 
-  /** Durations not yet handed to the histogram: in batches that takes a fraction of what one at a time does. */
-  let batch: RequestBatch | undefined;
-  const durationsSeconds = new Float64Array(BATCH_SIZE);
-
-  function handOn(): void {
-    if (!batch) return;
-    const { labels, size } = batch;
-    for (const duration of durationsSeconds.subarray(0, size)) requests.observe(labels, duration);
-    batch = undefined;
-  }
-
   return {
-    requestAnswered(route, method, status, durationSeconds) {
-      const isSame = batch?.labels.route === route && batch.labels.method === method && batch.labels.status === status;
-      if (!isSame || batch?.size === BATCH_SIZE) handOn();
-      batch ??= { labels: { route, method, status }, size: 0 };
-      durationsSeconds[batch.size] = durationSeconds;
-      batch.size += 1;
-    },
+    requestAnswered: requests.observe,
     fellBack: (reason) => fallbacks.inc({ reason }),
     azureCalled: ({ operation, outcome, durationMs }) => azureCalls.observe({ operation, outcome }, durationMs / 1000),
     addProcessMetrics() {
@@ -120,10 +94,7 @@ export function createMetrics(options: {
         registry.removeSingleMetric(`nodejs_active_${kind}_total`);
       }
     },
-    scrape() {
-      handOn();
-      return registry.metrics();
-    },
+    scrape: async () => `${requests.expose()}\n${await registry.metrics()}`,
     contentType: registry.contentType,
   };
 }

@@ -29,6 +29,7 @@ export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
 
   return {
     url,
+    pid: child.pid,
     names: names.length,
     listeningMs,
     firstListMs,
