@@ -5,7 +5,7 @@ import { AzureFailure, IdentityFailure } from './azure/failure.ts';
 import type { ResourceGroups } from './azure/resource-groups.ts';
 import { createFailureLog } from './failure-log.ts';
 import { type SharedAnswer, shareAnswer } from './shared-answer.ts';
-import { traceContextOf } from './trace-context.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** A failure and why. */
 export interface Diagnosed {
@@ -14,7 +14,7 @@ export interface Diagnosed {
 }
 
 /** The resource groups or why there are none, shared by all who ask; a call of Azure belongs to the trace of the one that began it. */
-export type Listing = SharedAnswer<ResourceGroups | Diagnosed, Request>;
+export type Listing = SharedAnswer<ResourceGroups | Diagnosed, () => TraceContext | undefined>;
 
 /** Lists the resource groups, once for many, and logs when that fails and when it has healed. */
 export function createListing(deps: {
@@ -25,8 +25,8 @@ export function createListing(deps: {
 }): Listing {
   const { azure } = deps;
   const failureLog = createFailureLog(deps.log, 'healed: the resource groups are listed again');
-  return shareAnswer(async (request) => {
-    const trace = request && traceContextOf(request);
+  return shareAnswer(async (traceContext) => {
+    const trace = traceContext?.();
     try {
       const resourceGroups = await azure.listResourceGroups(trace?.headers);
       failureLog.succeeded();

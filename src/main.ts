@@ -105,8 +105,8 @@ if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
 }
 const { createService } = await import('./service.ts');
-const { getRequestListener } = await import('@hono/node-server');
-const { app, listing, metrics } = createService({
+const { createFastPath } = await import('./fast-path.ts');
+const service = createService({
   config,
   cloud: config.cloud,
   version: packageJson.version,
@@ -116,12 +116,24 @@ const { app, listing, metrics } = createService({
   isDraining: () => shutdown.isDraining(),
   log,
 });
-answer = getRequestListener(app.fetch);
+
+async function loadRoutes(): Promise<RequestListener> {
+  const [{ createApp }, { getRequestListener }] = await Promise.all([import('./app.ts'), import('@hono/node-server')]);
+  return getRequestListener(createApp(service).fetch);
+}
+
+let routes: Promise<RequestListener> | undefined;
+const others: RequestListener = async (request, response) => {
+  routes ??= loadRoutes();
+  (await routes)(request, response);
+};
+answer = createFastPath({ ...service, others });
 serve(answer);
-// The first token and the first list, so that the first client finds them ready.
+// The first token and the first list, so that the first client finds them ready; then what the others need.
 try {
-  await listing.get();
+  await service.listing.get();
 } catch (error) {
   log.error({ error: originalError(error) }, 'a bug: an error that nobody foresaw');
 }
-metrics.addProcessMetrics();
+service.metrics.addProcessMetrics();
+routes ??= loadRoutes();

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
-import { createApp } from './app.ts';
+import { createAnswers } from './answers.ts';
 import { createAzure } from './azure/azure.ts';
 import type { Cloud } from './azure/cloud.ts';
 import type { Config } from './config.ts';
 import { createFailureLog } from './failure-log.ts';
 import { createListing } from './listing.ts';
 import { createMetrics } from './metrics.ts';
+import { createRequestObserver } from './request-observer.ts';
 
-/** Puts the service together, from Azure to the routes. Asks Azure nothing yet. */
+/** Puts the service together, but for its routes, whose framework takes long to load. Asks Azure nothing yet. */
 export function createService(options: {
   config: Config;
   cloud: Cloud;
@@ -40,6 +41,8 @@ export function createService(options: {
   });
   const listing = createListing({ ...config, azure, log });
   const { redact, isDraining } = options;
-  const app = createApp({ ...config, version, azure, listing, redact, isDraining, metrics, log });
-  return { app, azure, listing, metrics };
+  const answers = createAnswers({ redact, onFallback: metrics.fellBack });
+  const observed = createRequestObserver(metrics, log);
+  const { deadlineMs } = config;
+  return { version, azure, listing, answers, deadlineMs, redact, isDraining, metrics, observed, log };
 }

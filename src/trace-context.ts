@@ -13,15 +13,20 @@ const TRACEPARENT = /^00-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}$
 const LONGEST_TRACESTATE = 512;
 
 /**
- * Reads the trace context of a request; undefined where it has none, or one that is not valid.
+ * Reads the trace context from the headers of a request; undefined where it has none, or one that is not valid.
  *
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
-export function traceContextOf({ headers }: Request): TraceContext | undefined {
-  const traceparent = headers.get('traceparent')?.trim();
-  const traceId = traceparent && TRACEPARENT.exec(traceparent)?.[1];
-  if (!traceparent || !traceId) return undefined;
-  const tracestate = headers.get('tracestate');
-  const isHandedOn = tracestate && tracestate.length <= LONGEST_TRACESTATE;
+export function traceContextOf(headers: Record<string, string | string[] | undefined>): TraceContext | undefined {
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== 'string') return undefined;
+  const traceId = TRACEPARENT.exec(traceparent)?.[1];
+  if (traceId === undefined) return undefined;
+  const isHandedOn = typeof tracestate === 'string' && tracestate !== '' && tracestate.length <= LONGEST_TRACESTATE;
   return { traceId, headers: { traceparent, ...(isHandedOn && { tracestate }) } };
+}
+
+/** The field of a line of the log, under the name that OpenTelemetry gives it. */
+export function traceField(trace: TraceContext | undefined): { trace_id?: string } {
+  return trace ? { trace_id: trace.traceId } : {};
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'msw';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
+import { createApp } from '../src/app.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createRedaction } from '../src/redaction.ts';
@@ -52,7 +53,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const hooks = { streamWrite: redact };
   const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
   const state = { isDraining: false };
-  const { app, ...service } = createService({
+  const service = createService({
     config,
     cloud,
     version: '0.0.0-test',
@@ -62,6 +63,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     isDraining: () => state.isDraining,
     log,
   });
+  const app = createApp(service);
 
   return {
     app,
