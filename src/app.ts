@@ -108,7 +108,7 @@ export function createApp(deps: {
     return response(described);
   });
 
-  const routes = new Set(app.routes.map(({ path }) => path));
+  const routes = new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
 
   app.notFound((c) => {
     const { path } = c.req;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
@@ -135,5 +136,7 @@ try {
 } catch (error) {
   log.error({ error: originalError(error) }, 'a bug: an error that nobody foresaw');
 }
+// Who waits for the list is answered before anything else is done.
+await setImmediate();
 service.metrics.addProcessMetrics();
 routes ??= loadRoutes();

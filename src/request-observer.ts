@@ -3,7 +3,7 @@ import type { Metrics } from './metrics.ts';
 import { type TraceContext, traceField } from './trace-context.ts';
 
 /** A request that has been answered. */
-export interface ObservedRequest {
+interface ObservedRequest {
   /** The path of a route, or OTHER. */
   route: string;
   method: string;

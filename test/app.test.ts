@@ -12,6 +12,7 @@ test('GET / answers the names as a JSON array', async () => {
   expect(await response.text()).toBe('["rg-1","rg-2","rg-3"]');
   expect(Object.fromEntries(response.headers)).toEqual({
     'content-type': 'application/json',
+    'content-length': '22',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     vary: 'Accept',

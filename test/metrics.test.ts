@@ -126,8 +126,8 @@ test('the version that runs is a label', async () => {
 });
 
 test('what is measured of any process comes on top, and names and units keep to the conventions of Prometheus', async () => {
-  const { get, metrics } = startService(healthy);
-  metrics.addProcessMetrics();
+  const { get, service } = startService(healthy);
+  service.metrics.addProcessMetrics();
   await get();
   const text = await (await get('/metrics')).text();
   expect(text).toContain('process_resident_memory_bytes ');

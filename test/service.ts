@@ -70,7 +70,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     azure,
     credential: service.azure.credential,
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
-    metrics: service.metrics,
+    service,
     state,
     /** The answer, which is as the OpenAPI document says. */
     get: async (path = '/', init?: RequestInit) => {

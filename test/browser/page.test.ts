@@ -51,7 +51,11 @@ describe.skipIf(!hasBrowser && !process.env['CI'])('the page', () => {
     const main = await page.getByRole('main').innerText();
     for (const text of ['ManagedIdentityCredential', 'Valid until', 'One', subscriptionId('One')])
       expect(main).toContain(text);
-    expect(await page.getByRole('contentinfo').getByRole('link').allInnerTexts()).toEqual(['/whoami']);
+    expect(await page.getByRole('contentinfo').getByRole('link').allInnerTexts()).toEqual([
+      '/whoami',
+      '/metrics',
+      '/openapi.json',
+    ]);
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
     expect(await violations()).toEqual([]);
   });
