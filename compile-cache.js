@@ -1,15 +1,15 @@
-// Starts the built service once where it cannot ask anybody for a token, so that Node leaves in NODE_COMPILE_CACHE what it compiled:
-// the next start takes it from there. It is good for the same version of Node, path of the file and user only; for others it is ignored.
+// Starts the built service once where it cannot ask anybody for a token, so that Node leaves what it compiled in a directory, where
+// the next start takes it from. It is good for the same version of Node, path of the file and user only; others ignore it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 
-const { NODE_COMPILE_CACHE } = process.env;
-if (!NODE_COMPILE_CACHE) throw new Error('NODE_COMPILE_CACHE has to say where the cache is to be');
+const [directory, bundle] = process.argv.slice(2);
+if (!directory || !bundle) throw new Error('usage: node compile-cache.js <directory> <bundle>');
 
-const service = spawn(process.execPath, [join(import.meta.dirname, process.argv[2] ?? 'main.js')], {
+const service = spawn(process.execPath, [resolve(bundle)], {
   // PowerShell is not on an empty path, and nothing else is tried.
-  env: { NODE_COMPILE_CACHE, PORT: '0', PATH: '', AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential' },
+  env: { NODE_COMPILE_CACHE: directory, PORT: '0', PATH: '', AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 service.stdout.setEncoding('utf8').on('data', (lines) => {

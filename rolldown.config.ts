@@ -52,7 +52,8 @@ const formsByTag: Plugin = {
       'Object(body)[Symbol.toStringTag] === "FormData"',
     );
     if (tagged === code) throw new Error(`${id} has changed; does it still mention FormData?`);
-    return tagged;
+    // On the same line; its columns are off by a few.
+    return { code: tagged, map: null };
   },
 };
 

@@ -133,7 +133,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(config).toMatchObject({
       User: '65532:65532',
       Entrypoint: ['/nodejs/bin/node'],
-      Cmd: ['/app/main.js'],
+      Cmd: ['--max-semi-space-size=4', '/app/main.js'],
       ExposedPorts: { '8080/tcp': {} },
       Labels: expect.objectContaining({
         'org.opencontainers.image.version': packageJson.version,
@@ -143,7 +143,9 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(config.Env).toContain('HOST=0.0.0.0');
     // As the script that tries the bundle without a container.
     expect(config.Env).toContain('NODE_COMPILE_CACHE=/app/compile-cache');
-    expect(packageJson.scripts['start:built']).toBe('NODE_COMPILE_CACHE=dist/compile-cache node dist/main.js');
+    expect(packageJson.scripts['start:built']).toBe(
+      'NODE_COMPILE_CACHE=dist/compile-cache node --max-semi-space-size=4 dist/main.js',
+    );
   });
 
   test('starts from what was compiled before', async () => {

@@ -47,7 +47,7 @@ describe('identity', () => {
   ])('%s, then works', async (fault, answer, expected, deadlineMs = 1500) => {
     service = await startService(azure.certificate, { ...inPod, AZURE_DEADLINE_MS: String(deadlineMs) });
     azure.answer(imds({ answer }));
-    expectAnswer(fault, await get(), expected, deadlineMs);
+    await expectAnswer(fault, await get(), expected, deadlineMs);
     expect((await get('/whoami')).status).toBe(503);
     azure.answer();
     // What hangs is given up after two minutes; nothing shorter would let NMI do its work.
@@ -58,7 +58,7 @@ describe('identity', () => {
   test('IMDS 404 for five seconds, then fine: healed without a restart', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ answer: until(Date.now() + 5000, nmiNotReady) }));
-    expectAnswer('IMDS 404 for 5 s', await get(), { status: 200, reason: 'identity-pending' });
+    await expectAnswer('IMDS 404 for 5 s', await get(), { status: 200, reason: 'identity-pending' });
     report('… then fine', 'whole list', Math.round(await healed()));
     const { log } = service;
     await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 'info', reasons: ['identity-pending'] }));
@@ -68,14 +68,14 @@ describe('identity', () => {
   test('IMDS is slow: the deadline holds, and the token is there for the next', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ answer: after(5000, asUsual) }));
-    expectAnswer('IMDS takes 5 s', await get(), { status: 504, reason: 'identity-pending' });
+    await expectAnswer('IMDS takes 5 s', await get(), { status: 504, reason: 'identity-pending' });
     report('… then answers', 'whole list', Math.round(await healed()));
   });
 
   test('a token that had expired when it came', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ expiresIn: -60 }));
-    expectAnswer('token already expired', await get(), { status: 200, reason: 'token-rejected' });
+    await expectAnswer('token already expired', await get(), { status: 200, reason: 'token-rejected' });
     azure.answer();
     await healed();
   });
@@ -107,7 +107,7 @@ describe('identity', () => {
     await healed();
     azure.answer(imds({ answer: identityNotFound }));
     await setTimeout(6000);
-    expectAnswer('refused after its token expired', await get(), { status: 200, reason: 'identity-not-found' });
+    await expectAnswer('refused after its token expired', await get(), { status: 200, reason: 'identity-not-found' });
     expect(service.child.exitCode).toBe(null);
     azure.answer();
     await healed();
@@ -116,7 +116,7 @@ describe('identity', () => {
   test('a clock that is off', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(resourceManager(dated(-600, refuses(401, 'ExpiredAuthenticationToken'))));
-    expectAnswer('clock ten minutes ahead', await get(), { status: 200, reason: 'clock-skew' });
+    await expectAnswer('clock ten minutes ahead', await get(), { status: 200, reason: 'clock-skew' });
     azure.answer();
     await healed();
   });
@@ -141,7 +141,7 @@ describe('identity', () => {
   ])('Entra refuses with AADSTS%i', async (errorNo, reason) => {
     service = await startService(azure.certificate, workloadIdentity());
     azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
-    expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason });
+    await expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason });
     azure.answer(entra());
     await healed();
   });
@@ -151,7 +151,7 @@ describe('identity', () => {
     const secret = { AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET: 'made-up~secret' };
     service = await startService(azure.certificate, secret);
     azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
-    expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason: 'client-secret-refused' });
+    await expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason: 'client-secret-refused' });
     azure.answer(entra());
     await healed();
     expect(service.output()).not.toContain('made-up~secret');
@@ -165,7 +165,7 @@ describe('identity', () => {
         { status: 429, headers: { 'Retry-After': '3' } },
       );
     azure.answer(entra({ answer: throttle }));
-    expectAnswer('Entra 429, Retry-After 3', await get(), { status: 504, reason: 'entra-throttled' }, 1000);
+    await expectAnswer('Entra 429, Retry-After 3', await get(), { status: 504, reason: 'entra-throttled' }, 1000);
     azure.answer(entra());
     report('… then fine', 'whole list', Math.round(await healed(15_000)));
   });
@@ -173,7 +173,7 @@ describe('identity', () => {
   test('Entra hangs', async () => {
     service = await startService(azure.certificate, workloadIdentity());
     azure.answer(entra({ answer: hangs }));
-    expectAnswer('Entra hangs', await get(), { status: 504, reason: 'token-timeout' });
+    await expectAnswer('Entra hangs', await get(), { status: 504, reason: 'token-timeout' });
     azure.answer(entra());
     report('… then fine', 'whole list', Math.round(await healed(45_000)));
   });
@@ -190,7 +190,7 @@ describe('identity', () => {
     azure.answer(
       entra({ answer: (request) => (title === 'no token' ? aadsts(50027, 'Invalid JWT')(request) : undefined) }),
     );
-    expectAnswer(`token file ${title}`, await get(), { status: 200, reason });
+    await expectAnswer(`token file ${title}`, await get(), { status: 200, reason });
     writeFileSync(file, serviceAccountToken());
     chmodSync(file, 0o644);
     azure.answer(entra());

@@ -32,7 +32,7 @@ describe('the network', () => {
     service = await startService(azure.certificate, { AZURE_DEADLINE_MS: String(DEADLINE_MS) });
     await healed();
     azure.route(to);
-    expectAnswer(`Resource Manager: ${reason}`, await get(), { status: 502, reason }, DEADLINE_MS);
+    await expectAnswer(`Resource Manager: ${reason}`, await get(), { status: 502, reason }, DEADLINE_MS);
     azure.route('azure');
     report('… then reachable', 'whole list', Math.round(await healed()));
   });
@@ -41,7 +41,7 @@ describe('the network', () => {
     azure.answer(entra());
     azure.route(to);
     service = await startService(azure.certificate, { ...workloadIdentity(), AZURE_DEADLINE_MS: String(DEADLINE_MS) });
-    expectAnswer(`Entra: ${reason}`, await get(), { status: 200, reason }, DEADLINE_MS);
+    await expectAnswer(`Entra: ${reason}`, await get(), { status: 200, reason }, DEADLINE_MS);
     azure.route('azure');
     report('… then reachable', 'whole list', Math.round(await healed()));
   });
@@ -55,15 +55,20 @@ describe('the network', () => {
     const proxied = { HTTPS_PROXY: 'http://127.0.0.1:3128', AZURE_DEADLINE_MS: String(DEADLINE_MS) };
 
     service = await startService(azure.certificate, { ...proxied, KUBERNETES_SERVICE_HOST: '10.0.0.1' });
-    expectAnswer('a proxy before everything', await get(), { status: 200, reason: 'imds-proxied' }, DEADLINE_MS);
+    await expectAnswer('a proxy before everything', await get(), { status: 200, reason: 'imds-proxied' }, DEADLINE_MS);
     await service.end();
 
     service = await startService(azure.certificate, { ...proxied, NO_PROXY: '169.254.169.254' });
-    expectAnswer('a proxy before Resource Manager', await get(), { status: 502, reason: 'proxy-failed' }, DEADLINE_MS);
+    await expectAnswer(
+      'a proxy before Resource Manager',
+      await get(),
+      { status: 502, reason: 'proxy-failed' },
+      DEADLINE_MS,
+    );
     await service.end();
 
     service = await startService(azure.certificate, { ...proxied, ...workloadIdentity() });
-    expectAnswer('a proxy before Entra', await get(), { status: 200, reason: 'proxy-failed' }, DEADLINE_MS);
+    await expectAnswer('a proxy before Entra', await get(), { status: 200, reason: 'proxy-failed' }, DEADLINE_MS);
     proxy.close();
   });
 });

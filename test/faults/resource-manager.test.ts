@@ -124,7 +124,7 @@ describe('Resource Manager', () => {
     const before = azure.requests.length;
     const answer = await get();
     // A Retry-After within the deadline is waited for, until the deadline.
-    expectAnswer(
+    await expectAnswer(
       title,
       answer,
       title.startsWith('429, Retry-After 1,') ? { status: answer.status === 503 ? 503 : 504 } : fault,
@@ -145,7 +145,7 @@ describe('Resource Manager', () => {
     azure.answer(
       groups(1, { onPage: { 1: pageWithNextLink(({ url }) => `${url.split('&page')[0]}&page=${++page}`) } }),
     );
-    expectAnswer('endless new nextLinks', await get(), { status: 502, reason: 'broken' }, 20_000);
+    await expectAnswer('endless new nextLinks', await get(), { status: 502, reason: 'broken' }, 20_000);
     azure.answer();
     await healed();
   });

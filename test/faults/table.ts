@@ -1,5 +1,5 @@
 import { afterAll, expect } from 'vitest';
-import type { get } from './rig.ts';
+import { get } from './rig.ts';
 
 const rows: string[][] = [];
 
@@ -17,13 +17,13 @@ export function printTable(): void {
   });
 }
 
-/** Holds an answer against what is expected of it, in time, and notes it. */
-export function expectAnswer(
+/** Holds an answer of GET / against what is expected of it, in time and in the metrics, and notes it. */
+export async function expectAnswer(
   fault: string,
   answer: Awaited<ReturnType<typeof get>>,
   expected: { status: number; reason?: string | RegExp | undefined },
   deadlineMs = 1500,
-): void {
+): Promise<void> {
   const isExpected =
     answer.status === expected.status &&
     (expected.reason === undefined ||
@@ -45,4 +45,17 @@ export function expectAnswer(
   expect(answer.ms).toBeLessThanOrEqual(deadlineMs + 1000);
   // Never half a list.
   if (answer.status === 200) expect(answer.body).toEqual([]);
+  const metrics: string = (await get('/metrics')).body;
+  const noted =
+    answer.status === 200
+      ? `rgapi_fallbacks_total{reason="${answer.reason}"}`
+      : `http_request_duration_seconds_count{route="/",method="GET",status="${answer.status}"}`;
+  expect(metrics).toMatch(new RegExp(`^${RegExp.escape(noted)} [1-9]`, 'm'));
+  // A call that is still waited for is not told yet.
+  if (answer.status !== 504) {
+    expect(metrics).toMatch(
+      /^rgapi_azure_call_duration_seconds_count\{operation="[\w-]+",outcome="(?!succeeded")[\w-]+"\} [1-9]/m,
+    );
+  }
+  expect(metrics).toMatch(/^rgapi_shared_answer_age_seconds \d/m);
 }
