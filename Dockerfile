@@ -1,7 +1,10 @@
 # One bundled file on a base without shell or package manager:   docker build -t rgapi .
 # The same with the Azure CLI, for the az login of a laptop:     docker build -t rgapi:local --target local .
 
-FROM node:26-slim AS build
+# On the platform of the builder, whatever the image is for: what it makes is the same for all.
+FROM --platform=$BUILDPLATFORM node:26-slim AS build
+# One bundled file names no packages: the SBOM of the image has to look here as well.
+ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
