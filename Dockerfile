@@ -49,7 +49,7 @@ RUN ["/nodejs/bin/node", "/app/compile-cache.js", "/tmp/compile-cache", "/app/ma
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 WORKDIR /app
 COPY --from=build /build/dist/ ./
-COPY --from=compiled --chmod=755 /tmp/compile-cache/ compile-cache/
+COPY --from=compiled --chown=0:0 --chmod=755 /tmp/compile-cache/ compile-cache/
 ENV HOST=0.0.0.0 \
   NODE_COMPILE_CACHE=/app/compile-cache
 # Numeric, or runAsNonRoot could not tell that it is not root.
