@@ -2,17 +2,17 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
-import { type Answer, type Answers, answer, explained, headOf } from './answers.ts';
 import type { Azure } from './azure/azure.ts';
-import { IdentityFailure, originalError } from './azure/failure.ts';
+import { IdentityFailure, originalError } from './azure/errors.ts';
 import { warningOf } from './azure/whoami.ts';
+import { prefersHtml } from './http/accepts-html.ts';
+import { openApi } from './http/openapi.ts';
+import { CONTENT_SECURITY_POLICY, page } from './http/page.ts';
+import { type Answer, type Answers, answer, explained, headOf } from './http/responses.ts';
 import { diagnosed, type Listing } from './listing.ts';
-import type { Metrics } from './metrics.ts';
-import { openApi } from './openapi.ts';
-import { CONTENT_SECURITY_POLICY, page } from './page.ts';
-import { prefersHtml } from './prefers-html.ts';
 import { OTHER, type RequestObserver } from './request-observer.ts';
-import { type TraceContext, traceContextOf, traceField } from './trace-context.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
 
 const METHODS = ['GET', 'HEAD'];
 

@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
-import type { Answers } from './answers.ts';
+import type { Answers } from './http/responses.ts';
 import type { Listing } from './listing.ts';
 import type { RequestObserver } from './request-observer.ts';
-import { traceContextOf } from './trace-context.ts';
+import { traceContextOf } from './telemetry/trace-context.ts';
 
 /** What programs send that do not ask for HTML. */
 const PLAIN = new Set([undefined, '*/*', 'application/json']);

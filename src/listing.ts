@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
-import type { Diagnosis } from './azure/diagnosis.ts';
-import { AzureFailure, IdentityFailure } from './azure/failure.ts';
-import type { ResourceGroups } from './azure/resource-groups.ts';
-import { createFailureLog } from './failure-log.ts';
-import { type SharedAnswer, shareAnswer } from './shared-answer.ts';
-import type { TraceContext } from './trace-context.ts';
+import type { Diagnosis } from './azure/diagnosis/diagnose.ts';
+import { AzureFailure, IdentityFailure } from './azure/errors.ts';
+import { type SharedAnswer, shareAnswer } from './azure/refresh-ahead-cache.ts';
+import type { ResourceGroups } from './azure/resource-manager/resource-groups.ts';
+import { createFailureLog } from './telemetry/failure-log.ts';
+import type { TraceContext } from './telemetry/trace-context.ts';
 
 /** A failure and why. */
 export interface Diagnosed {

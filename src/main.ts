@@ -4,10 +4,10 @@ import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
-import { originalError } from './azure/failure.ts';
+import { originalError } from './azure/errors.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { createRedaction } from './redaction.ts';
-import { createShutdown } from './shutdown.ts';
+import { createShutdown } from './http/server.ts';
+import { createRedaction } from './telemetry/redaction.ts';
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_BAD_CONFIGURATION = 78;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Metrics } from './metrics.ts';
-import { type TraceContext, traceField } from './trace-context.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { type TraceContext, traceField } from './telemetry/trace-context.ts';
 
 /** A request that has been answered. */
 interface ObservedRequest {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import { createAnswers } from './answers.ts';
 import { createAzure } from './azure/azure.ts';
 import type { Cloud } from './azure/cloud.ts';
 import type { Config } from './config.ts';
-import { createFailureLog } from './failure-log.ts';
+import { createAnswers } from './http/responses.ts';
 import { createListing } from './listing.ts';
-import { createMetrics } from './metrics.ts';
 import { createRequestObserver } from './request-observer.ts';
+import { createFailureLog } from './telemetry/failure-log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 
 /** Puts the service together, but for its routes, whose framework takes long to load. Asks Azure nothing yet. */
 export function createService(options: {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { asUsual, drops, hangs, html, inTurn, refuses, throttles, when } from './azure/answers.ts';
-import { identityNotFound, imds } from './azure/identity.ts';
-import { groups, resourceManager, subscriptions } from './azure/resource-manager.ts';
+import { identityNotFound, imds } from './fake-azure/identity.ts';
+import { groups, resourceManager, subscriptions } from './fake-azure/resource-manager.ts';
+import { asUsual, drops, hangs, html, inTurn, refuses, throttles, when } from './fake-azure/responses.ts';
 import { LISTING, startService } from './service.ts';
 
 const healthy = [imds(), subscriptions(['One']), groups(3)];

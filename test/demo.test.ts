@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { environmentOf, SCENARIOS } from './azure/scenarios.ts';
+import { environmentOf, SCENARIOS } from './fake-azure/scenarios.ts';
 import { startDemo } from './process.ts';
 import { startService } from './service.ts';
 

@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
-import { openApi } from '../src/openapi.ts';
+import { openApi } from '../src/http/openapi.ts';
 
 interface Reference {
   $ref: string;

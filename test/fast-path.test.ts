@@ -4,10 +4,10 @@ import { getRequestListener } from '@hono/node-server';
 import { http, passthrough } from 'msw';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createFastPath } from '../src/fast-path.ts';
-import { refuses, throttles } from './azure/answers.ts';
-import { identityNotFound, imds } from './azure/identity.ts';
-import { groups, resourceManager, subscriptions } from './azure/resource-manager.ts';
 import { holdAgainstDocument } from './described.ts';
+import { identityNotFound, imds } from './fake-azure/identity.ts';
+import { groups, resourceManager, subscriptions } from './fake-azure/resource-manager.ts';
+import { refuses, throttles } from './fake-azure/responses.ts';
 import { LISTING, startService } from './service.ts';
 
 let cleanUp: (() => void)[] = [];

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
-import { withoutAzure } from './azure/environment.ts';
 import { holdAgainstDocument } from './described.ts';
+import { withoutAzure } from './fake-azure/environment.ts';
 
 let cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -66,5 +66,8 @@ export const MAIN = 'src/main.ts';
 
 /** The same on the stand-in Azure, as `npm run demo` starts it. */
 export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv) {
-  return startProcess(['--import', './test/azure/demo.ts', MAIN, ...(scenario === undefined ? [] : [scenario])], env);
+  return startProcess(
+    ['--import', './test/fake-azure/demo.ts', MAIN, ...(scenario === undefined ? [] : [scenario])],
+    env,
+  );
 }

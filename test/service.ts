@@ -5,11 +5,11 @@ import { afterEach, expect } from 'vitest';
 import { createApp } from '../src/app.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
-import { createRedaction } from '../src/redaction.ts';
 import { createService } from '../src/service.ts';
-import { withoutAzure } from './azure/environment.ts';
-import { startStandIn } from './azure/stand-in.ts';
+import { createRedaction } from '../src/telemetry/redaction.ts';
 import { holdAgainstDocument } from './described.ts';
+import { withoutAzure } from './fake-azure/environment.ts';
+import { startStandIn } from './fake-azure/fake-azure.ts';
 
 /** Parts of requests, to count them by. */
 export const PROBE_OR_TOKEN = '/metadata/identity/oauth2/token';

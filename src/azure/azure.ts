@@ -1,11 +1,11 @@
-import type { OnCall } from './calls.ts';
-import { defaultChain } from './chain.ts';
 import type { Cloud } from './cloud.ts';
-import { type Credential, keepToken } from './credential.ts';
-import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis.ts';
-import { gatherFacts } from './facts.ts';
-import type { IdentityFailure } from './failure.ts';
-import { createResourceGroupListing, type ResourceGroupListing } from './resource-groups.ts';
+import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis/diagnose.ts';
+import { gatherFacts } from './diagnosis/facts.ts';
+import type { IdentityFailure } from './errors.ts';
+import { defaultChain } from './identity/chain.ts';
+import { type Credential, keepToken } from './identity/token-cache.ts';
+import type { OnCall } from './instrument.ts';
+import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
 import { createWhoAmI, type WhoAmI } from './whoami.ts';
 
 /** Azure, as far as this service needs it. */

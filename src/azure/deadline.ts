@@ -1,4 +1,4 @@
-import { AzureFailure, IdentityFailure, originalError } from './failure.ts';
+import { AzureFailure, IdentityFailure, originalError } from './errors.ts';
 
 /**
  * Settles as the work does, unless the signal aborts first: then rejects with its reason, and the work goes on unwatched.

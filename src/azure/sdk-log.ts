@@ -1,5 +1,5 @@
 import { AzureLogger, setLogLevel } from '@azure/logger';
-import { withoutAppended } from './failure.ts';
+import { withoutAppended } from './errors.ts';
 
 /**
  * Hands what the Azure SDK logs to `write`, one call a line; the SDK itself blanks headers, bodies and query values that may be

@@ -1,9 +1,9 @@
-import { type Identity, readIdentity } from './claims.ts';
-import type { Credential } from './credential.ts';
 import { withinDeadline } from './deadline.ts';
-import type { Diagnose, Diagnosis } from './diagnosis.ts';
-import type { Facts } from './facts.ts';
-import { isNodeIdentity, nodeIdentityHint } from './node-identity.ts';
+import type { Diagnose, Diagnosis } from './diagnosis/diagnose.ts';
+import type { Facts } from './diagnosis/facts.ts';
+import { isNodeIdentity, nodeIdentityHint } from './diagnosis/node-identity.ts';
+import { type Identity, readIdentity } from './identity/claims.ts';
+import type { Credential } from './identity/token-cache.ts';
 
 /** What works but looks suspicious, or does not work although there is a token. */
 export interface Warning {

@@ -5,10 +5,10 @@ import { setLogLevel } from '@azure/logger';
 import { HttpResponse } from 'msw';
 import { afterAll, expect, test } from 'vitest';
 import { bridgeSdkLog } from '../../src/azure/sdk-log.ts';
+import { aadsts, entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts';
+import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
+import { IDENTITY } from '../fake-azure/tokens.ts';
 import { startService } from '../service.ts';
-import { aadsts, entra, identityNotFound, imds, noImds } from './identity.ts';
-import { groups, subscriptions } from './resource-manager.ts';
-import { IDENTITY } from './tokens.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 const tokenFile = join(directory, 'token');

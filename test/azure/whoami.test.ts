@@ -1,11 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { readIdentity } from '../../src/azure/claims.ts';
+import { readIdentity } from '../../src/azure/identity/claims.ts';
+import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts';
+import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
+import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';
+import { IDENTITY, jwt } from '../fake-azure/tokens.ts';
+import { workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { startService, TOKEN } from '../service.ts';
-import { asUsual, hangs, inTurn, refuses, when } from './answers.ts';
-import { entra, identityNotFound, imds, noImds } from './identity.ts';
-import { groups, resourceManager, subscriptionId, subscriptions } from './resource-manager.ts';
-import { IDENTITY, jwt } from './tokens.ts';
-import { workloadIdentity } from './workload-identity.ts';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import { setTimeout } from 'node:timers/promises';
-import { makeCertificate } from '../azure/certificate.ts';
-import { madeUpToken } from '../azure/tokens.ts';
+import { makeCertificate } from '../fake-azure/certificate.ts';
+import { madeUpToken } from '../fake-azure/tokens.ts';
 
 /** The stand-in Azure of the benchmark: over TLS under the real names, IMDS at its address, and next to no work for an answer. */
 export async function startAzure() {

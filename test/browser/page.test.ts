@@ -3,9 +3,9 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { identityNotFound, imds } from '../azure/identity.ts';
-import { groups, subscriptionId, subscriptions } from '../azure/resource-manager.ts';
-import { environmentOf, SCENARIOS } from '../azure/scenarios.ts';
+import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
+import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
 import { open } from './browser.ts';
 import { hasBrowser, launch } from './chromium.ts';
 

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { HOSTS } from '../azure/certificate.ts';
-import { entra } from '../azure/identity.ts';
-import { groups, subscriptions } from '../azure/resource-manager.ts';
-import { startTlsStandIn } from '../azure/tls-stand-in.ts';
-import { serviceAccountToken, temporaryFile, workloadIdentity } from '../azure/workload-identity.ts';
+import { HOSTS } from '../fake-azure/certificate.ts';
+import { entra } from '../fake-azure/identity.ts';
+import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
+import { startTlsStandIn } from '../fake-azure/tls-server.ts';
+import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
 const IMAGE = 'rgapi:test';

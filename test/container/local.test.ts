@@ -3,11 +3,11 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { HOSTS } from '../azure/certificate.ts';
-import { aadsts, entra, instanceDiscovery } from '../azure/identity.ts';
-import { groups, RESOURCE_MANAGER, subscriptions } from '../azure/resource-manager.ts';
-import { startTlsStandIn } from '../azure/tls-stand-in.ts';
-import { madeUpToken } from '../azure/tokens.ts';
+import { HOSTS } from '../fake-azure/certificate.ts';
+import { aadsts, entra, instanceDiscovery } from '../fake-azure/identity.ts';
+import { groups, RESOURCE_MANAGER, subscriptions } from '../fake-azure/resource-manager.ts';
+import { startTlsStandIn } from '../fake-azure/tls-server.ts';
+import { madeUpToken } from '../fake-azure/tokens.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
 const IMAGE = 'rgapi:local';

@@ -2,10 +2,10 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Answer, after, asUsual, drops, hangs, refuses, until } from '../azure/answers.ts';
-import { aadsts, dated, entra, identityNotFound, imds, nmiNotReady } from '../azure/identity.ts';
-import { resourceManager } from '../azure/resource-manager.ts';
-import { serviceAccountToken, workloadIdentity } from '../azure/workload-identity.ts';
+import { aadsts, dated, entra, identityNotFound, imds, nmiNotReady } from '../fake-azure/identity.ts';
+import { resourceManager } from '../fake-azure/resource-manager.ts';
+import { type Answer, after, asUsual, drops, hangs, refuses, until } from '../fake-azure/responses.ts';
+import { serviceAccountToken, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { get, healed, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 

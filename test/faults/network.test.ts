@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
-import { entra } from '../azure/identity.ts';
-import { workloadIdentity } from '../azure/workload-identity.ts';
+import { entra } from '../fake-azure/identity.ts';
+import { workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { get, healed, startAzure, startService } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 

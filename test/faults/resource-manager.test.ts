@@ -1,5 +1,6 @@
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { groups, pageWithNextLink, subscriptions } from '../fake-azure/resource-manager.ts';
 import {
   type Answer,
   asUsual,
@@ -14,8 +15,7 @@ import {
   stalls,
   throttles,
   truncated,
-} from '../azure/answers.ts';
-import { groups, pageWithNextLink, subscriptions } from '../azure/resource-manager.ts';
+} from '../fake-azure/responses.ts';
 import { get, healed, startAzure, startService } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 

@@ -6,11 +6,11 @@ import { createServer } from 'node:https';
 import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { getResponse, type RequestHandler } from 'msw';
-import { HOSTS, makeCertificate } from '../azure/certificate.ts';
-import { withoutAzure } from '../azure/environment.ts';
-import { imds } from '../azure/identity.ts';
-import { groups, subscriptions } from '../azure/resource-manager.ts';
 import { holdAgainstDocument } from '../described.ts';
+import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
+import { withoutAzure } from '../fake-azure/environment.ts';
+import { imds } from '../fake-azure/identity.ts';
+import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';

@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { after, asUsual, hangs } from '../azure/answers.ts';
-import { withoutAzure } from '../azure/environment.ts';
-import { imds } from '../azure/identity.ts';
-import { groups } from '../azure/resource-manager.ts';
+import { withoutAzure } from '../fake-azure/environment.ts';
+import { imds } from '../fake-azure/identity.ts';
+import { groups } from '../fake-azure/resource-manager.ts';
+import { after, asUsual, hangs } from '../fake-azure/responses.ts';
 import { get, healed, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { printTable, report } from './table.ts';
 

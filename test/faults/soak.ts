@@ -1,9 +1,9 @@
 // `npm run soak [minutes]`: mixed faults and load; ends with 1 if memory or handles grow, or an answer is neither whole nor an honest error.
 import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { drops, hangs, html, refuses, stalls, throttles, truncated } from '../azure/answers.ts';
-import { identityNotFound, imds, nmiNotReady } from '../azure/identity.ts';
-import { groups, resourceManager, subscriptions } from '../azure/resource-manager.ts';
+import { identityNotFound, imds, nmiNotReady } from '../fake-azure/identity.ts';
+import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
+import { drops, hangs, html, refuses, stalls, throttles, truncated } from '../fake-azure/responses.ts';
 import { get, startAzure, startService, WHOLE_LIST } from './rig.ts';
 
 const MINUTES = Number(process.argv[2] ?? 5);

@@ -1,0 +1,151 @@
+import type { AccessToken } from '@azure/core-auth';
+import { untilAborted } from '../deadline.ts';
+import { IdentityFailure } from '../errors.ts';
+import { type OnCall, told } from '../instrument.ts';
+import type { AcquireToken, Attempt } from './chain.ts';
+
+/** A token, and which credential of the chain got it. */
+interface Token extends AccessToken {
+  credential: string;
+}
+
+/** The credential as this process needs it: the token of one scope, kept and renewed. */
+export interface Credential {
+  /**
+   * A token that has not expired, waited for as long as it takes; whoever cannot wait that long turns away, and the
+   * acquisition goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token
+   * (Continuous Access Evaluation).
+   *
+   * @throws {IdentityFailure} `no-token`
+   */
+  getToken(claims?: string): Promise<Token>;
+  /** Drops the token at hand, because Resource Manager refused it. */
+  forgetToken(): void;
+  /** What each credential of the chain came to when a token was last asked for, in order; still changing while that goes on. */
+  attempts(): readonly Attempt[];
+  /** The token that came last, be it still good or not: to read who it says we are. */
+  latestToken(): Token | undefined;
+  /** Why the token at hand cannot be renewed, while that is so. */
+  renewalFailure(): IdentityFailure | undefined;
+}
+
+export interface TokenEvents {
+  /** A token came. */
+  onToken?: () => void;
+  /** A token that is due for renewal was not renewed, and nobody waited for it. */
+  onRenewalFailure?: (failure: IdentityFailure) => void;
+  /** The chain of credentials was asked. */
+  onCall?: OnCall;
+}
+
+/**
+ * After an outcome nobody asks again for this long: not after a failure, so that a broken identity is not hammered, and
+ * not after a token that had expired when it came, which a clock that is off makes of every token.
+ */
+const OUTCOME_HOLDS_MS = 1000;
+
+/** A token this near to its end is not used any more: it could expire on its way. */
+const EXPIRY_MARGIN_MS = 1000;
+
+/** How long before its expiry a token is renewed, unless Azure says when. Less than five minutes: before that MSAL answers from its own cache. */
+const RENEWAL_WINDOW_MS = 270_000;
+
+/**
+ * An acquisition that has not ended by now never will. NMI may hold a request for 80 to 100 seconds while it waits for the
+ * identity to be assigned; no credential has a time-out of its own, and without this bound one lost answer would be waited for for ever.
+ */
+const ACQUISITION_LIMIT_MS = 120_000;
+const NO_ANSWER = `No token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`;
+
+/** The pause between renewals: short enough to try several times before the end, long enough not to start an `az` for every request. */
+function renewalPauseMs(remainingMs: number): number {
+  return Math.min(30_000, Math.max(OUTCOME_HOLDS_MS, remainingMs / 10));
+}
+
+/**
+ * Keeps the token of a chain of credentials: one acquisition at a time, its token kept, and renewed in the background before it expires.
+ * Credentials do not do that by themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential
+ * starts `az` for each, a default chain probes IMDS before it looks into its cache, and none of them heeds an abort signal.
+ */
+export function keepToken(
+  acquireToken: AcquireToken,
+  scope: string,
+  { onToken, onRenewalFailure, onCall = () => {} }: TokenEvents = {},
+): Credential {
+  let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
+  let failure: { error: IdentityFailure; holdsUntilMs: number } | undefined;
+  let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
+  let attempts: readonly Attempt[] = [];
+  let latest: Token | undefined;
+
+  function acquire(claims?: string): Promise<Token> {
+    if (acquisition && acquisition.claims === claims) return acquisition.outcome;
+    const previous = acquisition?.outcome.catch(() => {});
+    const begin = () => told(onCall, 'acquire-token', () => ask(claims));
+    const outcome = previous ? previous.then(begin) : begin();
+    const current = { outcome, claims };
+    acquisition = current;
+    const done = () => {
+      if (acquisition === current) acquisition = undefined;
+    };
+    // Also what observes a failure after everybody who waited has gone.
+    outcome.then(done, done);
+    return outcome;
+  }
+
+  async function ask(claims?: string): Promise<Token> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => {
+      limit.abort(new Error(NO_ANSWER));
+    }, ACQUISITION_LIMIT_MS);
+    try {
+      const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
+      attempts = request.attempts;
+      const accessToken = await untilAborted(request.token, limit.signal);
+      if (!accessToken) throw new Error('The chain of credentials answered without a token');
+      const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
+      const value = { ...accessToken, credential: winner?.name ?? 'unknown' };
+      const now = Date.now();
+      const { expiresOnTimestamp } = value;
+      const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + OUTCOME_HOLDS_MS);
+      const dueMs =
+        value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
+      // MSAL answers a renewal that is due with the old token once more, and has the new one for the next call.
+      token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
+      latest = value;
+      failure = undefined;
+      onToken?.();
+      return value;
+    } catch (cause) {
+      const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
+      const error = new IdentityFailure('no-token', message, { cause });
+      // As they are now: what was given up may go on.
+      error.attempts = attempts.map((attempt) => ({ ...attempt }));
+      failure = { error, holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    async getToken(claims) {
+      const now = Date.now();
+      if (token && claims === undefined && now < token.usableUntilMs) {
+        if (now >= token.renewAtMs && !acquisition) {
+          token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
+          acquire().catch(onRenewalFailure ?? (() => {}));
+        }
+        return token.value;
+      }
+      if (failure && now < failure.holdsUntilMs) throw failure.error;
+      return acquire(claims);
+    },
+    forgetToken() {
+      token = undefined;
+    },
+    attempts: () => attempts,
+    latestToken: () => latest,
+    renewalFailure: () => failure?.error,
+  };
+}

@@ -1,0 +1,825 @@
+import { readFileSync } from 'node:fs';
+import { HttpResponse, http, type RequestHandler } from 'msw';
+import { afterEach, expect, test, vi } from 'vitest';
+import { CATALOGUE } from '../../../src/azure/diagnosis/diagnose.ts';
+import {
+  aadsts,
+  dated,
+  entra,
+  identityNotFound,
+  imds,
+  imdsRefuses,
+  mayNotUseIdentity,
+  nmiNotReady,
+  noImds,
+  tokenProxy,
+} from '../../fake-azure/identity.ts';
+import { groups, resourceManager, subscriptionId, subscriptions } from '../../fake-azure/resource-manager.ts';
+import {
+  type Answer,
+  asUsual,
+  drops,
+  hangs,
+  html,
+  inTurn,
+  refuses,
+  throttles,
+  unreachable,
+} from '../../fake-azure/responses.ts';
+import { IDENTITY } from '../../fake-azure/tokens.ts';
+import {
+  identityBinding,
+  SERVICE_ACCOUNT,
+  serviceAccountToken,
+  temporaryFile,
+  workloadIdentity,
+} from '../../fake-azure/workload-identity.ts';
+import { EXCHANGE, startService } from '../../service.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** One failure, as the real SDK meets it, and what the diagnosis must make of it. */
+interface Case {
+  title: string;
+  reason: string;
+  handlers: RequestHandler[];
+  env?: NodeJS.ProcessEnv;
+  /** Texts of the hint, the real values among them. */
+  hint: string[];
+  /** A text of the original message. */
+  detail: string;
+  documentation?: string;
+}
+
+const { clientId, tenantId, objectId } = IDENTITY;
+const { iss, sub } = SERVICE_ACCOUNT;
+const inCluster = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
+const onLaptop = { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '' };
+const labels = (text: string) => ({ ...inCluster, POD_LABELS_FILE: temporaryFile('labels', text) });
+/** An `az` that says this and fails. */
+const az = (stderr: string) => {
+  const file = temporaryFile('az', `#!/bin/sh\necho '${stderr}' >&2\nexit 1\n`, 0o755);
+  return { ...onLaptop, AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential', PATH: `${file.slice(0, -3)}:/usr/bin:/bin` };
+};
+const NONE = 'none';
+const error = (errorNo: number) => `https://login.microsoftonline.com/error?code=${errorNo}`;
+/** An answer of Microsoft Entra ID, for a pod with Workload ID. */
+const entraAnswers = (answer: Answer) => [entra({ answer })];
+
+const CASES: Case[] = [
+  {
+    title: 'an identity binding without its ClusterRole',
+    reason: 'identity-binding-not-permitted',
+    handlers: [tokenProxy(mayNotUseIdentity), entra({ answer: aadsts(700212, 'audience') })],
+    env: identityBinding(),
+    hint: ['rgapi/rgapi', `resources: [${clientId}]`, 'use-managed-identity'],
+    detail: 'expiresOn',
+  },
+  {
+    title: 'an identity binding whose proxy does not answer',
+    reason: 'identity-binding-broken',
+    handlers: [tokenProxy(drops), entra({ answer: aadsts(700212, 'audience') })],
+    env: identityBinding(),
+    hint: ['AZURE_KUBERNETES_', 'NO_PROXY'],
+    detail: 'network_error',
+  },
+  {
+    title: 'an identity binding with a bad proxy URL',
+    reason: 'identity-binding-broken',
+    handlers: [entra({ answer: aadsts(700212, 'audience') })],
+    env: { ...identityBinding(), AZURE_KUBERNETES_TOKEN_PROXY: 'http://token-proxy.example' },
+    hint: ['AZURE_KUBERNETES_'],
+    detail: 'https scheme',
+  },
+  {
+    title: 'an identity binding of an identity that does not exist',
+    reason: 'client-id-unknown',
+    handlers: [tokenProxy(aadsts(700016, 'not found')), entra({ answer: aadsts(700212, 'audience') })],
+    env: identityBinding(),
+    hint: [clientId],
+    detail: 'AADSTS700016',
+    documentation: error(700016),
+  },
+  {
+    title: 'an identity binding without the annotation',
+    reason: 'client-id-missing',
+    handlers: [noImds()],
+    env: { ...identityBinding(), AZURE_CLIENT_ID: '' },
+    hint: ['azure.workload.identity/client-id'],
+    detail: 'clientId is a required parameter',
+  },
+  {
+    title: 'an identity binding behind a proxy that denies it',
+    reason: 'identity-binding-broken',
+    handlers: [
+      tokenProxy(() => new HttpResponse('<html>denied</html>', { status: 403 })),
+      entra({ answer: aadsts(700212, 'audience') }),
+    ],
+    env: identityBinding(),
+    hint: ['NO_PROXY names login.microsoftonline.com'],
+    detail: 'denied',
+  },
+  {
+    title: 'a token file that is not there',
+    reason: 'token-file-missing',
+    handlers: [],
+    env: { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/nonexistent/azure-identity-token' },
+    hint: ['/nonexistent/azure-identity-token', 'recreate the pod'],
+    detail: 'ENOENT',
+  },
+  {
+    title: 'a token file that is a directory',
+    reason: 'token-file-unreadable',
+    handlers: [],
+    env: { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/proc' },
+    hint: ['/proc', 'is not a file'],
+    detail: 'EISDIR',
+  },
+  {
+    title: 'an empty token file',
+    reason: 'token-file-malformed',
+    handlers: [],
+    env: workloadIdentity(''),
+    hint: ['is empty', 'Recreate the pod'],
+    detail: 'No content on the file',
+  },
+  {
+    title: 'a token file without a token',
+    reason: 'token-file-malformed',
+    handlers: entraAnswers(aadsts(50027, 'Invalid JWT token.')),
+    env: workloadIdentity('made-up-no-token'),
+    hint: ['does not hold a JWT'],
+    detail: 'AADSTS50027',
+  },
+  {
+    title: 'a service account without the annotation',
+    reason: 'client-id-missing',
+    handlers: [noImds()],
+    env: { ...workloadIdentity(), AZURE_CLIENT_ID: '' },
+    hint: ['kubectl annotate serviceaccount rgapi -n rgapi azure.workload.identity/client-id=', 'recreate the pod'],
+    detail: 'clientId is a required parameter',
+  },
+  {
+    title: 'no tenant',
+    reason: 'tenant-id-missing',
+    handlers: [noImds()],
+    env: { ...workloadIdentity(), AZURE_TENANT_ID: '' },
+    hint: ['kubectl annotate serviceaccount rgapi -n rgapi azure.workload.identity/tenant-id=', 'AZURE_TENANT_ID'],
+    detail: 'tenantId is a required parameter',
+  },
+  {
+    title: 'an assertion refused by a server whose clock is ahead of ours',
+    reason: 'clock-skew',
+    handlers: entraAnswers(dated(600, aadsts(700024, 'Client assertion is not within its valid time range.'))),
+    env: workloadIdentity(),
+    hint: ['10 min behind'],
+    detail: 'AADSTS700024',
+    documentation: error(700024),
+  },
+  {
+    title: 'a token refused by a Resource Manager whose clock is behind ours',
+    reason: 'clock-skew',
+    handlers: [imds(), resourceManager(dated(-300, refuses(401, 'AuthenticationFailed', 'not yet valid')))],
+    hint: ['5 min ahead'],
+    detail: 'not yet valid',
+  },
+  {
+    title: 'an expired assertion',
+    reason: 'assertion-expired',
+    handlers: entraAnswers(aadsts(700024, 'Client assertion is not within its valid time range.')),
+    env: workloadIdentity(serviceAccountToken({ nbf: 1_700_000_000, exp: 1_700_003_600 })),
+    hint: ['2023-11-14T22:13:20.000Z', '2023-11-14T23:13:20.000Z'],
+    detail: 'AADSTS700024',
+    documentation: error(700024),
+  },
+  {
+    title: 'a federated credential for another issuer',
+    reason: 'federated-credential-issuer',
+    handlers: entraAnswers(aadsts(700211, `No matching record found for presented assertion issuer '${iss}'.`)),
+    env: workloadIdentity(),
+    hint: [clientId, iss],
+    detail: 'AADSTS700211',
+    documentation: error(700211),
+  },
+  {
+    title: 'a federated credential for another subject',
+    reason: 'federated-credential-subject',
+    handlers: entraAnswers(aadsts(700213, `No matching record found for presented assertion subject '${sub}'.`)),
+    env: workloadIdentity(),
+    hint: [clientId, sub],
+    detail: 'AADSTS700213',
+    documentation: error(700213),
+  },
+  {
+    title: 'a federated credential in another letter case',
+    reason: 'federated-credential-case',
+    handlers: entraAnswers(aadsts(7002138, 'The match is case-sensitive.')),
+    env: workloadIdentity(),
+    hint: [clientId, iss, sub, 'api://AzureADTokenExchange'],
+    detail: 'AADSTS7002138',
+    documentation: error(7002138),
+  },
+  {
+    title: 'a federated credential for another audience',
+    reason: 'federated-credential-audience',
+    handlers: entraAnswers(aadsts(700212, 'No matching record found for presented assertion audience.')),
+    env: workloadIdentity(serviceAccountToken({ aud: ['api://made-up'] })),
+    hint: ['api://made-up', clientId, 'api://AzureADTokenExchange'],
+    detail: 'AADSTS700212',
+    documentation: error(700212),
+  },
+  {
+    title: "an identity binding's token without its proxy",
+    reason: 'federated-credential-audience',
+    handlers: entraAnswers(aadsts(700212, 'No matching record found for presented assertion audience.')),
+    env: { ...identityBinding(), AZURE_KUBERNETES_TOKEN_PROXY: '' },
+    hint: ['api://AKSIdentityBinding', 'AZURE_KUBERNETES_TOKEN_PROXY'],
+    detail: 'AADSTS700212',
+  },
+  {
+    title: 'no federated credential',
+    reason: 'federated-credential-missing',
+    handlers: entraAnswers(aadsts(70021, 'No matching federated identity record found for presented assertion.')),
+    env: workloadIdentity(),
+    hint: [clientId, iss, sub, 'api://AzureADTokenExchange'],
+    detail: 'AADSTS70021:',
+    documentation: error(70021),
+  },
+  {
+    title: 'an identity without any federated credential',
+    reason: 'federated-credential-missing',
+    handlers: entraAnswers(aadsts(70025, 'The client has no configured federated identity credentials.')),
+    env: workloadIdentity(),
+    hint: ['az identity federated-credential create', iss, sub, 'api://AzureADTokenExchange'],
+    detail: 'AADSTS70025',
+    documentation: error(70025),
+  },
+  {
+    title: 'a resource id for a client id',
+    reason: 'client-id-unknown',
+    handlers: entraAnswers(aadsts(700016, 'Application with identifier was not found in the directory.')),
+    env: { ...workloadIdentity(), AZURE_CLIENT_ID: '/subscriptions/made-up/userAssignedIdentities/rgapi' },
+    hint: ['/subscriptions/made-up/userAssignedIdentities/rgapi', tenantId],
+    detail: 'AADSTS700016',
+    documentation: error(700016),
+  },
+  {
+    title: 'a tenant that does not exist',
+    reason: 'tenant-unknown',
+    handlers: entraAnswers(aadsts(90002, `Tenant '${tenantId}' not found.`)),
+    env: workloadIdentity(),
+    hint: [tenantId, 'https://login.microsoftonline.com'],
+    detail: 'AADSTS90002',
+    documentation: error(90002),
+  },
+  {
+    title: 'a tenant that cannot be one',
+    reason: 'tenant-unknown',
+    handlers: [],
+    env: { ...workloadIdentity(), AZURE_TENANT_ID: 'made up' },
+    hint: ['AZURE_TENANT_ID'],
+    detail: 'Invalid tenant id',
+  },
+  {
+    title: 'an issuer that Entra cannot reach',
+    reason: 'issuer-unreachable',
+    handlers: entraAnswers(aadsts(90061, 'Request to External OIDC endpoint failed.')),
+    env: workloadIdentity(),
+    hint: [`${iss}.well-known/openid-configuration`],
+    detail: 'AADSTS90061',
+    documentation: error(90061),
+  },
+  {
+    title: 'an identity of another cloud',
+    reason: 'wrong-cloud',
+    handlers: entraAnswers(aadsts(900382, 'Confidential Client is not supported in Cross Cloud request.')),
+    env: workloadIdentity(),
+    hint: ['AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.com', 'https://management.azure.com'],
+    detail: 'AADSTS900382',
+  },
+  {
+    title: 'a Resource Manager of another cloud',
+    reason: 'wrong-cloud',
+    handlers: [imds(), resourceManager(refuses(401, 'InvalidAuthenticationTokenAudience', 'wrong audience'))],
+    hint: ['AZURE_AUTHORITY_HOST'],
+    detail: 'wrong audience',
+  },
+  {
+    title: 'a client secret that has expired',
+    reason: 'client-secret-refused',
+    handlers: entraAnswers(aadsts(7000222, 'The provided client secret keys are expired.')),
+    env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_SECRET: 'made-up~client.secret' },
+    hint: [clientId, 'AZURE_CLIENT_SECRET'],
+    detail: 'AADSTS7000222',
+  },
+  {
+    title: 'an Entra that throttles',
+    reason: 'entra-throttled',
+    handlers: entraAnswers(() =>
+      HttpResponse.json(
+        { error: 'temporarily_unavailable', error_description: 'AADSTS90055: too many requests', error_codes: [90055] },
+        { status: 429, headers: { 'Retry-After': '60' } },
+      ),
+    ),
+    env: { ...workloadIdentity(), AZURE_DEADLINE_MS: '300' },
+    hint: ['throttles'],
+    detail: 'Still waiting for a token',
+  },
+  {
+    title: 'a refusal of Entra that is not in the catalogue',
+    reason: 'entra-refused',
+    handlers: entraAnswers(aadsts(53003, 'Access has been blocked by Conditional Access policies.')),
+    env: workloadIdentity(),
+    hint: ['AADSTS53003'],
+    detail: 'Conditional Access',
+    documentation: error(53003),
+  },
+  {
+    title: 'a proxy that swallows the metadata service',
+    reason: 'imds-proxied',
+    handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
+    env: {
+      ...inCluster,
+      HTTPS_PROXY: 'http://made-up-user:made-up-password@proxy.example:3128',
+      NO_PROXY: '169.254.0.0/16',
+    },
+    hint: ['169.254.169.254', 'NO_PROXY', 'HTTPS_PROXY'],
+    detail: 'ManagedIdentityCredential',
+  },
+  {
+    title: 'a proxy that does not let Entra through',
+    reason: 'proxy-failed',
+    handlers: [],
+    env: { ...workloadIdentity(), HTTPS_PROXY: 'http://127.0.0.1:9', AZURE_DEADLINE_MS: '30000' },
+    hint: ['login.microsoftonline.com', 'HTTPS_PROXY', 'ECONNREFUSED'],
+    detail: 'network_error',
+  },
+  {
+    title: 'no DNS for Entra',
+    reason: 'dns-failure',
+    handlers: entraAnswers(unreachable('EAI_AGAIN')),
+    env: workloadIdentity(),
+    hint: ['login.microsoftonline.com', 'EAI_AGAIN', 'CoreDNS'],
+    detail: 'network_error',
+  },
+  {
+    title: 'no DNS for Resource Manager',
+    reason: 'dns-failure',
+    handlers: [imds(), resourceManager(unreachable('EAI_AGAIN'))],
+    hint: ['management.azure.com', 'EAI_AGAIN'],
+    detail: 'EAI_AGAIN',
+  },
+  {
+    title: 'a certificate that is not valid yet',
+    reason: 'certificate-expired',
+    handlers: [imds(), resourceManager(unreachable('CERT_NOT_YET_VALID'))],
+    hint: ['management.azure.com', 'CERT_NOT_YET_VALID', 'clock'],
+    detail: 'CERT_NOT_YET_VALID',
+  },
+  {
+    title: 'a proxy with a certificate of its own',
+    reason: 'tls-intercepted',
+    handlers: [imds(), resourceManager(unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE'))],
+    hint: ['management.azure.com', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
+    detail: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  },
+  {
+    title: 'a stranger who breaks TLS',
+    reason: 'tls-intercepted',
+    handlers: entraAnswers(unreachable('SELF_SIGNED_CERT_IN_CHAIN')),
+    env: workloadIdentity(),
+    hint: ['login.microsoftonline.com', 'SELF_SIGNED_CERT_IN_CHAIN', 'NODE_EXTRA_CA_CERTS'],
+    detail: 'network_error',
+  },
+  {
+    title: 'a firewall before Resource Manager',
+    reason: 'egress-blocked',
+    handlers: [imds(), resourceManager(unreachable('EHOSTUNREACH'))],
+    hint: ['management.azure.com', 'EHOSTUNREACH', 'firewall'],
+    detail: 'EHOSTUNREACH',
+  },
+  {
+    title: 'a connection to Resource Manager that breaks',
+    reason: 'connection-broken',
+    handlers: [imds(), resourceManager(unreachable('EPIPE'))],
+    hint: ['management.azure.com', 'EPIPE'],
+    detail: 'EPIPE',
+  },
+  {
+    title: 'a captive portal before Entra',
+    reason: 'entra-broken',
+    handlers: entraAnswers(html),
+    env: workloadIdentity(),
+    hint: ['login.microsoftonline.com', '200', 'captive portal'],
+    detail: 'Sign in to the network',
+  },
+  {
+    title: 'a pod without any label',
+    reason: 'pod-label-missing',
+    handlers: [noImds()],
+    env: labels('app="rgapi"\npod-template-hash="made-up"'),
+    hint: ['azure.workload.identity/use: "true"', 'spec.template.metadata.labels', 'aadpodidbinding'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'a pod whose label is almost right',
+    reason: 'pod-label-missing',
+    handlers: [imds({ answer: identityNotFound })],
+    env: labels('azure.workload.identity/use="True"'),
+    hint: ['"True" is not "true"'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'a webhook that is not there, although a metadata service answers',
+    reason: 'webhook-missed',
+    handlers: [imds({ answer: identityNotFound })],
+    env: labels('azure.workload.identity/use="true"'),
+    hint: ['--enable-workload-identity'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'NMI that knows no such client id',
+    reason: 'identity-not-found',
+    handlers: [
+      imds({ answer: () => new HttpResponse('no azure identity found for request clientID 4444', { status: 404 }) }),
+    ],
+    env: labels('aadpodidbinding="rgapi"'),
+    hint: ['azureassignedidentities'],
+    detail: 'no azure identity found',
+  },
+  {
+    title: 'NMI that gives up waiting',
+    reason: 'identity-pending',
+    handlers: [
+      imds({
+        answer: () => new HttpResponse('no AzureAssignedIdentity found for pod in CREATED state', { status: 403 }),
+      }),
+    ],
+    env: inCluster,
+    hint: ['aadpodidbinding'],
+    detail: 'no AzureAssignedIdentity found',
+  },
+  {
+    title: 'NMI without an identity for the pod',
+    reason: 'identity-pending',
+    handlers: [imds({ answer: nmiNotReady })],
+    env: labels('aadpodidbinding="rgapi"'),
+    hint: ['aadpodidbinding', 'kubectl get azureassignedidentities -A'],
+    detail: 'getting assigned identities for pod rgapi/rgapi in CREATED state',
+  },
+  {
+    title: 'a metadata service that answers 404 outside of Kubernetes',
+    reason: 'imds-refused',
+    handlers: [imds({ answer: nmiNotReady })],
+    hint: ['404'],
+    detail: 'getting assigned identities',
+  },
+  {
+    title: 'NMI that holds the request',
+    reason: 'identity-pending',
+    handlers: [imds({ answer: hangs })],
+    env: { ...inCluster, AZURE_DEADLINE_MS: '200' },
+    hint: ['Wait a minute'],
+    detail: 'Still waiting for a token after 200 ms',
+  },
+  {
+    title: 'several identities on the node',
+    reason: 'multiple-identities',
+    handlers: [
+      imds({
+        answer: imdsRefuses(
+          'Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request',
+        ),
+      }),
+    ],
+    env: inCluster,
+    hint: ['AZURE_CLIENT_ID', 'node'],
+    detail: 'Multiple user assigned identities exist',
+  },
+  {
+    title: 'an identity that is not on the node',
+    reason: 'identity-not-found',
+    handlers: [imds({ answer: identityNotFound })],
+    env: { ...inCluster, AZURE_CLIENT_ID: '44444444-4444-4444-8444-444444444444' },
+    hint: ['44444444-4444-4444-8444-444444444444', 'azure.workload.identity/use', 'azureassignedidentities'],
+    detail: 'Identity not found',
+  },
+  {
+    title: 'a metadata service that is broken',
+    reason: 'imds-refused',
+    handlers: [imds({ answer: () => new HttpResponse('made-up fault', { status: 500 }) })],
+    env: inCluster,
+    hint: ['500'],
+    detail: 'made-up fault',
+  },
+  {
+    title: 'a webhook that did not touch the pod',
+    reason: 'webhook-missed',
+    handlers: [noImds()],
+    env: inCluster,
+    hint: ['azure.workload.identity/use: "true"', 'spec.template.metadata.labels'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'a webhook that is not there, although the pod has its label',
+    reason: 'webhook-missed',
+    handlers: [noImds()],
+    env: labels('azure.workload.identity/use="true"'),
+    hint: ['--enable-workload-identity', 'kube-system'],
+    detail: 'is a required parameter',
+  },
+  {
+    title: 'no az on a laptop',
+    reason: 'az-not-installed',
+    handlers: [noImds()],
+    env: { ...onLaptop, PATH: '' },
+    hint: ['az'],
+    detail: 'Azure CLI could not be found',
+  },
+  {
+    title: 'no az on a laptop in a network that answers for the metadata service',
+    reason: 'az-not-installed',
+    handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
+    env: { ...onLaptop, PATH: '' },
+    hint: ['az'],
+    detail: 'Azure CLI could not be found',
+  },
+  {
+    title: 'an az that is not logged in',
+    reason: 'az-not-logged-in',
+    handlers: [],
+    env: az('ERROR: Please run "az login" to setup account.'),
+    hint: ['az login'],
+    detail: 'az login',
+  },
+  {
+    title: 'an az login that has expired',
+    reason: 'az-not-logged-in',
+    handlers: [],
+    env: az('AADSTS700082: The refresh token has expired. To re-authenticate, please run: az login --scope made-up'),
+    hint: ['az login'],
+    detail: 'AADSTS700082',
+  },
+  {
+    title: 'an az whose directory belongs to somebody else',
+    reason: 'az-config-unusable',
+    handlers: [],
+    env: az(`Traceback ${'made-up line '.repeat(500)} PermissionError: [Errno 13] Permission denied: "/azure/az.json"`),
+    hint: ['--user', '"$HOME/.azure:/azure"'],
+    detail: 'Permission denied',
+  },
+  {
+    title: 'an az whose directory is mounted read-only',
+    reason: 'az-config-unusable',
+    handlers: [],
+    env: az('OSError: [Errno 30] Read-only file system: /azure/commands/made-up.log'),
+    hint: ['without :ro'],
+    detail: 'Read-only file system',
+  },
+  {
+    title: 'an az that fails otherwise',
+    reason: 'az-failed',
+    handlers: [],
+    env: az('made-up crash'),
+    hint: ['az account get-access-token'],
+    detail: 'made-up crash',
+  },
+  {
+    title: 'a laptop behind a proxy, without az',
+    reason: 'az-not-installed',
+    handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
+    env: { ...onLaptop, PATH: '', HTTPS_PROXY: 'http://proxy.example:3128' },
+    hint: ['az'],
+    detail: 'Azure CLI could not be found',
+  },
+  {
+    title: 'a credential chosen that has nothing to go by',
+    reason: 'nothing-configured',
+    handlers: [],
+    env: { AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
+    hint: ['EnvironmentCredential', 'AZURE_TOKEN_CREDENTIALS'],
+    detail: 'No underlying credential could be used',
+  },
+  {
+    title: 'pod identity without NMI',
+    reason: 'imds-unreachable',
+    handlers: [noImds()],
+    env: labels('aadpodidbinding="rgapi"'),
+    hint: ['169.254.169.254', 'NMI does not run', 'Use Workload ID'],
+    detail: 'IMDS endpoint',
+  },
+  {
+    title: 'a managed identity outside of Azure',
+    reason: 'imds-unreachable',
+    handlers: [noImds()],
+    hint: ['169.254.169.254', 'AZURE_TOKEN_CREDENTIALS'],
+    detail: 'IMDS endpoint',
+  },
+  {
+    title: 'a pod that runs as its node, which has no role',
+    reason: 'node-identity',
+    handlers: [imds({ claims: { xms_mirid: '/subscriptions/made-up/aks-agentpool' } }), subscriptions([])],
+    env: inCluster,
+    hint: ['/subscriptions/made-up/aks-agentpool', 'azure.workload.identity/use', 'no role should be given'],
+    detail: 'no role in any subscription',
+  },
+  {
+    title: 'no role at all',
+    reason: 'no-subscription',
+    handlers: [imds(), subscriptions([])],
+    hint: [`--assignee-object-id ${objectId}`, '--role Reader', '10 minutes'],
+    detail: 'no role in any subscription',
+  },
+  {
+    title: 'a subscription that is not there',
+    reason: 'subscription-not-found',
+    handlers: [imds(), resourceManager(refuses(404, 'SubscriptionNotFound', 'could not be found'))],
+    env: { AZURE_SUBSCRIPTION_ID: subscriptionId('Gone') },
+    hint: [subscriptionId('Gone'), tenantId],
+    detail: 'could not be found',
+  },
+  {
+    title: 'no role on the subscription',
+    reason: 'not-authorized',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(403, 'AuthorizationFailed', `The client '${clientId}' may not.`) } }),
+    ],
+    hint: [`--assignee-object-id ${objectId}`, `--scope /subscriptions/${subscriptionId('One')}`, '--role Reader'],
+    detail: `403 AuthorizationFailed: The client '${clientId}' may not.`,
+  },
+  {
+    title: 'a token of another tenant',
+    reason: 'wrong-tenant',
+    handlers: [imds(), resourceManager(refuses(401, 'InvalidAuthenticationTokenTenant', 'wrong issuer'))],
+    env: { AZURE_SUBSCRIPTION_ID: subscriptionId('Theirs') },
+    hint: [tenantId, subscriptionId('Theirs')],
+    detail: 'wrong issuer',
+  },
+  {
+    title: 'a token that is refused',
+    reason: 'token-rejected',
+    handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
+    hint: ['refused this one'],
+    detail: '401 AuthenticationFailed: made-up words',
+  },
+  {
+    title: 'a Resource Manager that throttles',
+    reason: 'throttled',
+    handlers: [imds(), resourceManager(throttles(30))],
+    hint: ['30 seconds'],
+    detail: '429 TooManyRequests',
+  },
+  {
+    title: 'a Resource Manager that does not answer',
+    reason: 'timeout',
+    handlers: [imds(), resourceManager(hangs)],
+    env: { AZURE_DEADLINE_MS: '200' },
+    hint: ['AZURE_DEADLINE_MS'],
+    detail: 'Still waiting for the list of subscriptions after 200 ms',
+  },
+  {
+    title: 'an Entra that does not answer',
+    reason: 'token-timeout',
+    handlers: entraAnswers(hangs),
+    env: { ...workloadIdentity(), AZURE_DEADLINE_MS: '200' },
+    hint: ['WorkloadIdentityCredential has not answered yet', 'firewall'],
+    detail: 'Still waiting for a token after 200 ms',
+  },
+  {
+    title: 'a Resource Manager that answers nonsense',
+    reason: 'broken',
+    handlers: [imds(), resourceManager(html)],
+    hint: ['captive portal'],
+    detail: 'text/html',
+  },
+  {
+    title: 'a filter before Resource Manager that forbids',
+    reason: 'broken',
+    handlers: [imds(), resourceManager(() => new HttpResponse('<html>denied</html>', { status: 403 }))],
+    hint: ['proxy on the way'],
+    detail: 'denied',
+  },
+  {
+    title: 'claims of a form that nobody foresaw',
+    reason: 'federated-credential-issuer',
+    handlers: entraAnswers(aadsts(700211, 'No matching record found.')),
+    env: workloadIdentity(serviceAccountToken({ iss: { toString: 1 } })),
+    hint: ['(unknown)', clientId],
+    detail: 'AADSTS700211',
+    documentation: error(700211),
+  },
+  {
+    title: 'a portal that shows what it was sent',
+    reason: 'entra-broken',
+    handlers: entraAnswers(
+      async (request) =>
+        new HttpResponse(`<html>${await request.text()}</html>`, {
+          headers: { 'Content-Type': 'text/html', 'Set-Cookie': 'session=made-up-cookie' },
+        }),
+    ),
+    env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_SECRET: 'made-up~client.secret' },
+    hint: ['captive portal'],
+    detail: 'client_secret=(secret removed)',
+  },
+  {
+    title: 'a certificate that is not there',
+    reason: 'unknown',
+    handlers: [],
+    env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_CERTIFICATE_PATH: '/nonexistent.pem' },
+    hint: ['nobody foresaw', 'open an issue'],
+    detail: '/nonexistent.pem',
+    documentation: NONE,
+  },
+];
+
+const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E|%7e)client\.secret|made-up-cookie|eyJ[\w-]{10}/;
+
+// The SDK tries again where a connection is refused.
+const timeout = 60_000;
+
+test.each(CASES)(
+  '$title: $reason',
+  { timeout },
+  async ({ reason, handlers, env = {}, hint, detail, documentation }) => {
+    const { get, log, logText } = startService(handlers, { ...env, LOG_LEVEL: 'trace' });
+    const list = await get();
+    const listBody = await list.text();
+    const who = await get('/whoami');
+    const whoBody = await who.text();
+
+    const listed = list.headers.get('Fallback-Reason') ?? JSON.parse(listBody).reason;
+    const document = JSON.parse(whoBody);
+    const explained = who.status === 503 ? document : document.warnings.at(-1);
+    expect([listed, explained.reason]).toEqual([reason, reason]);
+    for (const text of hint) expect(explained.hint).toContain(text);
+    expect(explained.detail).toContain(detail);
+    if (documentation === NONE) expect(explained).not.toHaveProperty('documentation');
+    else expect(explained.documentation).toEqual(documentation ?? expect.stringMatching(/^https:/));
+    if (who.status === 503) {
+      expect(who.headers.get('Content-Type')).toBe('application/problem+json');
+      expect(document.attempts.length).toBeGreaterThan(0);
+      expect(Object.keys(document).at(-1)).toBe('hint');
+      expect(document.facts).toMatchObject({ kubernetes: Boolean(env['KUBERNETES_SERVICE_HOST']) });
+    }
+    expect(log()).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        reason,
+        hint: expect.stringContaining(hint[0] ?? ''),
+        original: expect.objectContaining({ name: expect.any(String), message: expect.any(String) }),
+      }),
+    );
+    const everything = [listBody, whoBody, ...list.headers, ...who.headers, ...logText].join('\n');
+    expect(everything).not.toMatch(SECRETS);
+  },
+);
+
+test.each([
+  ['500', () => new HttpResponse('<html>down</html>', { status: 500 }), 'entra-broken'],
+  ['429', () => HttpResponse.json({ error: 'x', error_description: 'slow down' }, { status: 429 }), 'entra-throttled'],
+])('what MSAL repeats from memory after %s has the same reason', { timeout }, async (_, answer, reason) => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const { get, log } = startService(entraAnswers(answer), {
+    ...workloadIdentity(),
+    ANSWER_MAX_AGE_MS: '0',
+    AZURE_DEADLINE_MS: '30000',
+  });
+  expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
+  vi.setSystemTime(Date.now() + 1000);
+  expect((await get()).headers.get('Fallback-Reason')).toBe(reason);
+  expect(log()).toHaveLength(1);
+});
+
+test('a failure is told by its own attempts, not by those of the next acquisition', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const refusal = aadsts(700213, 'No matching record found.');
+  const { get, credential, count } = startService(
+    [entra({ answer: inTurn(asUsual, refusal, refusal, hangs) }), subscriptions(['One']), groups(1)],
+    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' },
+  );
+  await get();
+  vi.setSystemTime(Date.now() + 3400_000);
+  await credential.getToken();
+  await vi.waitFor(() => expect(credential.renewalFailure()).toBeDefined());
+  vi.setSystemTime(Date.now() + 31_000);
+  await credential.getToken();
+  await vi.waitFor(() => expect(count(EXCHANGE)).toBe(3));
+  const { warnings } = JSON.parse(await (await get('/whoami')).text());
+  expect(warnings.at(-1).reason).toBe('federated-credential-subject');
+});
+
+test('every entry of the catalogue has its test', () => {
+  expect(new Set(CASES.map(({ reason }) => reason))).toEqual(
+    new Set([...CATALOGUE.map(({ reason }) => reason), 'unknown']),
+  );
+});
+
+test('the README explains every reason, and no other', () => {
+  const section = readFileSync('README.md', 'utf8').split('## When the list is empty')[1]?.split('\n## ')[0] ?? '';
+  const explained = [...section.matchAll(/^\| `([a-z-]+)`/gm)].map(([, reason]) => reason);
+  expect(explained).toEqual([...CATALOGUE.map(({ reason }) => reason), 'unknown']);
+});

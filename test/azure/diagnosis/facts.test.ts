@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { cloudOf } from '../../../src/azure/cloud.ts';
+import { gatherFacts } from '../../../src/azure/diagnosis/facts.ts';
+import { serviceAccountToken, temporaryFile } from '../../fake-azure/workload-identity.ts';
+
+const cloud = cloudOf();
+if (!cloud) throw new Error('there is no public cloud');
+const factsOf = (env: NodeJS.ProcessEnv, labels = '/nonexistent') => gatherFacts(env, cloud, labels);
+
+test('variables are named, and only ids and choices have their value', async () => {
+  const { variables } = await factsOf({
+    AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+    AZURE_TENANT_ID: 'contoso.example',
+    AZURE_TOKEN_CREDENTIALS: 'prod',
+    AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
+    AZURE_CLIENT_SECRET: 'made-up~secret',
+    AZURE_PASSWORD: 'made-up-password',
+    AZURE_USERNAME: '',
+    IDENTITY_HEADER: 'made-up-header',
+    PATH: '/usr/bin',
+    AZURE_DEADLINE_MS: '100',
+  });
+  expect(variables).toEqual({
+    AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+    AZURE_TENANT_ID: 'contoso.example',
+    AZURE_TOKEN_CREDENTIALS: 'prod',
+    AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
+    AZURE_CLIENT_SECRET: '(set)',
+    AZURE_PASSWORD: '(set)',
+    IDENTITY_HEADER: '(set)',
+  });
+});
+
+test.each(['made-up~secret.8Q', serviceAccountToken(), 'two words', 'Abc8Q~made.up_secret-made.up', 'x'.repeat(40)])(
+  'a secret that strayed into AZURE_CLIENT_ID is not shown: %s',
+  async (secret) => {
+    expect((await factsOf({ AZURE_CLIENT_ID: secret })).variables).toEqual({ AZURE_CLIENT_ID: '(set)' });
+  },
+);
+
+test('of the projected token only the claims that federation goes by are shown', async () => {
+  const file = temporaryFile('token', serviceAccountToken({ nbf: 1_700_000_000, exp: 1_700_003_600, more: 'made-up' }));
+  expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({
+    file,
+    iss: 'https://oidc.example/made-up-cluster/',
+    sub: 'system:serviceaccount:rgapi:rgapi',
+    aud: ['api://AzureADTokenExchange'],
+    nbf: '2023-11-14T22:13:20.000Z',
+    exp: '2023-11-14T23:13:20.000Z',
+  });
+});
+
+test.each([
+  ['/nonexistent/token', 'ENOENT'],
+  ['/proc', 'is not a file'],
+  [temporaryFile('token', '\n'), 'is empty'],
+  [temporaryFile('token', 'made-up'), 'does not hold a JWT'],
+  [temporaryFile('token', 'a.b.c'), 'does not hold a JWT'],
+  [temporaryFile('token', `a.${Buffer.from('[1]').toString('base64url')}.c`), 'does not hold a JWT'],
+])('a projected token %s is a problem with a name: %s', async (file, problem) => {
+  expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({ file, problem });
+});
+
+test('claims of any type and length do no harm', async () => {
+  const odd = { iss: { toString: 1 }, sub: 'x'.repeat(1000), aud: [['deep'], 7, 'ok'], nbf: 'x', exp: 1e300 };
+  const file = temporaryFile('token', serviceAccountToken(odd));
+  expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({
+    file,
+    sub: 'x'.repeat(300),
+    aud: ['ok'],
+  });
+});
+
+test('of the labels of the pod the two that bind an identity are shown, null where it has them not', async () => {
+  const file = temporaryFile('labels', 'app="rgapi"\nazure.workload.identity/use="true"\nmade-up\n="x"\n');
+  expect((await factsOf({}, file)).podLabels).toEqual({ aadpodidbinding: null, 'azure.workload.identity/use': 'true' });
+  expect(await factsOf({})).not.toHaveProperty('podLabels');
+});
+
+test.each([
+  [{}, []],
+  [{ NO_PROXY: 'x' }, []],
+  [{ HTTPS_PROXY: 'http://p' }, ['169.254.169.254', 'login.microsoftonline.com', 'management.azure.com']],
+  [{ http_proxy: 'http://p', no_proxy: ' 169.254.169.254 , .azure.com ' }, ['login.microsoftonline.com']],
+  [{ ALL_PROXY: 'http://p', NO_PROXY: '.management.azure.com,login.microsoftonline.com' }, ['169.254.169.254']],
+  [
+    { HTTP_PROXY: 'http://p', NO_PROXY: '*,169.254.0.0/16,azure.com' },
+    ['169.254.169.254', 'login.microsoftonline.com', 'management.azure.com'],
+  ],
+])('with %o the SDK asks %o through a proxy', async (env, hosts) => {
+  expect((await factsOf(env)).proxy.hosts).toEqual(hosts);
+});

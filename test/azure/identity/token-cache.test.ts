@@ -1,0 +1,399 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpResponse } from 'msw';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { keepToken } from '../../../src/azure/identity/token-cache.ts';
+import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from '../../fake-azure/identity.ts';
+import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../fake-azure/resource-manager.ts';
+import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from '../../fake-azure/responses.ts';
+import { IDENTITY, madeUpToken } from '../../fake-azure/tokens.ts';
+import { identityBinding, workloadIdentity } from '../../fake-azure/workload-identity.ts';
+import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+// Time passes when a test says so; timers are real.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+
+/** Waits until a condition holds that follows from what is under way. */
+const eventually = (condition: () => void) => vi.waitFor(condition, { timeout: 5000 });
+
+test('ten callers at once cause one acquisition', async () => {
+  const { credential, count } = startService([imds()]);
+  const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken()));
+  expect(new Set(tokens.map(({ token }) => token)).size).toBe(1);
+  // The probe and the token request: MSAL would save the further token requests by itself, but not the probes.
+  expect(count(PROBE_OR_TOKEN)).toBe(2);
+});
+
+test('200 requests on a cold process cause one acquisition, one discovery and one listing', async () => {
+  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)]);
+  const answers = await Promise.all(Array.from({ length: 200 }, async () => (await get()).text()));
+  expect(new Set(answers)).toEqual(new Set(['["rg-1","rg-2","rg-3"]']));
+  expect([count(TOKEN), count(DISCOVERY), count('/resourcegroups?')]).toEqual([1, 1, 1]);
+});
+
+test('a token at hand is used without the probe that the default chain makes each time', async () => {
+  const { credential, count } = startService([imds()]);
+  await credential.getToken();
+  const before = count(PROBE_OR_TOKEN);
+  await credential.getToken();
+  expect(count(PROBE_OR_TOKEN)).toBe(before);
+});
+
+test('a token is renewed in the background before it expires', async () => {
+  const { credential, count } = startService([imds({ expiresIn: 3600 })]);
+  const first = await credential.getToken();
+  pass(3600 - 269);
+  expect(await credential.getToken()).toBe(first);
+  await eventually(async () => expect((await credential.getToken()).token).not.toBe(first.token));
+  expect(count(TOKEN)).toBe(2);
+});
+
+test('a token of one minute is renewed after half of it', async () => {
+  const { credential, count } = startService([imds({ expiresIn: 60 })]);
+  const first = await credential.getToken();
+  pass(29);
+  await credential.getToken();
+  expect(count(TOKEN)).toBe(1);
+  pass(2);
+  await credential.getToken();
+  await eventually(async () => expect((await credential.getToken()).token).not.toBe(first.token));
+});
+
+test('a token of a day is renewed when Azure says so, although MSAL answers with the old one first', async () => {
+  const { credential, count } = startService([imds({ expiresIn: 86_400 })]);
+  const first = await credential.getToken();
+  pass(43_300);
+  expect((await credential.getToken()).token).toBe(first.token);
+  await eventually(() => expect(count(TOKEN)).toBe(2));
+  pass(31);
+  await eventually(async () => expect((await credential.getToken()).token).not.toBe(first.token));
+  expect(count(TOKEN)).toBe(2);
+});
+
+/** A source that answers with these tokens and errors in turn, the last one for ever, and counts. */
+function scripted(...outcomes: ({ expiresInSeconds: number; refreshInSeconds?: number } | Error)[]) {
+  const getToken = vi.fn(async () => {
+    const turn = getToken.mock.calls.length - 1;
+    const outcome = outcomes[Math.min(turn, outcomes.length - 1)];
+    if (!outcome || outcome instanceof Error) throw outcome;
+    const { expiresInSeconds, refreshInSeconds } = outcome;
+    return {
+      token: `made-up-${turn}`,
+      expiresOnTimestamp: Date.now() + expiresInSeconds * 1000,
+      ...(refreshInSeconds !== undefined && { refreshAfterTimestamp: Date.now() + refreshInSeconds * 1000 }),
+    };
+  });
+  return { getToken, acquire: () => ({ attempts: [], token: getToken() }) };
+}
+
+test('a renewal that fails leaves the token in use until it expires, says so, and is not tried by every caller', async () => {
+  const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
+  const onRenewalFailure = vi.fn();
+  const onToken = vi.fn();
+  const credential = keepToken(source.acquire, 'made-up-scope', { onRenewalFailure, onToken });
+  const first = await credential.getToken();
+  pass(3400);
+  for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+  expect(onRenewalFailure).toHaveBeenCalledExactlyOnceWith(credential.renewalFailure());
+  expect(credential.renewalFailure()?.cause).toEqual(new Error('made-up refusal'));
+  expect(onToken).toHaveBeenCalledOnce();
+  pass(31);
+  for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
+  expect(source.getToken).toHaveBeenCalledTimes(3);
+  pass(200);
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
+});
+
+test('a token is not renewed while MSAL would answer from its own cache, five minutes and more before its end', async () => {
+  const source = scripted({ expiresInSeconds: 3600 });
+  const credential = keepToken(source.acquire, 'made-up-scope');
+  await credential.getToken();
+  pass(3600 - 300);
+  await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(1);
+  pass(31);
+  await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+});
+
+test('a source whose tokens are always due for renewal is not asked by every caller', async () => {
+  const source = scripted({ expiresInSeconds: 3600, refreshInSeconds: -1 });
+  const credential = keepToken(source.acquire, 'made-up-scope');
+  for (let i = 0; i < 10; i++) await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(1);
+  pass(31);
+  for (let i = 0; i < 10; i++) await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+});
+
+test('when the identity refuses at the end of a token, the process lives, says why, and heals', async () => {
+  // The SDK's own token cycler would renew in the background here, every three seconds until the token has expired; its last
+  // rejection, with nobody waiting, ends a process and fails this run.
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const { get, azure } = startService(
+    [imds({ expiresIn: 6, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
+    { ANSWER_MAX_AGE_MS: '0' },
+  );
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  pass(4);
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  pass(4);
+  expect((await get()).headers.get('Fallback-Reason')).toBe('identity-not-found');
+  await vi.advanceTimersByTimeAsync(4000);
+  azure.use(imds());
+  pass(4);
+  expect(await (await get()).json()).toEqual(['rg-1']);
+});
+
+test('a caller gives up at its deadline while the acquisition goes on for the next one', async () => {
+  const { promise: assigned, resolve } = Promise.withResolvers<void>();
+  const { get, credential, count } = startService([imds({ answer: when(assigned, asUsual) })], {
+    AZURE_DEADLINE_MS: '100',
+  });
+  const response = await get();
+  expect(response.status).toBe(504);
+  expect(await response.json()).toMatchObject({
+    reason: 'token-timeout',
+    detail: 'Still waiting for a token after 100 ms',
+  });
+  const next = credential.getToken();
+  resolve();
+  expect(await next).toMatchObject({ tokenType: 'Bearer' });
+  expect(count(TOKEN)).toBe(1);
+});
+
+test('a failed acquisition is not repeated for a second, then it is', async () => {
+  const { credential, count } = startService([imds({ answer: identityNotFound })]);
+  const failure = await credential.getToken().catch((error) => error);
+  expect(await credential.getToken().catch((error) => error)).toBe(failure);
+  expect(count(TOKEN)).toBe(1);
+  pass(1);
+  await expect(credential.getToken()).rejects.toThrow();
+  expect(count(TOKEN)).toBe(2);
+});
+
+test('an identity that arrives late is found without a restart', async () => {
+  const { get, azure } = startService([imds({ answer: identityNotFound }), subscriptions(['One']), groups(1)], {
+    ANSWER_MAX_AGE_MS: '0',
+  });
+  expect(await (await get()).json()).toEqual([]);
+  azure.use(imds());
+  pass(1);
+  expect(await (await get()).json()).toEqual(['rg-1']);
+});
+
+test.each([404, 500])('an IMDS that answers %i is asked twice, not for 20 seconds', async (status) => {
+  const { credential, count } = startService([imds({ answer: () => new HttpResponse('no', { status }) })]);
+  await expect(credential.getToken()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-token' });
+  expect(count(TOKEN)).toBe(2);
+});
+
+test('a hiccup of IMDS is bridged', async () => {
+  const { credential } = startService([
+    imds({ answer: inTurn(() => new HttpResponse(null, { status: 500 }), asUsual) }),
+  ]);
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+});
+
+test('a token that had expired when it came does not cause one acquisition for each request to Resource Manager', async () => {
+  const { get, count } = startService([imds({ expiresIn: -60 }), subscriptions(['One']), groups(1)]);
+  expect((await get()).headers.get('Fallback-Reason')).toBe('token-rejected');
+  expect(count(TOKEN)).toBe(1);
+});
+
+test('an answer of more than a megabyte instead of a token is broken off', async () => {
+  const { credential } = startService([imds({ answer: floods(2 * 2 ** 20) })]);
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
+  expect(credential.attempts().at(-1)?.exchange).toMatchObject({ host: '169.254.169.254' });
+  expect(credential.attempts().at(-1)?.exchange).not.toHaveProperty('status');
+});
+
+test('an acquisition that never ends is given up after two minutes', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const { credential, azure, count } = startService([imds({ answer: hangs })]);
+  const failure = credential.getToken().catch((error) => error);
+  await eventually(() => expect(count(TOKEN)).toBe(1));
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(await failure).toMatchObject({
+    kind: 'no-token',
+    cause: { message: expect.stringContaining('120 s') },
+  });
+  azure.use(imds());
+  vi.useRealTimers();
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 300_000 });
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+});
+
+test('a credential that gets no answer from Microsoft Entra ID lets the others have their turn', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  const { credential, count } = startService([entra({ answer: hangs }), noImds()], workloadIdentity());
+  const failure = credential.getToken().catch((error) => error);
+  await eventually(() => expect(count(EXCHANGE)).toBe(1));
+  await vi.advanceTimersByTimeAsync(15_000);
+  await eventually(() => expect(count(EXCHANGE)).toBe(2));
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(await failure).toMatchObject({ kind: 'no-token' });
+  expect(
+    credential
+      .attempts()
+      .map(({ message }) => message)
+      .slice(1),
+  ).toEqual(['No answer within 15 s', 'No answer within 15 s']);
+});
+
+test('after another az login a token that Resource Manager refused is not used again', async () => {
+  // The real AzureCliCredential runs the `az` that it finds on the PATH.
+  const az = join(directory, 'az');
+  const loginAs = (token: string) => {
+    const answer = JSON.stringify({
+      accessToken: token,
+      expires_on: Math.floor(Date.now() / 1000) + 3600,
+      tokenType: 'Bearer',
+    });
+    writeFileSync(az, `#!/bin/sh\necho '${answer}'\n`, { mode: 0o755 });
+  };
+  const used: (string | null)[] = [];
+  const record: Answer = (request) => {
+    used.push(request.headers.get('Authorization'));
+    return undefined;
+  };
+  const { get } = startService(
+    [
+      resourceManager(record),
+      subscriptions(['One'], { onPage: { 1: inTurn(refuses(401, 'InvalidAuthenticationTokenTenant'), asUsual) } }),
+      groups(1),
+    ],
+    {
+      AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential',
+      PATH: `${directory}:${process.env['PATH']}`,
+      ANSWER_MAX_AGE_MS: '0',
+    },
+  );
+  const [wrong, right] = [madeUpToken(RESOURCE_MANAGER, 3600), madeUpToken(RESOURCE_MANAGER, 3600)];
+  loginAs(wrong);
+  expect((await get()).headers.get('Fallback-Reason')).toBe('wrong-tenant');
+  loginAs(right);
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  expect(used).toEqual([`Bearer ${wrong}`, `Bearer ${right}`, `Bearer ${right}`]);
+});
+
+test('the deadline holds for the token that a claims challenge asks for, too', async () => {
+  const claims = Buffer.from('{"access_token":{}}').toString('base64');
+  const headers = { 'WWW-Authenticate': `Bearer error="insufficient_claims", claims="${claims}"` };
+  const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
+  const { get } = startService([entra({ answer: inTurn(asUsual, hangs) }), resourceManager(challenges)], {
+    ...workloadIdentity(),
+    AZURE_DEADLINE_MS: '300',
+  });
+  expect((await get()).status).toBe(504);
+});
+
+test('claims go to the source past the token at hand', async () => {
+  const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+  const seen: string[] = [];
+  const answer: Answer = async (request) => {
+    seen.push(new URLSearchParams(await request.text()).get('claims') ?? '');
+    return undefined;
+  };
+  const { credential } = startService([entra({ answer })], workloadIdentity());
+  const first = await credential.getToken();
+  const second = await credential.getToken(claims);
+  expect(second.token).not.toBe(first.token);
+  expect(await credential.getToken()).toBe(second);
+  // "cp1" tells Entra that this client understands claims challenges.
+  expect(seen[0]).toContain('cp1');
+  expect(seen[1]).toContain('"essential":true');
+});
+
+test('where there is nothing at all, every credential that was tried is named', async () => {
+  const { credential } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', PATH: '' });
+  const failure = await credential.getToken().catch((error) => error);
+  expect(failure).toMatchObject({ kind: 'no-token' });
+  for (const name of ['Environment', 'IMDS', 'Visual Studio Code', 'Azure CLI', 'PowerShell', 'Azure Developer CLI']) {
+    expect(failure.cause.message).toContain(name);
+  }
+});
+
+test('a refusal of Microsoft Entra ID is kept with its own message', async () => {
+  const answer = aadsts(
+    700213,
+    "No matching federated identity record found for presented assertion subject 'made-up'.",
+  );
+  const { credential } = startService([entra({ answer }), noImds()], workloadIdentity());
+  await expect(credential.getToken()).rejects.toMatchObject({
+    kind: 'no-token',
+    cause: { message: expect.stringContaining('AADSTS700213: No matching federated identity record') },
+  });
+});
+
+test('a refused client secret ends the chain', async () => {
+  const { credential } = startService([entra({ answer: aadsts(7000215, 'Invalid client secret provided.') })], {
+    AZURE_CLIENT_ID: IDENTITY.clientId,
+    AZURE_TENANT_ID: IDENTITY.tenantId,
+    AZURE_CLIENT_SECRET: 'made-up-secret',
+  });
+  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
+});
+
+test('workload identity gets a token from the authority host of the environment, in whatever cloud', async () => {
+  const { credential, count } = startService([entra({ authorityHost: 'https://login.microsoftonline.us' })], {
+    ...workloadIdentity(),
+    AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
+  });
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+  expect(count(`https://login.microsoftonline.us/${IDENTITY.tenantId}${EXCHANGE}`)).toBe(1);
+});
+
+test('an empty AZURE_AUTHORITY_HOST means the public cloud, also to the SDK, which takes it for a URL', async () => {
+  const { credential } = startService([imds()], { AZURE_AUTHORITY_HOST: '' });
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+});
+
+test('with AKS identity bindings the token comes through their proxy', async () => {
+  const { credential, azure } = startService(
+    [tokenProxy(() => HttpResponse.json({ token_type: 'Bearer', expires_in: 3600, access_token: 'made-up-token' }))],
+    identityBinding(),
+  );
+  expect(await credential.getToken()).toMatchObject({ token: 'made-up-token' });
+  expect(azure.requests.every((request) => request.includes('token-proxy.example'))).toBe(true);
+});
+
+test('where the proxy of identity bindings refuses, its reason stands beside those of the chain that follows', async () => {
+  const { credential } = startService(
+    [
+      tokenProxy(() => HttpResponse.json({ error: 'made-up refusal of the proxy' }, { status: 403 })),
+      entra({ answer: drops }),
+      noImds(),
+    ],
+    identityBinding(),
+  );
+  const failure = await credential.getToken().catch((error) => error);
+  expect(failure.cause.message).toContain('made-up refusal of the proxy');
+  expect(failure.cause.message).toContain('EnvironmentCredential');
+});
+
+test('identity bindings that are set up wrong leave the chain in place and say why', async () => {
+  const { credential } = startService([imds({ answer: identityNotFound })], {
+    AZURE_KUBERNETES_TOKEN_PROXY: 'http://not-https.example',
+    ...workloadIdentity(),
+    AZURE_FEDERATED_TOKEN_FILE: '',
+  });
+  const failure = await credential.getToken().catch((error) => error);
+  expect(credential.attempts()[0]).toMatchObject({
+    name: 'WorkloadIdentityCredential (identity binding)',
+    outcome: 'unavailable',
+    message: expect.stringContaining('federatedTokenFilePath is a required parameter'),
+  });
+  expect(failure.cause.message).toContain('Identity not found');
+});

@@ -1,0 +1,337 @@
+import { HttpResponse } from 'msw';
+import { afterEach, expect, test, vi } from 'vitest';
+import { imds } from '../../fake-azure/identity.ts';
+import {
+  groups,
+  pageWithNextLink,
+  RESOURCE_MANAGER,
+  subscriptionId,
+  subscriptions,
+} from '../../fake-azure/resource-manager.ts';
+import {
+  type Answer,
+  asUsual,
+  drops,
+  floods,
+  hangs,
+  html,
+  inTurn,
+  refuses,
+  says,
+  stalls,
+  throttles,
+  truncated,
+} from '../../fake-azure/responses.ts';
+import { DISCOVERY, LISTING, startService, TOKEN } from '../../service.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const rg = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `rg-${from + i}`);
+
+test('lists the groups of the first subscription in the order of Resource Manager', async () => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['Beta', 'Alpha']),
+    groups(['zebra', 'Aardvark', 'mule'], { subscription: 'Beta' }),
+  ]);
+  expect(await listResourceGroups()).toEqual(['zebra', 'Aardvark', 'mule']);
+});
+
+test('reads all pages, empty ones with a nextLink too', async () => {
+  const { listResourceGroups, count } = startService([
+    imds(),
+    subscriptions(['One', 'Two', 'Three'], { pageSize: 1, emptyPages: true }),
+    groups(980, { pageSize: 98, emptyPages: true }),
+  ]);
+  expect(await listResourceGroups()).toEqual(rg(1, 980));
+  expect(count(LISTING)).toBe(20);
+  expect(count(DISCOVERY)).toBe(2);
+});
+
+test('a subscription without groups is an empty list, not a failure', async () => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(0)]);
+  expect(await listResourceGroups()).toEqual([]);
+});
+
+test('AZURE_SUBSCRIPTION_ID spares the discovery', async () => {
+  const { listResourceGroups, count } = startService([imds(), groups(3, { subscription: 'Mine' })], {
+    AZURE_SUBSCRIPTION_ID: subscriptionId('Mine'),
+  });
+  expect(await listResourceGroups()).toEqual(rg(1, 3));
+  expect(count(DISCOVERY)).toBe(0);
+});
+
+test('the first subscription is discovered once', async () => {
+  const { listResourceGroups, count } = startService([imds(), subscriptions(['One']), groups(3)]);
+  await listResourceGroups();
+  await listResourceGroups();
+  expect(count(DISCOVERY)).toBe(1);
+  expect(count(LISTING)).toBe(2);
+  expect(count(TOKEN)).toBe(1);
+});
+
+test.each([
+  ['is gone', refuses(404, 'SubscriptionNotFound')],
+  ['may not be read any more', refuses(403, 'AuthorizationFailed')],
+])('a remembered subscription that %s is replaced within the same call', async (_, answer) => {
+  const { listResourceGroups, azure } = startService([imds(), subscriptions(['Old']), groups(1)]);
+  await listResourceGroups();
+  azure.use(subscriptions(['New']), groups(1, { subscription: 'Old', onPage: { 1: answer } }), groups(['new']));
+  azure.use(groups(['new'], { subscription: 'New' }));
+  expect(await listResourceGroups()).toEqual(['new']);
+});
+
+test('a subscription whose listing failed is not remembered', async () => {
+  const { listResourceGroups, count } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(2, { onPage: { 1: inTurn(refuses(400, 'Odd'), asUsual) } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toThrow('Odd');
+  expect(await listResourceGroups()).toEqual(rg(1, 2));
+  expect(count(DISCOVERY)).toBe(2);
+});
+
+test.each([
+  ['public', 'https://login.microsoftonline.com', 'https://management.azure.com'],
+  ['US Government', 'https://login.microsoftonline.us/', 'https://management.usgovcloudapi.net'],
+  ['China', 'https://login.chinacloudapi.cn/', 'https://management.chinacloudapi.cn'],
+])(
+  'the %s cloud is asked at its own endpoint with a token for its own scope',
+  async (_, authorityHost, resourceManager) => {
+    // The stand-in refuses a token for another audience than the endpoint.
+    const { listResourceGroups, azure } = startService(
+      [imds(), subscriptions(['One'], { resourceManager }), groups(2, { resourceManager })],
+      { AZURE_AUTHORITY_HOST: authorityHost },
+    );
+    expect(await listResourceGroups()).toEqual(rg(1, 2));
+    expect(azure.requests.at(-1)).toContain(resourceManager);
+  },
+);
+
+test.each([
+  ['401', refuses(401, 'ExpiredAuthenticationToken', 'too old'), 'token-rejected', 'too old'],
+  ['403', refuses(403, 'AuthorizationFailed', 'no role on it'), 'not-authorized', 'no role on it'],
+  ['404 SubscriptionNotFound', refuses(404, 'SubscriptionNotFound', 'not there'), 'no-subscription', 'not there'],
+])('%s on a page is an IdentityFailure with the message of Resource Manager', async (_, answer, kind, message) => {
+  for (const place of ['discovery', 'page 1', 'page 3']) {
+    const { listResourceGroups } = startService(
+      place === 'discovery'
+        ? [imds(), subscriptions(['One'], { onPage: { 1: answer } })]
+        : [imds(), subscriptions(['One']), groups(4, { pageSize: 1, onPage: { [place.slice(-1)]: answer } })],
+    );
+    await expect(listResourceGroups()).rejects.toMatchObject({
+      name: 'IdentityFailure',
+      kind,
+      message: expect.stringContaining(message),
+      cause: { name: 'ResourceManagerError', message },
+    });
+  }
+});
+
+test('an identity that sees no subscription is an IdentityFailure', async () => {
+  const { listResourceGroups } = startService([imds(), subscriptions([])]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-subscription' });
+});
+
+const broken: [string, Answer][] = [
+  ['truncated JSON', truncated],
+  ['HTML with 200', html],
+  ['an empty body', says('')],
+  ['null', says('null')],
+  ['a page without value', says('{"items":[]}')],
+  ['a value that is no list', says('{"value":{"0":"rg"}}')],
+  ['null among the groups', says('{"value":[null]}')],
+  ['a group without a name', says('{"value":[{"id":"/made-up","name":null}]}')],
+  ['a name that is a number', says('{"value":[{"id":"/made-up","name":7}]}')],
+  ['a nextLink that is a number', says('{"value":[],"nextLink":7}')],
+  ['501', refuses(501, 'NotImplemented')],
+  ['404 of something else', refuses(404, 'ResourceNotFound')],
+  ['a redirect to another host', () => HttpResponse.redirect('https://elsewhere.example/', 307)],
+];
+
+test.each(broken)('%s on a later page is an AzureFailure, never half a list', async (_, answer) => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(6, { pageSize: 2, onPage: { 2: answer } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
+});
+
+test.each(broken.slice(0, 6))('%s instead of the subscriptions is an AzureFailure', async (_, answer) => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: answer } })]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
+});
+
+test.each([
+  ['more groups than there can be', 9801, 9801],
+  ['names without end', Array.from({ length: 4 }, () => 'x'.repeat(3_000_000)), 1],
+])('%s are an AzureFailure', async (_, names, pageSize) => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(names, { pageSize })]);
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    kind: 'broken',
+    message: expect.stringContaining('9800'),
+  });
+});
+
+test('an answer of more than 16 MiB is broken off', async () => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One'], { onPage: { 1: floods(20 * 2 ** 20) } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    name: 'AzureFailure',
+    kind: 'broken',
+    message: 'Resource Manager answered with more than 16777216 bytes',
+  });
+});
+
+test('HTML with 200 says what came instead of a list', async () => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: html } })]);
+  await expect(listResourceGroups()).rejects.toThrow(/200.*text\/html.*Sign in to the network/);
+});
+
+test('a broken connection is an AzureFailure that names the host', async () => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: drops } })]);
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringContaining(RESOURCE_MANAGER),
+  });
+});
+
+test('a server error is retried, and the whole list comes', async () => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(4, { pageSize: 2, onPage: { 2: inTurn(refuses(500, 'InternalServerError'), asUsual) } }),
+  ]);
+  expect(await listResourceGroups()).toEqual(rg(1, 4));
+});
+
+test('a short Retry-After is waited for', async () => {
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(4, { pageSize: 2, onPage: { 2: inTurn(throttles(0), asUsual) } }),
+  ]);
+  expect(await listResourceGroups()).toEqual(rg(1, 4));
+});
+
+test.each([
+  ['seconds', throttles(3600), 3600],
+  ['a date', (request: Request) => throttles(new Date(Date.now() + 3600_000).toUTCString())(request), 3600],
+  ['more milliseconds than a timer takes', throttles(2 ** 31), 2 ** 31],
+  ['nothing', throttles(), 5],
+])('a Retry-After beyond the deadline, given as %s, is not waited for', async (_, answer, seconds) => {
+  const { listResourceGroups, count } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(4, { pageSize: 2, onPage: { 2: answer } }),
+  ]);
+  const failure = await listResourceGroups().catch((error) => error);
+  expect(failure).toMatchObject({ name: 'AzureFailure', kind: 'throttled' });
+  expect(Math.abs(failure.retryAfterSeconds - seconds)).toBeLessThanOrEqual(2);
+  expect(count(LISTING)).toBe(2);
+});
+
+test.each([
+  ['never answers', hangs],
+  ['stops in the body', stalls],
+  ['answers 500 for ever', refuses(500, 'InternalServerError')],
+])('one deadline holds where a later page %s, and the error says what was waited for', async (_, answer) => {
+  const { listResourceGroups, azure } = startService(
+    [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
+    { AZURE_DEADLINE_MS: '300' },
+  );
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    name: 'AzureFailure',
+    kind: 'timeout',
+    message: expect.stringContaining('list of resource groups after 300 ms'),
+  });
+  azure.use(groups(1));
+  expect(await listResourceGroups()).toEqual(['rg-1']);
+});
+
+test('after the deadline the abandoned request is aborted', async () => {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const answer: Answer = (request) => {
+    request.signal.addEventListener('abort', () => resolve());
+    return hangs(request);
+  };
+  const { listResourceGroups } = startService(
+    [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
+    { AZURE_DEADLINE_MS: '300' },
+  );
+  await expect(listResourceGroups()).rejects.toThrow();
+  await aborted;
+});
+
+test.each([
+  ['another host', 'https://elsewhere.example/subscriptions/1/resourcegroups?page=2'],
+  ['another port', `${RESOURCE_MANAGER}:8443/subscriptions?page=2`],
+  ['plain http', 'http://management.azure.com/subscriptions?page=2'],
+  ['a host that begins alike', 'https://management.azure.com.elsewhere.example/?page=2'],
+  ['user info before another host', 'https://management.azure.com@elsewhere.example/?page=2'],
+])('a nextLink to %s is not followed', async (_, nextLink) => {
+  const { listResourceGroups, azure } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(4, { onPage: { 1: pageWithNextLink(nextLink) } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
+  expect(azure.requests.filter((request) => request.includes('page=2'))).toEqual([]);
+});
+
+test('a nextLink that leads back to its own page ends in an error', async () => {
+  const { listResourceGroups, count } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(4, { onPage: { 1: pageWithNextLink((request) => request.url) } }),
+  ]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
+  expect(count(LISTING)).toBe(1);
+});
+
+test('nextLinks without end end in an error', async () => {
+  let page = 1;
+  const endless = pageWithNextLink(({ url }) => `${url.split('&page')[0]}&page=${++page}`);
+  const { listResourceGroups, count } = startService(
+    [imds(), subscriptions(['One']), groups(1, { onPage: { 1: endless } })],
+    { AZURE_DEADLINE_MS: '60000' },
+  );
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'broken', message: 'No end after 1000 pages' });
+  expect(count(LISTING)).toBe(1000);
+});
+
+test('a claims challenge is answered with a new token', async () => {
+  const claims = Buffer.from('{"access_token":{"nbf":{"essential":true,"value":"1"}}}').toString('base64');
+  const challenge = `Bearer authorization_uri="https://login.microsoftonline.com/", error="insufficient_claims", claims="${claims}"`;
+  const challenges: Answer = () =>
+    HttpResponse.json(
+      { error: { code: 'InvalidAuthenticationToken' } },
+      { status: 401, headers: { 'WWW-Authenticate': challenge } },
+    );
+  const { listResourceGroups, credential } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(2, { onPage: { 1: inTurn(challenges, asUsual) } }),
+  ]);
+  const getToken = vi.spyOn(credential, 'getToken');
+  expect(await listResourceGroups()).toEqual(rg(1, 2));
+  expect(getToken.mock.calls.flat()).toContainEqual(expect.stringContaining('essential'));
+});
+
+test('a token that Resource Manager refused is not used again', async () => {
+  const { listResourceGroups, credential } = startService([
+    imds(),
+    subscriptions(['One'], { onPage: { 1: inTurn(refuses(401, 'AuthenticationFailed'), asUsual) } }),
+    groups(1),
+  ]);
+  const forgetToken = vi.spyOn(credential, 'forgetToken');
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'token-rejected' });
+  expect(forgetToken).toHaveBeenCalledOnce();
+  expect(await listResourceGroups()).toEqual(['rg-1']);
+});

@@ -1,0 +1,47 @@
+import type { RequestHandler } from 'msw';
+import { HttpNetworkFrame } from 'msw/experimental';
+import { setupServer } from 'msw/node';
+import { BrokenConnection } from './responses.ts';
+
+/**
+ * The stand-in Azure: while it runs, no request of this process leaves the machine. What none of its handlers answers fails,
+ * and is kept in `strays`, because a service that turns errors into `[]` would hide it.
+ */
+export function startStandIn(...handlers: RequestHandler[]) {
+  // msw prints what an answer throws, although that is how it is told to break a connection with a system's error code.
+  const { error: printError } = console;
+  Object.assign(console, {
+    error(...args: unknown[]) {
+      if (!(args[0] instanceof BrokenConnection) && !String(args[0]).startsWith('[MSW] Encountered')) {
+        printError(...args);
+      }
+    },
+  });
+  /** The requests so far, as `METHOD URL`. */
+  const requests: string[] = [];
+  const strays: string[] = [];
+  const server = setupServer(...handlers);
+  server.listen({
+    onUnhandledFrame({ frame }) {
+      const what =
+        frame instanceof HttpNetworkFrame ? `${frame.data.request.method} ${frame.data.request.url}` : frame.protocol;
+      strays.push(what);
+      throw new Error(`the stand-in Azure does not know ${what}`);
+    },
+  });
+  server.events.on('request:start', ({ request }) => requests.push(`${request.method} ${request.url}`));
+  return {
+    requests,
+    strays,
+    use: (...more: RequestHandler[]) => server.use(...more),
+    reset: () => {
+      server.resetHandlers();
+      requests.length = 0;
+      strays.length = 0;
+    },
+    close: () => {
+      server.close();
+      Object.assign(console, { error: printError });
+    },
+  };
+}

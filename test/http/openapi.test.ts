@@ -1,0 +1,151 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { expect, test } from 'vitest';
+import { CATALOGUE } from '../../src/azure/diagnosis/diagnose.ts';
+import { DOCUMENT, faultOf, headerOf, holdAgainstDocument, responseOf } from '../described.ts';
+import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
+import { drops, hangs, throttles } from '../fake-azure/responses.ts';
+import { startService } from '../service.ts';
+
+const healthy = [imds(), subscriptions(['One']), groups(3)];
+
+test('GET /openapi.json answers the document, with the version of the service', async () => {
+  const document = await (await startService([]).get('/openapi.json')).json();
+  expect(document).toEqual(DOCUMENT);
+  expect(document).toMatchObject({ openapi: '3.1.1', info: { version: '0.0.0-test' } });
+});
+
+test('a linter has nothing to say against it', async () => {
+  const config = await createConfig({ extends: ['recommended'] });
+  const source = await (await startService([]).get('/openapi.json')).text();
+  const problems = await lintFromString({ source, absoluteRef: 'openapi.json', config });
+  expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
+});
+
+test('it describes the routes, and no other', () => {
+  const { app } = startService([]);
+  expect(new Set(Object.keys(DOCUMENT.paths))).toEqual(
+    new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path)),
+  );
+});
+
+test('its reasons are those of the catalogue', () => {
+  expect(DOCUMENT.components.schemas['Reason']?.enum).toEqual([...CATALOGUE.map(({ reason }) => reason), 'unknown']);
+});
+
+/** Every response of a GET in the document. */
+const RESPONSES = Object.entries(DOCUMENT.paths).flatMap(([path, { get }]) =>
+  Object.entries(get.responses).map(([status, response]) => ({ path, status, ...responseOf(response) })),
+);
+
+test('its examples are as their schemas say', () => {
+  const headers = RESPONSES.flatMap(({ headers = {} }) => Object.values(headers).map(headerOf)).filter(
+    ({ example }) => example !== undefined,
+  );
+  const bodies = RESPONSES.flatMap(({ content = {} }) => Object.values(content));
+  const examples = [
+    ...headers.map(({ example, schema }) => ({ value: example, schema })),
+    ...bodies.flatMap(({ examples, schema }) => Object.values(examples).map(({ value }) => ({ value, schema }))),
+  ];
+  expect(bodies.every((body) => Object.keys(body.examples).length > 0)).toBe(true);
+  expect(examples.map(({ value, schema }) => faultOf(value, schema)).filter(Boolean)).toEqual([]);
+});
+
+test('no answer is in it that cannot be had', async () => {
+  const had: string[] = [];
+  const ask = async (service: ReturnType<typeof startService>, path: string, init?: RequestInit) => {
+    const { status, headers } = await service.get(path, init);
+    had.push(`${status === 404 ? '/' : path} ${status} ${headers.get('Content-Type')}`);
+  };
+  const well = startService(healthy);
+  for (const path of Object.keys(DOCUMENT.paths)) {
+    await ask(well, path);
+    await ask(well, path, { method: 'POST' });
+  }
+  await ask(well, '/', { headers: { Accept: 'text/html' } });
+  await ask(well, '/nix');
+  well.state.isDraining = true;
+  await ask(well, '/readyz');
+  for (const answer of [throttles(30), drops, hangs]) {
+    const ill = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '300' });
+    await ask(ill, '/');
+    await ask(ill, '/', { headers: { Accept: 'text/html' } });
+  }
+  await ask(startService([imds({ answer: identityNotFound })]), '/whoami');
+
+  const described = RESPONSES.flatMap(({ path, status, content = {} }) =>
+    Object.keys(content).map((type) => `${path} ${status} ${type}`),
+  );
+  // A bug, which may be anywhere.
+  expect(had.sort()).toEqual(described.filter((answer) => !answer.includes(' 500 ')).sort());
+});
+
+test('a bug is answered as described', async () => {
+  const { get, state, log } = startService([]);
+  Object.defineProperty(state, 'isDraining', {
+    get() {
+      throw new TypeError('made-up bug');
+    },
+  });
+  expect((await get('/readyz')).status).toBe(500);
+  expect(log()).toMatchObject([{ stack: expect.stringContaining('made-up bug') }]);
+});
+
+const JSON_HEADERS = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+const LIST_HEADERS = { ...JSON_HEADERS, Vary: 'Accept' };
+const PROBLEM_HEADERS = { ...JSON_HEADERS, 'Content-Type': 'application/problem+json' };
+const NOT_FOUND = '{"type":"about:blank","title":"Not Found","status":404,"detail":"made-up"}';
+
+test('an answer as described passes', () => {
+  holdAgainstDocument('/', undefined, new Response('', { headers: LIST_HEADERS }), '["rg-1"]');
+  holdAgainstDocument('/', { method: 'HEAD' }, new Response('', { headers: LIST_HEADERS }), '');
+  holdAgainstDocument('/nix', undefined, new Response('', { status: 404, headers: PROBLEM_HEADERS }), NOT_FOUND);
+});
+
+test.each([
+  ['another status', '/', 'GET', 418, LIST_HEADERS, '["rg-1"]', 'this status is not described'],
+  ['404 from a route', '/', 'GET', 404, PROBLEM_HEADERS, NOT_FOUND, 'this status is not described'],
+  ['200 from no route', '/nix', 'GET', 200, JSON_HEADERS, '{"status":"ok"}', 'this status is not described'],
+  ['200 to another method', '/healthz', 'POST', 200, JSON_HEADERS, '{"status":"ok"}', 'this status is not described'],
+  ['405 to GET', '/healthz', 'GET', 405, PROBLEM_HEADERS, NOT_FOUND, 'this status is not described'],
+  ['a header less', '/', 'GET', 200, JSON_HEADERS, '["rg-1"]', 'the header vary is missing'],
+  ['a header more', '/', 'GET', 200, { ...LIST_HEADERS, Server: 'x' }, '[]', 'the header server is not described'],
+  ['another value', '/', 'GET', 200, { ...LIST_HEADERS, Vary: '*' }, '[]', 'the header vary: it must be equal'],
+  [
+    'a reason of its own',
+    '/',
+    'GET',
+    200,
+    { ...LIST_HEADERS, 'Fallback-Reason': 'nix' },
+    '[]',
+    'fallback-reason: it must',
+  ],
+  ['another type', '/', 'GET', 200, { ...LIST_HEADERS, 'Content-Type': 'text/plain' }, '[]', 'the type "text/plain"'],
+  ['a body to HEAD', '/', 'HEAD', 200, LIST_HEADERS, '["rg-1"]', 'there is a body'],
+  ['half a list', '/', 'GET', 200, LIST_HEADERS, '["rg-1",null]', 'the body: it/1 must be string'],
+  [
+    'a member more',
+    '/healthz',
+    'GET',
+    200,
+    JSON_HEADERS,
+    '{"status":"ok","a":1}',
+    'must NOT have additional properties',
+  ],
+  ['a member less', '/healthz', 'GET', 200, JSON_HEADERS, '{}', "must have required property 'status'"],
+  [
+    'the status of another',
+    '/nix',
+    'GET',
+    404,
+    PROBLEM_HEADERS,
+    NOT_FOUND.replace('404', '405'),
+    'it/status must be equal',
+  ],
+])('an answer with %s does not', (_, path, method, status, headers, body, fault) => {
+  expect(() => holdAgainstDocument(path, { method }, new Response('', { status, headers }), body)).toThrow(fault);
+});

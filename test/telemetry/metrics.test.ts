@@ -1,0 +1,146 @@
+import { expect, test } from 'vitest';
+import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
+import { refuses, throttles } from '../fake-azure/responses.ts';
+import { startService } from '../service.ts';
+
+const healthy = [imds({ expiresIn: 3600 }), subscriptions(['One']), groups(3)];
+
+/** What a scrape says, as a map from `name{labels}` to value. */
+async function scrape(get: (path: string) => Response | Promise<Response>): Promise<Map<string, number>> {
+  const lines = (await (await get('/metrics')).text()).split('\n');
+  const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    samples.map((line) => {
+      const [, name = '', value] = /^(.+) (\S+)$/.exec(line) ?? [];
+      return [name, Number(value)];
+    }),
+  );
+}
+
+test('a scrape is Prometheus text', async () => {
+  const response = await startService(healthy).get('/metrics');
+  expect(response.status).toBe(200);
+  expect(response.headers.get('Content-Type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(response.headers.get('Cache-Control')).toBe('no-store');
+});
+
+test('requests are counted by route, method and status, at once', async () => {
+  const { get } = startService(healthy);
+  await get();
+  await get('/', { method: 'HEAD' });
+  await get('/');
+  await get('/healthz');
+  const samples = await scrape(get);
+  expect(samples.get('http_request_duration_seconds_count{route="/",method="GET",status="200"}')).toBe(2);
+  expect(samples.get('http_request_duration_seconds_count{route="/",method="HEAD",status="200"}')).toBe(1);
+  expect(samples.get('http_request_duration_seconds_count{route="/healthz",method="GET",status="200"}')).toBe(1);
+  // Of the scrape before.
+  const again = await scrape(get);
+  expect(again.get('http_request_duration_seconds_count{route="/metrics",method="GET",status="200"}')).toBe(1);
+});
+
+test('no request is lost, however many come', async () => {
+  const { get } = startService(healthy);
+  for (let i = 0; i < 1000; i++) await get('/healthz');
+  const samples = await scrape(get);
+  expect(samples.get('http_request_duration_seconds_count{route="/healthz",method="GET",status="200"}')).toBe(1000);
+});
+
+test('what a client makes up is no label', async () => {
+  const { get } = startService([]);
+  await get('/made-up?a=1');
+  await get('/metrics/made-up');
+  await get('/', { method: 'MADEUP' });
+  const text = await (await get('/metrics')).text();
+  expect(text).toContain('http_request_duration_seconds_count{route="_OTHER",method="GET",status="404"} 2');
+  expect(text).toContain('http_request_duration_seconds_count{route="/",method="_OTHER",status="405"} 1');
+  expect(text).not.toMatch(/made-?up/i);
+});
+
+test('calls of Azure are counted by operation and outcome', async () => {
+  const { get } = startService(healthy);
+  await get();
+  const samples = await scrape(get);
+  for (const operation of ['acquire-token', 'list-subscriptions', 'list-resource-groups']) {
+    const labels = `{operation="${operation}",outcome="succeeded"}`;
+    expect(samples.get(`rgapi_azure_call_duration_seconds_count${labels}`)).toBe(1);
+    expect(samples.get(`rgapi_azure_call_duration_seconds_sum${labels}`)).toBeGreaterThan(0);
+  }
+});
+
+test.each([
+  ['no identity', [imds({ answer: identityNotFound })], 'acquire-token', 'no-token', 'identity-not-found'],
+  [
+    'no role',
+    [imds(), resourceManager(refuses(403, 'AuthorizationFailed'))],
+    'list-subscriptions',
+    'not-authorized',
+    'not-authorized',
+  ],
+  ['a throttling Resource Manager', [imds(), resourceManager(throttles(30))], 'list-subscriptions', 'throttled', null],
+  [
+    'a silent Resource Manager',
+    [imds(), resourceManager(() => new Promise<Response>(() => {}))],
+    'list-subscriptions',
+    'timeout',
+    null,
+  ],
+])(
+  'with %s the call, and the fallback if it was one, have their reason',
+  async (_, handlers, operation, outcome, reason) => {
+    const { get } = startService(handlers, { AZURE_DEADLINE_MS: '300' });
+    await get();
+    await get();
+    const samples = await scrape(get);
+    const labels = `{operation="${operation}",outcome="${outcome}"}`;
+    expect(samples.get(`rgapi_azure_call_duration_seconds_count${labels}`)).toBe(1);
+    const fallbacks = [...samples].filter(([name]) => name.startsWith('rgapi_fallbacks_total'));
+    // Each answer counts, also one that was shared.
+    expect(fallbacks).toEqual(reason === null ? [] : [[`rgapi_fallbacks_total{reason="${reason}"}`, 2]]);
+  },
+);
+
+test('the page counts as a fallback, too', async () => {
+  const { get } = startService([imds({ answer: identityNotFound })]);
+  await get('/', { headers: { Accept: 'text/html' } });
+  expect((await scrape(get)).get('rgapi_fallbacks_total{reason="identity-not-found"}')).toBe(1);
+});
+
+test('before the first answer there is neither its age nor the expiry of a token, and then there are', async () => {
+  const { get } = startService(healthy);
+  const before = await scrape(get);
+  expect(before.has('rgapi_shared_answer_age_seconds')).toBe(false);
+  expect(before.has('rgapi_token_expiry_timestamp_seconds')).toBe(false);
+  await get();
+  const after = await scrape(get);
+  expect(after.get('rgapi_shared_answer_age_seconds')).toBeGreaterThanOrEqual(0);
+  expect(after.get('rgapi_shared_answer_age_seconds')).toBeLessThan(5);
+  const inSeconds = (after.get('rgapi_token_expiry_timestamp_seconds') ?? 0) - Date.now() / 1000;
+  expect(inSeconds).toBeGreaterThan(3500);
+  expect(inSeconds).toBeLessThan(3601);
+});
+
+test('the version that runs is a label', async () => {
+  expect((await scrape(startService([]).get)).get('rgapi_build_info{version="0.0.0-test"}')).toBe(1);
+});
+
+test('what is measured of any process comes on top, and names and units keep to the conventions of Prometheus', async () => {
+  const { get, service } = startService(healthy);
+  service.metrics.addProcessMetrics();
+  await get();
+  const text = await (await get('/metrics')).text();
+  expect(text).toContain('process_resident_memory_bytes ');
+  expect(text).toContain('nodejs_eventloop_lag_seconds ');
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({ name, type }));
+  expect(types.length).toBeGreaterThan(20);
+  for (const { name, type } of types) {
+    expect(text, name).toMatch(new RegExp(`^# HELP ${name} \\S`, 'm'));
+    expect(name, name).toMatch(/^[a-z][a-z0-9_]*$/);
+    // The rules of `promtool check metrics`, which .ci/run has the last word with.
+    expect(name.endsWith('_total'), name).toBe(type === 'counter');
+    expect(name, name).not.toMatch(
+      /(_(count|sum|bucket)|_(milli|micro|nano)?seconds_?(ms)?_total_seconds|_ms|milliseconds)$/,
+    );
+  }
+});

@@ -1,0 +1,64 @@
+import { http } from 'msw';
+import { expect, test } from 'vitest';
+import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
+import { startService } from '../service.ts';
+
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
+const traceparent = `00-${TRACE_ID}-00f067aa0ba902b7-01`;
+
+/** Keeps the headers of all requests to Resource Manager. */
+function keepsHeaders() {
+  const kept: Headers[] = [];
+  const handler = http.get('https://management.azure.com/*', ({ request }) => {
+    kept.push(request.headers);
+  });
+  return { handler, kept };
+}
+
+test('the trace of a request goes on to Resource Manager', async () => {
+  const { handler, kept } = keepsHeaders();
+  const { get } = startService([handler, imds(), subscriptions(['One']), groups(2, { pageSize: 1 })]);
+  await get('/', { headers: { traceparent, tracestate: 'made=up' } });
+  expect(kept).toHaveLength(3);
+  for (const headers of kept) {
+    expect(headers.get('traceparent')).toBe(traceparent);
+    expect(headers.get('tracestate')).toBe('made=up');
+  }
+});
+
+test.each([
+  ['nothing', undefined],
+  ['an unknown version', `ff-${TRACE_ID}-00f067aa0ba902b7-01`],
+  ['no trace', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
+  ['no span', `00-${TRACE_ID}-${'0'.repeat(16)}-01`],
+  ['upper case', `00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
+  ['more', `${traceparent}-more`],
+  ['nonsense', 'nonsense'],
+])('%s in traceparent goes nowhere', async (_, header) => {
+  const { handler, kept } = keepsHeaders();
+  const { get, log } = startService([handler, imds(), subscriptions(['One']), groups(1)], { LOG_LEVEL: 'debug' });
+  await get('/', { headers: { tracestate: 'made=up', ...(header !== undefined && { traceparent: header }) } });
+  expect(kept).toHaveLength(2);
+  expect(kept.flatMap((headers) => [headers.get('traceparent'), headers.get('tracestate')])).toEqual(
+    Array(4).fill(null),
+  );
+  expect(log().map((line) => line.trace_id)).toEqual([undefined]);
+});
+
+test('the trace id is in the line of a request and in the warning of a failure that it met', async () => {
+  const { get, log } = startService([imds({ answer: identityNotFound })], { LOG_LEVEL: 'debug' });
+  await get('/', { headers: { traceparent } });
+  expect(log()).toMatchObject([
+    { level: 40, reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 20, path: '/', trace_id: TRACE_ID },
+  ]);
+});
+
+test('who shares an answer does not change its trace', async () => {
+  const { handler, kept } = keepsHeaders();
+  const { get } = startService([handler, imds(), subscriptions(['One']), groups(1)]);
+  const other = traceparent.replace('4bf9', '5bf9');
+  await Promise.all([get('/', { headers: { traceparent } }), get('/', { headers: { traceparent: other } })]);
+  expect(kept.map((headers) => headers.get('traceparent'))).toEqual([traceparent, traceparent]);
+});
