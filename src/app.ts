@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
-import { IdentityFailure, originalError } from './azure/errors.ts';
+import { originalError } from './azure/errors.ts';
 import { warningOf } from './azure/whoami.ts';
 import { prefersHtml } from './http/accepts-html.ts';
 import { openApi } from './http/openapi.ts';
@@ -54,7 +54,7 @@ export function createApp(deps: {
   async function answerPage(c: Context): Promise<Response> {
     const { listed, ...picture } = await wholePicture(c);
     const { status, headers } = headOf(listed);
-    if ('failure' in listed && listed.failure instanceof IdentityFailure) metrics.fellBack(listed.diagnosis.reason);
+    if ('failure' in listed && listed.failure.category === 'identity') metrics.recordFallback(listed.diagnosis.reason);
     const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) => routes.has(path));
     const html = redact(String(await page({ ...picture, listed, links })));
     return response(answer(html, 'text/html; charset=UTF-8', status, headers));

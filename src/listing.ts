@@ -1,20 +1,20 @@
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
 import type { Diagnosis } from './azure/diagnosis/diagnose.ts';
-import { AzureFailure, IdentityFailure } from './azure/errors.ts';
-import { type SharedAnswer, shareAnswer } from './azure/refresh-ahead-cache.ts';
+import { AzureFailure } from './azure/errors.ts';
+import { createRefreshAheadCache, type RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import type { ResourceGroups } from './azure/resource-manager/resource-groups.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import type { TraceContext } from './telemetry/trace-context.ts';
 
 /** A failure and why. */
 export interface Diagnosed {
-  failure: IdentityFailure | AzureFailure;
+  failure: AzureFailure;
   diagnosis: Diagnosis;
 }
 
 /** The resource groups or why there are none, shared by all who ask; a call of Azure belongs to the trace of the one that began it. */
-export type Listing = SharedAnswer<ResourceGroups | Diagnosed, () => TraceContext | undefined>;
+export type Listing = RefreshAheadCache<ResourceGroups | Diagnosed, () => TraceContext | undefined>;
 
 /** Lists the resource groups, once for many, and logs when that fails and when it has healed. */
 export function createListing(deps: {
@@ -25,7 +25,7 @@ export function createListing(deps: {
 }): Listing {
   const { azure } = deps;
   const failureLog = createFailureLog(deps.log, 'healed: the resource groups are listed again');
-  return shareAnswer(async (traceContext) => {
+  return createRefreshAheadCache(async (traceContext) => {
     const trace = traceContext?.();
     try {
       const resourceGroups = await azure.listResourceGroups(trace?.headers);
@@ -45,6 +45,6 @@ export function createListing(deps: {
  * @throws whatever is neither failure: a bug
  */
 export async function diagnosed(azure: Azure, error: unknown): Promise<Diagnosed> {
-  if (!(error instanceof IdentityFailure || error instanceof AzureFailure)) throw error;
+  if (!(error instanceof AzureFailure)) throw error;
   return { failure: error, diagnosis: await azure.diagnose(error) };
 }

@@ -25,7 +25,7 @@ export function createRequestObserver(metrics: Metrics, log: Logger): RequestObs
   return ({ route, method, path, status, startedAtMs, trace }) => {
     const durationMs = performance.now() - startedAtMs;
     const methodLabel = method === 'GET' || method === 'HEAD' ? method : OTHER;
-    metrics.requestAnswered(route, methodLabel, status, durationMs / 1000);
+    metrics.recordRequest(route, methodLabel, status, durationMs / 1000);
     if (isLogged)
       log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(trace) }, 'request');
   };

@@ -37,11 +37,11 @@ export function createService(options: {
     podLabelsFile: options.podLabelsFile,
     onRenewalFailure: renewalLog.failed,
     onToken: renewalLog.succeeded,
-    onCall: metrics.azureCalled,
+    onCall: metrics.recordAzureCall,
   });
   const listing = createListing({ ...config, azure, log });
   const { redact, isDraining } = options;
-  const answers = createAnswers({ redact, onFallback: metrics.fellBack });
+  const answers = createAnswers({ redact, onFallback: metrics.recordFallback });
   const observed = createRequestObserver(metrics, log);
   const { deadlineMs } = config;
   return { version, azure, listing, answers, deadlineMs, redact, isDraining, metrics, observed, log };

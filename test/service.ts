@@ -9,7 +9,7 @@ import { createService } from '../src/service.ts';
 import { createRedaction } from '../src/telemetry/redaction.ts';
 import { holdAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
-import { startStandIn } from './fake-azure/fake-azure.ts';
+import { startFakeAzure } from './fake-azure/fake-azure.ts';
 
 /** Parts of requests, to count them by. */
 export const PROBE_OR_TOKEN = '/metadata/identity/oauth2/token';
@@ -38,7 +38,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     AZURE_CLIENT_ID: randomUUID(),
     ...env,
   };
-  const azure = startStandIn(...handlers);
+  const azure = startFakeAzure(...handlers);
   cleanUp.push(() => {
     azure.close();
     process.env = realEnvironment;

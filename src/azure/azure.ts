@@ -1,20 +1,20 @@
 import type { Cloud } from './cloud.ts';
 import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis/diagnose.ts';
 import { gatherFacts } from './diagnosis/facts.ts';
-import type { IdentityFailure } from './errors.ts';
+import type { AzureFailure } from './errors.ts';
 import { defaultChain } from './identity/chain.ts';
-import { type Credential, keepToken } from './identity/token-cache.ts';
+import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
 import type { OnCall } from './instrument.ts';
 import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
 import { createWhoAmI, type WhoAmI } from './whoami.ts';
 
 /** Azure, as far as this service needs it. */
 export interface Azure extends ResourceGroupListing {
-  credential: Credential;
+  credential: TokenCache;
   /**
    * Who the token in use says we are.
    *
-   * @throws {IdentityFailure} when there is no token
+   * @throws {AzureFailure} when there is no token
    * @throws {AzureFailure} when there is none yet
    */
   whoAmI: () => Promise<WhoAmI>;
@@ -34,7 +34,7 @@ export function createAzure(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
-  onRenewalFailure: (failure: IdentityFailure, diagnosis: Diagnosis) => void;
+  onRenewalFailure: (failure: AzureFailure, diagnosis: Diagnosis) => void;
   onToken: () => void;
   onCall: OnCall;
 }): Azure {
@@ -45,7 +45,7 @@ export function createAzure(options: {
     projectedToken: Boolean(options.env['AZURE_FEDERATED_TOKEN_FILE']),
     userAgentPrefix,
   });
-  const credential = keepToken(acquireToken, cloud.scope, {
+  const credential = createTokenCache(acquireToken, cloud.scope, {
     onToken: options.onToken,
     onCall: options.onCall,
     onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),

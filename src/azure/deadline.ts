@@ -1,4 +1,4 @@
-import { AzureFailure, IdentityFailure, originalError } from './errors.ts';
+import { AzureFailure, originalError } from './errors.ts';
 
 /**
  * Settles as the work does, unless the signal aborts first: then rejects with its reason, and the work goes on unwatched.
@@ -14,7 +14,7 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
 }
 
 /** The time limit of one answer, and what it is waiting for, to say so when that does not come in time. */
-export interface Budget {
+export interface Deadline {
   /** Aborts at the deadline. */
   signal: AbortSignal;
   /** In milliseconds of the monotonic clock. */
@@ -27,24 +27,24 @@ export interface Budget {
 /**
  * Does some work within so many milliseconds.
  *
- * @throws {IdentityFailure} the work's own
- * @throws {AzureFailure} the work's own; `timeout` or `token-timeout`, which says what was being waited for; `unforeseen` for any other error
+ * @throws {AzureFailure} the work's own
+ * @throws {AzureFailure} the work's own; `timeout` or `token-timeout`, which says what was being waited for; `unexpected` for any other error
  */
 export async function withinDeadline<T>(
   deadlineMs: number,
-  work: (budget: Budget) => Promise<T>,
+  work: (budget: Deadline) => Promise<T>,
   headers: Record<string, string> = {},
 ): Promise<T> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), deadlineMs);
   const { signal } = deadline;
-  const budget: Budget = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
+  const budget: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
   try {
     return await untilAborted(work(budget), signal);
   } catch (cause) {
     if (!signal.aborted) {
-      if (cause instanceof IdentityFailure || cause instanceof AzureFailure) throw cause;
-      throw new AzureFailure('unforeseen', `Nobody foresaw this error: ${originalError(cause).message}`, { cause });
+      if (cause instanceof AzureFailure) throw cause;
+      throw new AzureFailure('unexpected', `Nobody foresaw this error: ${originalError(cause).message}`, { cause });
     }
     const kind = budget.waitingFor === 'a token' ? 'token-timeout' : 'timeout';
     throw new AzureFailure(kind, `Still waiting for ${budget.waitingFor} after ${deadlineMs} ms`);

@@ -1,43 +1,53 @@
-import type { Attempt } from './identity/chain.ts';
+import type { Attempt } from './identity/attempt.ts';
 
 /** How authentication or authorization failed; the diagnosis finds the reason. */
 export type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
-/** How Azure itself failed; `token-timeout` where nobody has refused a token, but none has come either. */
-export type AzureFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unforeseen';
+/** How Azure itself failed; `token-timeout` where no token has come and nobody has refused one either. */
+export type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
 
-/** Authentication or authorization failed: the identity has no token, or the token opens nothing. `cause` is the original error, untouched. */
-export class IdentityFailure extends Error {
-  readonly kind: IdentityFailureKind;
-  /** What each credential of the chain came to, where none got a token. */
-  attempts?: readonly Attempt[];
-  /** The id of the subscription that was asked for, where it came that far. */
-  subscriptionId?: string | undefined;
+export type FailureKind = IdentityFailureKind | ServiceFailureKind;
 
-  constructor(kind: IdentityFailureKind, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'IdentityFailure';
-    this.kind = kind;
-  }
-}
+/** The two decisions that a caller takes: an empty list with its reason, or an HTTP error. */
+export type FailureCategory = 'identity' | 'service';
 
-/** Azure itself failed: it throttles, cannot be reached, answers nonsense or not in time. `cause` is the original error, untouched. */
+const CATEGORIES: Record<FailureKind, FailureCategory> = {
+  'no-token': 'identity',
+  'token-rejected': 'identity',
+  'no-subscription': 'identity',
+  'not-authorized': 'identity',
+  throttled: 'service',
+  unreachable: 'service',
+  broken: 'service',
+  timeout: 'service',
+  'token-timeout': 'service',
+  unexpected: 'service',
+};
+
+/** Azure gave no list. `cause` is the original error, untouched. */
 export class AzureFailure extends Error {
-  readonly kind: AzureFailureKind;
+  readonly kind: FailureKind;
   /** Seconds after which Azure asks to be called again, where it said so. */
   readonly retryAfterSeconds: number | undefined;
-  /** The id of the subscription that was asked for, where it came that far. */
+  /** What each credential of the chain came to, where none got a token. */
+  readonly attempts: readonly Attempt[] | undefined;
+  /** The id of the subscription that was listed, where it came that far. */
   subscriptionId?: string | undefined;
 
   constructor(
-    kind: AzureFailureKind,
+    kind: FailureKind,
     message: string,
-    options?: ErrorOptions & { retryAfterSeconds?: number | undefined },
+    options?: ErrorOptions & { retryAfterSeconds?: number | undefined; attempts?: readonly Attempt[] },
   ) {
     super(message, options);
     this.name = 'AzureFailure';
     this.kind = kind;
     this.retryAfterSeconds = options?.retryAfterSeconds;
+    this.attempts = options?.attempts;
+  }
+
+  get category(): FailureCategory {
+    return CATEGORIES[this.kind];
   }
 }
 
@@ -67,8 +77,8 @@ export function* errorChain(error: unknown, depth = 0): Generator<Error> {
  * the Azure SDK carry requests, and those carry tokens.
  */
 export function originalError(error: unknown): OriginalError {
-  if (!(error instanceof Error)) return { name: typeof error, message: wordsOf(error) };
-  const original: OriginalError = { name: error.name, message: wordsOf(error) };
+  if (!(error instanceof Error)) return { name: typeof error, message: errorMessage(error) };
+  const original: OriginalError = { name: error.name, message: errorMessage(error) };
   for (const member of errorChain(error)) {
     const code = field(member, 'errorNo') ?? field(member, 'code') ?? field(member, 'errorCode');
     const status = field(member, 'statusCode') ?? field(member, 'status');
@@ -94,7 +104,7 @@ export function withoutAppended(message: string): string {
 }
 
 /** The message of an error, as it is, but without what libraries append to it, and not without end. */
-export function wordsOf(error: unknown): string {
+export function errorMessage(error: unknown): string {
   const words = withoutAppended(error instanceof Error ? error.message : String(error));
   if (words.length <= LONGEST_MESSAGE) return words;
   // A stack trace of Python has its error at its end.

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** An answer that many share. */
-export interface SharedAnswer<T, Question> {
+export interface RefreshAheadCache<T, Question> {
   /** The answer at hand where it may still be shared, at once; otherwise the one to come. `question` goes to the call that this begins, if it begins one. */
   get(question?: Question): T | Promise<T>;
   /** How long ago the latest answer came, in milliseconds; undefined before the first. */
@@ -17,10 +17,10 @@ const LEAD_MARGIN = 1.25;
  * call begins, so that under load nobody waits for it. With `maxAgeMs` 0 nobody gets an answer to a call that had begun
  * before they asked; those who ask together still share one.
  */
-export function shareAnswer<T, Question>(
+export function createRefreshAheadCache<T, Question>(
   ask: (question: Question | undefined) => Promise<T>,
   maxAgeMs: number,
-): SharedAnswer<T, Question> {
+): RefreshAheadCache<T, Question> {
   /** The latest answer, or a promise that was rejected; times in milliseconds of the monotonic clock. */
   let latest: { answer: T | Promise<T>; settledAtMs: number; renewAtMs: number; goodUntilMs: number } | undefined;
   /** The call that began last, while it is in flight. */

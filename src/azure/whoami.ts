@@ -3,7 +3,7 @@ import type { Diagnose, Diagnosis } from './diagnosis/diagnose.ts';
 import type { Facts } from './diagnosis/facts.ts';
 import { isNodeIdentity, nodeIdentityHint } from './diagnosis/node-identity.ts';
 import { type Identity, readIdentity } from './identity/claims.ts';
-import type { Credential } from './identity/token-cache.ts';
+import type { TokenCache } from './identity/token-cache.ts';
 
 /** What works but looks suspicious, or does not work although there is a token. */
 export interface Warning {
@@ -25,7 +25,7 @@ export interface WhoAmI {
 
 /** Makes what tells who we are, from the token in use. */
 export function createWhoAmI(options: {
-  credential: Credential;
+  credential: TokenCache;
   deadlineMs: number;
   gatherFacts: () => Promise<Facts>;
   diagnose: Diagnose;
@@ -33,7 +33,7 @@ export function createWhoAmI(options: {
   const { credential, deadlineMs, gatherFacts, diagnose } = options;
 
   /**
-   * @throws {IdentityFailure} when there is no token
+   * @throws {AzureFailure} when there is no token
    * @throws {AzureFailure} when there is none yet
    */
   return async () => {

@@ -1,21 +1,21 @@
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
-import { type AzureFailureKind, IdentityFailure } from '../azure/errors.ts';
+import type { FailureKind } from '../azure/errors.ts';
 import type { ResourceGroups } from '../azure/resource-manager/resource-groups.ts';
 import type { Diagnosed } from '../listing.ts';
 
-const STATUS_OF: Record<AzureFailureKind, 502 | 503 | 504> = {
+const STATUS_OF: Partial<Record<FailureKind, 502 | 503 | 504>> = {
   broken: 502,
   unreachable: 502,
-  unforeseen: 502,
+  unexpected: 502,
   throttled: 503,
   timeout: 504,
   'token-timeout': 504,
 };
 
-const TITLE_OF: Record<AzureFailureKind, string> = {
+const TITLE_OF: Partial<Record<FailureKind, string>> = {
   broken: 'Azure Resource Manager is broken',
   unreachable: 'Azure Resource Manager cannot be reached',
-  unforeseen: 'No list, for a reason that nobody foresaw',
+  unexpected: 'No list, for a reason that nobody foresaw',
   throttled: 'Azure Resource Manager throttles',
   timeout: 'Azure Resource Manager did not answer in time',
   'token-timeout': 'No access token in time',
@@ -75,15 +75,15 @@ export function createAnswers(deps: {
     const { status, headers } = headOf(outcome);
     if ('names' in outcome) return answer(JSON.stringify(outcome.names), 'application/json', status, headers);
     const { failure, diagnosis } = outcome;
-    if (failure instanceof IdentityFailure) return answer('[]', 'application/json', status, headers);
-    return problem(status, TITLE_OF[failure.kind], explained(diagnosis), headers);
+    if (failure.category === 'identity') return answer('[]', 'application/json', status, headers);
+    return problem(status, TITLE_OF[failure.kind] ?? 'No list', explained(diagnosis), headers);
   }
 
   return {
     document,
     problem,
     list(outcome) {
-      if ('failure' in outcome && outcome.failure instanceof IdentityFailure) deps.onFallback(outcome.diagnosis.reason);
+      if ('failure' in outcome && outcome.failure.category === 'identity') deps.onFallback(outcome.diagnosis.reason);
       if (latest?.outcome !== outcome) latest = { outcome, answer: answerOf(outcome) };
       return latest.answer;
     },
@@ -95,12 +95,12 @@ export function headOf(outcome: ResourceGroups | Diagnosed): { status: number; h
   const Vary = 'Accept';
   if ('names' in outcome) return { status: 200, headers: { Vary } };
   const { failure, diagnosis } = outcome;
-  if (failure instanceof IdentityFailure) {
+  if (failure.category === 'identity') {
     return { status: 200, headers: { Vary, 'Fallback-Reason': diagnosis.reason } };
   }
   const { retryAfterSeconds } = failure;
   const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) };
-  return { status: STATUS_OF[failure.kind], headers: { Vary, ...retryAfter } };
+  return { status: STATUS_OF[failure.kind] ?? 502, headers: { Vary, ...retryAfter } };
 }
 
 export function answer(body: string, type: string, status = 200, headers?: Record<string, string>): Answer {

@@ -5,10 +5,10 @@ import { createRequestDurations } from '../request-durations.ts';
 /** What the process tells Prometheus; every label has a bounded set of values. */
 export interface Metrics {
   /** `route` is the path of a route, never that of a request; `status` is the HTTP status. */
-  requestAnswered(route: string, method: string, status: number, durationSeconds: number): void;
+  recordRequest(route: string, method: string, status: number, durationSeconds: number): void;
   /** An answer was `[]` although nobody knows whether there are no resource groups. */
-  fellBack(reason: string): void;
-  azureCalled(call: AzureCall): void;
+  recordFallback(reason: string): void;
+  recordAzureCall(call: AzureCall): void;
   /** Adds what prom-client measures of any process: CPU, memory, event loop, garbage collection. */
   addProcessMetrics(): void;
   /** The text of one scrape, and its media type. */
@@ -84,9 +84,10 @@ export function createMetrics(options: {
   }
 
   return {
-    requestAnswered: requests.observe,
-    fellBack: (reason) => fallbacks.inc({ reason }),
-    azureCalled: ({ operation, outcome, durationMs }) => azureCalls.observe({ operation, outcome }, durationMs / 1000),
+    recordRequest: requests.observe,
+    recordFallback: (reason) => fallbacks.inc({ reason }),
+    recordAzureCall: ({ operation, outcome, durationMs }) =>
+      azureCalls.observe({ operation, outcome }, durationMs / 1000),
     addProcessMetrics() {
       collectDefaultMetrics({ register: registry });
       // Gauges whose names end like a counter's, which the conventions forbid; each is there by its type as well.

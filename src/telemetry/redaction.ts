@@ -10,7 +10,7 @@ const SECRET_VARIABLES =
   /^(AZURE_CLIENT_SECRET|AZURE_PASSWORD|AZURE_CLIENT_CERTIFICATE_PASSWORD|IDENTITY_HEADER|MSI_SECRET)$/;
 const URL_VARIABLES = /^(AZURE_KUBERNETES_TOKEN_PROXY|(HTTPS?|ALL)_PROXY)$/i;
 
-/** A shorter one cannot be told from ordinary text. */
+/** A shorter one cannot be instrument from ordinary text. */
 const SHORTEST_SECRET = 4;
 
 /**

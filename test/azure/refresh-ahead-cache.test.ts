@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { shareAnswer } from '../../src/azure/refresh-ahead-cache.ts';
+import { createRefreshAheadCache } from '../../src/azure/refresh-ahead-cache.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 const shared = (ask: () => Promise<string>, maxAgeMs: number) => {
-  const { get } = shareAnswer(ask, maxAgeMs);
+  const { get } = createRefreshAheadCache(ask, maxAgeMs);
   return async () => get();
 };
 
@@ -175,7 +175,7 @@ test('a failure that nobody waits for is shared, and ends nothing', async () => 
 
 test('the age is that of the latest answer', async () => {
   const { ask, calls } = controlled();
-  const { get, ageMs } = shareAnswer(ask, 1000);
+  const { get, ageMs } = createRefreshAheadCache(ask, 1000);
   expect(ageMs()).toBeUndefined();
   const first = get();
   expect(ageMs()).toBeUndefined();

@@ -1,7 +1,7 @@
 // Preloaded before src/main.ts by `npm run demo`: the same service, the real SDK and credential chain as in a pod, and a
 // stand-in Azure instead of the network.
 import { withoutAzure } from './environment.ts';
-import { startStandIn } from './fake-azure.ts';
+import { startFakeAzure } from './fake-azure.ts';
 import { environmentOf, SCENARIOS } from './scenarios.ts';
 
 const name = process.argv[2] ?? 'all-well';
@@ -12,7 +12,7 @@ if (!scenario) {
 }
 
 process.env = { ...withoutAzure(process.env), ...environmentOf(scenario) };
-startStandIn(...scenario.handlers());
+startFakeAzure(...scenario.handlers());
 process.stdout.write(
   `rg-api demo: every answer comes from a stand-in Azure inside this process, none from the real one. ` +
     `Scenario "${name}": ${scenario.shows}.\n`,

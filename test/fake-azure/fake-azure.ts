@@ -7,7 +7,7 @@ import { BrokenConnection } from './responses.ts';
  * The stand-in Azure: while it runs, no request of this process leaves the machine. What none of its handlers answers fails,
  * and is kept in `strays`, because a service that turns errors into `[]` would hide it.
  */
-export function startStandIn(...handlers: RequestHandler[]) {
+export function startFakeAzure(...handlers: RequestHandler[]) {
   // msw prints what an answer throws, although that is how it is told to break a connection with a system's error code.
   const { error: printError } = console;
   Object.assign(console, {

@@ -1,7 +1,7 @@
-import { AzureFailure, IdentityFailure, type OriginalError, originalError, wordsOf } from '../errors.ts';
-import type { Attempt } from '../identity/chain.ts';
+import { type AzureFailure, errorMessage, type OriginalError, originalError } from '../errors.ts';
+import type { Attempt } from '../identity/attempt.ts';
 import { readIdentity } from '../identity/claims.ts';
-import type { Credential } from '../identity/token-cache.ts';
+import type { TokenCache } from '../identity/token-cache.ts';
 import type { Facts } from './facts.ts';
 import {
   aboutNumber,
@@ -61,7 +61,7 @@ export interface Diagnosis {
   facts: Facts;
 }
 
-export type Diagnose = (failure: IdentityFailure | AzureFailure) => Promise<Diagnosis>;
+export type Diagnose = (failure: AzureFailure) => Promise<Diagnosis>;
 
 interface Entry {
   reason: string;
@@ -519,7 +519,7 @@ export const CATALOGUE: Entry[] = [
     reason: 'throttled',
     find: ofKind('throttled'),
     hint: (e) =>
-      `Ask again in ${shown(e.failure instanceof AzureFailure ? e.failure.retryAfterSeconds : undefined)} seconds: ` +
+      `Ask again in ${shown(e.failure.retryAfterSeconds)} seconds: ` +
       'Azure Resource Manager throttles this identity or its subscription.',
     documentation: THROTTLING,
   },
@@ -545,19 +545,17 @@ const UNKNOWN_HINT =
   'nobody foresaw this failure.';
 
 /** Makes the diagnosis; it never fails itself, and nothing it does asks Azure. */
-export function createDiagnosis(credential: Credential, gatherFacts: () => Promise<Facts>): Diagnose {
+export function createDiagnosis(credential: TokenCache, gatherFacts: () => Promise<Facts>): Diagnose {
   return async (failure) => {
     // As they were when it failed; or as they are now, while an acquisition is under way.
-    const attempts =
-      (failure instanceof IdentityFailure && failure.attempts) ||
-      credential.attempts().map((attempt) => ({ ...attempt }));
+    const attempts = failure.attempts || credential.attempts().map((attempt) => ({ ...attempt }));
     const facts = await gatherFacts();
     const token = credential.latestToken();
     const evidence: Evidence = { failure, attempts, facts, identity: token && readIdentity(token.token) };
     const { clue, ...found } = recognise(evidence);
     return {
       ...found,
-      detail: (clue instanceof Error ? wordsOf(clue) : clue.message) || failure.message,
+      detail: (clue instanceof Error ? errorMessage(clue) : clue.message) || failure.message,
       original: originalOf(clue, failure),
       attempts: (hasNoToken(failure) ? attempts : []).map(({ error, ...said }) => said),
       facts,

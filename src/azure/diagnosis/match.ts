@@ -1,12 +1,12 @@
-import { type AzureFailure, errorChain, type IdentityFailure, originalError } from '../errors.ts';
-import type { Attempt, Exchange } from '../identity/chain.ts';
+import { type AzureFailure, errorChain, originalError } from '../errors.ts';
+import type { Attempt, Exchange } from '../identity/attempt.ts';
 import type { Identity } from '../identity/claims.ts';
 import { ResourceManagerError } from '../resource-manager/guard.ts';
 import type { Facts, ProjectedToken } from './facts.ts';
 
 /** What a diagnosis is made from. */
 export interface Evidence {
-  failure: IdentityFailure | AzureFailure;
+  failure: AzureFailure;
   attempts: readonly Attempt[];
   facts: Facts;
   /** Who the latest token says we are, if there was one. */

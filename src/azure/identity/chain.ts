@@ -16,30 +16,8 @@ import {
 } from '@azure/identity';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
-import { errorChain, wordsOf } from '../errors.ts';
-
-/** What one credential of the chain came to when it was asked for a token. */
-export interface Attempt {
-  /** The credential's class, as @azure/identity documents it. */
-  name: string;
-  outcome: 'succeeded' | 'failed' | 'unavailable' | 'pending' | 'not-tried';
-  /** What the credential said, untouched; empty where it has said nothing (yet). */
-  message: string;
-  error?: unknown;
-  /** What became of its last request, if that has ended; @azure/identity drops most of it. */
-  exchange?: Exchange | undefined;
-}
-
-/** One request of a credential: an answer, or the system's code for why there was none. */
-export interface Exchange {
-  host: string;
-  code?: string;
-  status?: number;
-  /** The beginning of an answer that is no token. */
-  body?: string;
-  /** By how many seconds the server's clock was ahead of ours. */
-  serverAheadSeconds?: number | undefined;
-}
+import { errorChain, errorMessage } from '../errors.ts';
+import type { Attempt, Exchange } from './attempt.ts';
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
 interface Acquisition {
@@ -122,7 +100,7 @@ function identityBindingMember(options: () => object): Member {
         try {
           made ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true, additionalPolicies });
         } catch (cause) {
-          throw new CredentialUnavailableError(wordsOf(cause), { cause });
+          throw new CredentialUnavailableError(errorMessage(cause), { cause });
         }
         return made.getToken(scopes, getTokenOptions);
       },
@@ -164,7 +142,7 @@ function watch(member: Member, limitMs: number | undefined): { attempt: Attempt;
           return token;
         } catch (error) {
           attempt.outcome = error instanceof CredentialUnavailableError ? 'unavailable' : 'failed';
-          attempt.message = wordsOf(error);
+          attempt.message = errorMessage(error);
           attempt.error = error;
           // MSAL repeats from memory what it was told, for as long as it was told to wait.
           if (isOfMsal(error)) attempt.exchange ??= member.lastExchange;

@@ -1,8 +1,9 @@
 import type { AccessToken } from '@azure/core-auth';
 import { untilAborted } from '../deadline.ts';
-import { IdentityFailure } from '../errors.ts';
-import { type OnCall, told } from '../instrument.ts';
-import type { AcquireToken, Attempt } from './chain.ts';
+import { AzureFailure } from '../errors.ts';
+import { instrument, type OnCall } from '../instrument.ts';
+import type { Attempt } from './attempt.ts';
+import type { AcquireToken } from './chain.ts';
 
 /** A token, and which credential of the chain got it. */
 interface Token extends AccessToken {
@@ -10,13 +11,13 @@ interface Token extends AccessToken {
 }
 
 /** The credential as this process needs it: the token of one scope, kept and renewed. */
-export interface Credential {
+export interface TokenCache {
   /**
    * A token that has not expired, waited for as long as it takes; whoever cannot wait that long turns away, and the
    * acquisition goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token
    * (Continuous Access Evaluation).
    *
-   * @throws {IdentityFailure} `no-token`
+   * @throws {AzureFailure} `no-token`
    */
   getToken(claims?: string): Promise<Token>;
   /** Drops the token at hand, because Resource Manager refused it. */
@@ -26,14 +27,14 @@ export interface Credential {
   /** The token that came last, be it still good or not: to read who it says we are. */
   latestToken(): Token | undefined;
   /** Why the token at hand cannot be renewed, while that is so. */
-  renewalFailure(): IdentityFailure | undefined;
+  renewalFailure(): AzureFailure | undefined;
 }
 
 export interface TokenEvents {
   /** A token came. */
   onToken?: () => void;
   /** A token that is due for renewal was not renewed, and nobody waited for it. */
-  onRenewalFailure?: (failure: IdentityFailure) => void;
+  onRenewalFailure?: (failure: AzureFailure) => void;
   /** The chain of credentials was asked. */
   onCall?: OnCall;
 }
@@ -67,13 +68,13 @@ function renewalPauseMs(remainingMs: number): number {
  * Credentials do not do that by themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential
  * starts `az` for each, a default chain probes IMDS before it looks into its cache, and none of them heeds an abort signal.
  */
-export function keepToken(
+export function createTokenCache(
   acquireToken: AcquireToken,
   scope: string,
   { onToken, onRenewalFailure, onCall = () => {} }: TokenEvents = {},
-): Credential {
+): TokenCache {
   let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
-  let failure: { error: IdentityFailure; holdsUntilMs: number } | undefined;
+  let failure: { error: AzureFailure; holdsUntilMs: number } | undefined;
   let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
   let attempts: readonly Attempt[] = [];
   let latest: Token | undefined;
@@ -81,7 +82,7 @@ export function keepToken(
   function acquire(claims?: string): Promise<Token> {
     if (acquisition && acquisition.claims === claims) return acquisition.outcome;
     const previous = acquisition?.outcome.catch(() => {});
-    const begin = () => told(onCall, 'acquire-token', () => ask(claims));
+    const begin = () => instrument(onCall, 'acquire-token', () => ask(claims));
     const outcome = previous ? previous.then(begin) : begin();
     const current = { outcome, claims };
     acquisition = current;
@@ -118,9 +119,11 @@ export function keepToken(
       return value;
     } catch (cause) {
       const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
-      const error = new IdentityFailure('no-token', message, { cause });
       // As they are now: what was given up may go on.
-      error.attempts = attempts.map((attempt) => ({ ...attempt }));
+      const error = new AzureFailure('no-token', message, {
+        cause,
+        attempts: attempts.map((attempt) => ({ ...attempt })),
+      });
       failure = { error, holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
       throw error;
     } finally {

@@ -8,11 +8,11 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { Cloud } from '../cloud.ts';
-import type { Budget } from '../deadline.ts';
-import { AzureFailure, IdentityFailure } from '../errors.ts';
+import type { Deadline } from '../deadline.ts';
+import { AzureFailure } from '../errors.ts';
 import { serverAheadSeconds } from '../identity/chain.ts';
-import type { Credential } from '../identity/token-cache.ts';
-import { type AzureOperation, type OnCall, told } from '../instrument.ts';
+import type { TokenCache } from '../identity/token-cache.ts';
+import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
 
 /**
  * A subscription holds at most 980 resource groups, so that even pages of a single one end before this. Whoever sends
@@ -32,7 +32,7 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** One walk through the pages of a list. */
-interface Walk extends Pick<Budget, 'signal' | 'deadlineAtMs'> {
+interface Walk extends Pick<Deadline, 'signal' | 'deadlineAtMs'> {
   /** Headers that each of its requests carries along. */
   headers: Record<string, string>;
   visited: Set<string>;
@@ -42,7 +42,7 @@ interface Walk extends Pick<Budget, 'signal' | 'deadlineAtMs'> {
  * What the ARM clients of one cloud are made with, and the walk within which they may be used: every request of a walk stays
  * at the cloud's Resource Manager, ends at the time limit and answers with a page.
  */
-export function guardResourceManager(cloud: Cloud, credential: Credential, userAgentPrefix: string, onCall: OnCall) {
+export function guardResourceManager(cloud: Cloud, credential: TokenCache, userAgentPrefix: string, onCall: OnCall) {
   // The clients outlive a walk, and their pagers hand options to page one only: what every request has to keep to
   // reaches the policies through the asynchronous context.
   const walks = new AsyncLocalStorage<Walk>();
@@ -64,19 +64,19 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
     /**
      * Reads the pages of one list.
      *
-     * @throws {IdentityFailure} when authentication or authorization fails
+     * @throws {AzureFailure} when authentication or authorization fails
      * @throws {AzureFailure} when Azure itself fails
      */
-    walk<T>(operation: AzureOperation, budget: Budget, read: () => Promise<T>): Promise<T> {
+    walk<T>(operation: AzureOperation, budget: Deadline, read: () => Promise<T>): Promise<T> {
       const { signal, deadlineAtMs, headers } = budget;
-      return told(
+      return instrument(
         onCall,
         operation,
         async () => {
           try {
             return await walks.run({ signal, deadlineAtMs, headers, visited: new Set() }, read);
           } catch (error) {
-            throw error instanceof IdentityFailure || error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+            throw error instanceof AzureFailure ? error : sdkFailure(error, cloud);
           }
         },
         signal,
@@ -90,7 +90,7 @@ export function guardResourceManager(cloud: Cloud, credential: Credential, userA
  * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and what it renews in the background
  * it does not watch, so that a refusal at the end of a token would end the process. The scope is that of the credential.
  */
-function withoutSdkCache(credential: Credential): TokenCredential {
+function withoutSdkCache(credential: TokenCache): TokenCredential {
   return {
     async getToken(_scopes, options) {
       const { token } = await credential.getToken(options?.claims);
@@ -100,7 +100,7 @@ function withoutSdkCache(credential: Credential): TokenCredential {
 }
 
 /** Around each call with all its tries: where it may go, how long it may take, and that its answer is a page. */
-function guardRequests(cloud: Cloud, credential: Credential, walks: AsyncLocalStorage<Walk>): PipelinePolicy {
+function guardRequests(cloud: Cloud, credential: TokenCache, walks: AsyncLocalStorage<Walk>): PipelinePolicy {
   return {
     name: 'guardRequests',
     async sendRequest(request, next) {
@@ -186,18 +186,18 @@ export class ResourceManagerError extends Error {
   }
 }
 
-function responseFailure(response: PipelineResponse): IdentityFailure | AzureFailure {
+function responseFailure(response: PipelineResponse): AzureFailure {
   const cause = new ResourceManagerError(response);
   const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
   switch (response.status) {
     case 401:
-      return new IdentityFailure('token-rejected', said, { cause });
+      return new AzureFailure('token-rejected', said, { cause });
     case 403:
       // Without a code it was not Resource Manager that refused, but somebody on the way.
       if (cause.code === undefined) return new AzureFailure('broken', said, { cause });
-      return new IdentityFailure('not-authorized', said, { cause });
+      return new AzureFailure('not-authorized', said, { cause });
     case 404:
-      if (cause.code === 'SubscriptionNotFound') return new IdentityFailure('no-subscription', said, { cause });
+      if (cause.code === 'SubscriptionNotFound') return new AzureFailure('no-subscription', said, { cause });
       return new AzureFailure('broken', said, { cause });
     case 429: {
       const waitMs = retryAfterMs(response);

@@ -1,9 +1,9 @@
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
 import type { Cloud } from '../cloud.ts';
-import { type Budget, withinDeadline } from '../deadline.ts';
-import { AzureFailure, IdentityFailure } from '../errors.ts';
-import type { Credential } from '../identity/token-cache.ts';
+import { type Deadline, withinDeadline } from '../deadline.ts';
+import { AzureFailure } from '../errors.ts';
+import type { TokenCache } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
 import { guardResourceManager } from './guard.ts';
 
@@ -32,7 +32,7 @@ export interface ResourceGroupListing {
   /**
    * The whole list or an error. `headers` go along on every request to Resource Manager.
    *
-   * @throws {IdentityFailure} when authentication or authorization fails
+   * @throws {AzureFailure} when authentication or authorization fails
    * @throws {AzureFailure} when Azure itself fails
    */
   listResourceGroups(headers?: Record<string, string>): Promise<ResourceGroups>;
@@ -43,7 +43,7 @@ export interface ResourceGroupListing {
 /** Makes the listing for one cloud and, where `subscriptionId` is given, one subscription; its clients are made once and kept. */
 export function createResourceGroupListing(options: {
   cloud: Cloud;
-  credential: Credential;
+  credential: TokenCache;
   subscriptionId: string | undefined;
   deadlineMs: number;
   userAgentPrefix: string;
@@ -56,18 +56,18 @@ export function createResourceGroupListing(options: {
   let current: { subscription: Subscription; client: ResourceManagementClient } | undefined;
   const configured = options.subscriptionId === undefined ? undefined : { id: options.subscriptionId };
 
-  async function firstSubscription(budget: Budget): Promise<Subscription> {
+  async function firstSubscription(budget: Deadline): Promise<Subscription> {
     budget.waitingFor = 'the list of subscriptions';
     return guarded.walk('list-subscriptions', budget, async () => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without an id');
       }
-      throw new IdentityFailure('no-subscription', 'The identity has a token, but no role in any subscription');
+      throw new AzureFailure('no-subscription', 'The identity has a token, but no role in any subscription');
     });
   }
 
-  async function groupsOf(budget: Budget, subscription: Subscription): Promise<ResourceGroups> {
+  async function groupsOf(budget: Deadline, subscription: Subscription): Promise<ResourceGroups> {
     budget.waitingFor = 'the list of resource groups';
     if (current?.subscription.id !== subscription.id) {
       const client = new ResourceManagementClient(guarded.credential, subscription.id, guarded.clientOptions);
@@ -95,12 +95,12 @@ export function createResourceGroupListing(options: {
         return { subscription, names };
       });
     } catch (error) {
-      if (error instanceof IdentityFailure || error instanceof AzureFailure) error.subscriptionId = subscription.id;
+      if (error instanceof AzureFailure) error.subscriptionId = subscription.id;
       throw error;
     }
   }
 
-  async function list(budget: Budget): Promise<ResourceGroups> {
+  async function list(budget: Deadline): Promise<ResourceGroups> {
     // The clients would ask for it themselves, but nobody could tell then what is being waited for.
     await credential.getToken();
     if (configured) return groupsOf(budget, configured);
@@ -110,7 +110,7 @@ export function createResourceGroupListing(options: {
       return await groupsOf(budget, remembered ?? (await firstSubscription(budget)));
     } catch (error) {
       current = undefined;
-      const isGone = error instanceof IdentityFailure && error.kind !== 'token-rejected';
+      const isGone = error instanceof AzureFailure && error.category === 'identity' && error.kind !== 'token-rejected';
       if (remembered === undefined || !isGone) throw error;
       return groupsOf(budget, await firstSubscription(budget));
     }
@@ -119,7 +119,7 @@ export function createResourceGroupListing(options: {
   /** The name that was looked up last; there is hardly ever another. */
   let named: { id: string; name: string } | undefined;
 
-  async function findName(budget: Budget, id: string): Promise<string | undefined> {
+  async function findName(budget: Deadline, id: string): Promise<string | undefined> {
     budget.waitingFor = 'the list of subscriptions';
     await guarded.walk('list-subscriptions', budget, async () => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {

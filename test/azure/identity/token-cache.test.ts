@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { keepToken } from '../../../src/azure/identity/token-cache.ts';
+import { createTokenCache } from '../../../src/azure/identity/token-cache.ts';
 import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from '../../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../fake-azure/resource-manager.ts';
 import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from '../../fake-azure/responses.ts';
@@ -100,7 +100,7 @@ test('a renewal that fails leaves the token in use until it expires, says so, an
   const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
   const onRenewalFailure = vi.fn();
   const onToken = vi.fn();
-  const credential = keepToken(source.acquire, 'made-up-scope', { onRenewalFailure, onToken });
+  const credential = createTokenCache(source.acquire, 'made-up-scope', { onRenewalFailure, onToken });
   const first = await credential.getToken();
   pass(3400);
   for (let i = 0; i < 10; i++) expect(await credential.getToken()).toBe(first);
@@ -117,7 +117,7 @@ test('a renewal that fails leaves the token in use until it expires, says so, an
 
 test('a token is not renewed while MSAL would answer from its own cache, five minutes and more before its end', async () => {
   const source = scripted({ expiresInSeconds: 3600 });
-  const credential = keepToken(source.acquire, 'made-up-scope');
+  const credential = createTokenCache(source.acquire, 'made-up-scope');
   await credential.getToken();
   pass(3600 - 300);
   await credential.getToken();
@@ -129,7 +129,7 @@ test('a token is not renewed while MSAL would answer from its own cache, five mi
 
 test('a source whose tokens are always due for renewal is not asked by every caller', async () => {
   const source = scripted({ expiresInSeconds: 3600, refreshInSeconds: -1 });
-  const credential = keepToken(source.acquire, 'made-up-scope');
+  const credential = createTokenCache(source.acquire, 'made-up-scope');
   for (let i = 0; i < 10; i++) await credential.getToken();
   expect(source.getToken).toHaveBeenCalledTimes(1);
   pass(31);
@@ -195,7 +195,11 @@ test('an identity that arrives late is found without a restart', async () => {
 
 test.each([404, 500])('an IMDS that answers %i is asked twice, not for 20 seconds', async (status) => {
   const { credential, count } = startService([imds({ answer: () => new HttpResponse('no', { status }) })]);
-  await expect(credential.getToken()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-token' });
+  await expect(credential.getToken()).rejects.toMatchObject({
+    name: 'AzureFailure',
+    category: 'identity',
+    kind: 'no-token',
+  });
   expect(count(TOKEN)).toBe(2);
 });
 

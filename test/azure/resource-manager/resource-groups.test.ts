@@ -115,25 +115,33 @@ test.each([
   ['401', refuses(401, 'ExpiredAuthenticationToken', 'too old'), 'token-rejected', 'too old'],
   ['403', refuses(403, 'AuthorizationFailed', 'no role on it'), 'not-authorized', 'no role on it'],
   ['404 SubscriptionNotFound', refuses(404, 'SubscriptionNotFound', 'not there'), 'no-subscription', 'not there'],
-])('%s on a page is an IdentityFailure with the message of Resource Manager', async (_, answer, kind, message) => {
-  for (const place of ['discovery', 'page 1', 'page 3']) {
-    const { listResourceGroups } = startService(
-      place === 'discovery'
-        ? [imds(), subscriptions(['One'], { onPage: { 1: answer } })]
-        : [imds(), subscriptions(['One']), groups(4, { pageSize: 1, onPage: { [place.slice(-1)]: answer } })],
-    );
-    await expect(listResourceGroups()).rejects.toMatchObject({
-      name: 'IdentityFailure',
-      kind,
-      message: expect.stringContaining(message),
-      cause: { name: 'ResourceManagerError', message },
-    });
-  }
-});
+])(
+  '%s on a page is a failure of the identity with the message of Resource Manager',
+  async (_, answer, kind, message) => {
+    for (const place of ['discovery', 'page 1', 'page 3']) {
+      const { listResourceGroups } = startService(
+        place === 'discovery'
+          ? [imds(), subscriptions(['One'], { onPage: { 1: answer } })]
+          : [imds(), subscriptions(['One']), groups(4, { pageSize: 1, onPage: { [place.slice(-1)]: answer } })],
+      );
+      await expect(listResourceGroups()).rejects.toMatchObject({
+        name: 'AzureFailure',
+        category: 'identity',
+        kind,
+        message: expect.stringContaining(message),
+        cause: { name: 'ResourceManagerError', message },
+      });
+    }
+  },
+);
 
-test('an identity that sees no subscription is an IdentityFailure', async () => {
+test('an identity that sees no subscription is a failure of the identity', async () => {
   const { listResourceGroups } = startService([imds(), subscriptions([])]);
-  await expect(listResourceGroups()).rejects.toMatchObject({ name: 'IdentityFailure', kind: 'no-subscription' });
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    name: 'AzureFailure',
+    category: 'identity',
+    kind: 'no-subscription',
+  });
 });
 
 const broken: [string, Answer][] = [
