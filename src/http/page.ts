@@ -114,7 +114,7 @@ export function page(view: View): Html {
   const { identified, listed } = view;
   const isWell = 'names' in listed;
   const [title, subtitle] = isWell ? wellTitle(view, listed.names) : illTitle(view, listed.diagnosis);
-  return html`<!doctype html>
+  return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
