@@ -6,8 +6,9 @@ import type { Azure } from './azure/azure.ts';
 import { originalError } from './azure/errors.ts';
 import { warningOf } from './azure/whoami.ts';
 import { prefersHtml } from './http/accepts-html.ts';
+import { docsPage } from './http/docs-page.ts';
 import { openApi } from './http/openapi.ts';
-import { CONTENT_SECURITY_POLICY, page } from './http/page.ts';
+import { CONTENT_SECURITY_POLICY, page, type View } from './http/page.ts';
 import { type Answer, type Answers, answer, explained, headOf } from './http/responses.ts';
 import { diagnosed, type Listing } from './listing.ts';
 import { OTHER, type RequestObserver } from './request-observer.ts';
@@ -19,6 +20,8 @@ const METHODS = ['GET', 'HEAD'];
 /** The routes. Nothing here listens, and nothing here ends the process. */
 export function createApp(deps: {
   version: string;
+  /** A remark that the page shows on top. */
+  pageBadge: string | undefined;
   azure: Azure;
   listing: Listing;
   answers: Answers;
@@ -34,6 +37,7 @@ export function createApp(deps: {
 }): Hono {
   const { answers, azure, listing, log, metrics, observed, redact } = deps;
   const app = new Hono();
+  const startedAt = new Date().toISOString();
 
   app.use(async (c, next) => {
     const startedAtMs = performance.now();
@@ -52,11 +56,33 @@ export function createApp(deps: {
 
   /** The same for a browser: same status, same headers. */
   async function answerPage(c: Context): Promise<Response> {
-    const { listed, ...picture } = await wholePicture(c);
+    const { identified, listed, subscription } = await wholePicture(c);
     const { status, headers } = headOf(listed);
     if ('failure' in listed && listed.failure.category === 'identity') metrics.recordFallback(listed.diagnosis.reason);
-    const links = ['/whoami', '/metrics', '/openapi.json'].filter((path) => routes.has(path));
-    const html = redact(String(await page({ ...picture, listed, links })));
+    const links = ['/whoami', '/docs', '/metrics', '/openapi.json'].filter((path) => routes.has(path));
+    // Until the snapshot has them.
+    const env = process.env;
+    const view: View = {
+      who: identified,
+      listing:
+        'names' in listed
+          ? { kind: 'listed', names: listed.names }
+          : { kind: listed.failure.category === 'identity' ? 'fallback' : 'failed', diagnosis: listed.diagnosis },
+      subscription,
+      instance: {
+        pod: env['POD_NAME'] || null,
+        namespace: env['POD_NAMESPACE'] || null,
+        serviceAccount: env['POD_SERVICE_ACCOUNT'] || null,
+        node: env['NODE_NAME'] || null,
+        version: deps.version,
+        startedAt,
+      },
+      history: [],
+      asOf: new Date().toISOString(),
+      badge: deps.pageBadge,
+      links,
+    };
+    const html = redact(String(await page(view)));
     return response(answer(html, 'text/html; charset=UTF-8', status, headers));
   }
 
@@ -106,6 +132,12 @@ export function createApp(deps: {
   app.get('/openapi.json', () => {
     described ??= answers.document(openApi(deps.version));
     return response(described);
+  });
+
+  let docs: Answer | undefined;
+  app.get('/docs', secured, async () => {
+    docs ??= answer(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8');
+    return response(docs);
   });
 
   const routes = new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));

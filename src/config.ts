@@ -17,6 +17,8 @@ export interface Config {
   /** How long requests in flight may finish after SIGTERM or SIGINT. */
   shutdownGraceMs: number;
   logLevel: string;
+  /** A remark that the page shows on top, or undefined: none. */
+  pageBadge: string | undefined;
 }
 
 /** A variable that cannot be used. The message names it, its problem and what is accepted, never its value: that may be a secret gone astray. */
@@ -99,5 +101,6 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     answerMaxAgeMs: wholeNumber('ANSWER_MAX_AGE_MS', 1000, 0, LONGEST_TIMER_MS),
     shutdownGraceMs: wholeNumber('SHUTDOWN_GRACE_MS', 10_000, 0, LONGEST_TIMER_MS),
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS) ?? 'info',
+    pageBadge: text('PAGE_BADGE'),
   };
 }

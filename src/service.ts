@@ -43,6 +43,6 @@ export function createService(options: {
   const { redact, isDraining } = options;
   const answers = createAnswers({ redact, onFallback: metrics.recordFallback });
   const observed = createRequestObserver(metrics, log);
-  const { deadlineMs } = config;
-  return { version, azure, listing, answers, deadlineMs, redact, isDraining, metrics, observed, log };
+  const { deadlineMs, pageBadge } = config;
+  return { version, pageBadge, azure, listing, answers, deadlineMs, redact, isDraining, metrics, observed, log };
 }
