@@ -41,7 +41,10 @@ interface Change {
   resourceGroups: number | null;
 }
 
-type Explained = Pick<Diagnosis, 'reason' | 'hint' | 'documentation' | 'detail' | 'attempts' | 'facts'> & Commands;
+interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'documentation' | 'detail'>, Commands {
+  attempts: readonly Pick<Diagnosis['attempts'][number], 'name' | 'outcome' | 'message'>[];
+  facts: Pick<Facts, 'projectedToken' | 'variables'>;
+}
 
 interface Commands {
   commands?: readonly string[];
@@ -155,7 +158,7 @@ function blocks(commands: readonly string[] = []): Html[] {
 }
 
 /** What a credential had to go by. */
-function evidence({ projectedToken, variables }: Facts): Html | false {
+function evidence({ projectedToken, variables }: Explained['facts']): Html | false {
   const ids = [entry('Client id', variables['AZURE_CLIENT_ID']), entry('Tenant', variables['AZURE_TENANT_ID'])];
   if (!projectedToken && !ids.some(Boolean)) return false;
   const { file, problem, iss, sub, aud, exp } = projectedToken ?? {};

@@ -69,7 +69,10 @@ describe.skipIf(!hasBrowser && !process.env['CI'])('the page', () => {
     expect(await violations()).toEqual([]);
   });
 
-  test.each(Object.entries(SCENARIOS))(
+  // MSAL decides once for the whole process where managed identities are asked for.
+  const { 'app-service': _, ...together } = SCENARIOS;
+
+  test.each(Object.entries(together))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
       const { page, service } = await see(scenario.handlers(), {
@@ -202,7 +205,7 @@ describe.skipIf(!hasBrowser && !process.env['CI'])('the page', () => {
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       expect(await violations()).toEqual([]);
       const link = page.getByRole('link', { name: 'Try it: /healthz' });
-      expect(await link.evaluate('(link) => link.href')).toBe(new URL('/healthz', page.url()).href);
+      expect(await link.getAttribute('href')).toBe('./healthz');
       await opened?.close();
     }
   });

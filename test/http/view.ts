@@ -64,11 +64,6 @@ const diagnosis = {
     { name: 'AzureCliCredential', outcome: 'not-tried' as const, message: '' },
   ],
   facts: {
-    now: '2026-11-24T10:00:06.000Z',
-    cloud: { authorityHost: 'https://login.microsoftonline.com', resourceManager: 'https://management.azure.com' },
-    metadataService: '169.254.169.254',
-    kubernetes: true,
-    container: true,
     variables: { AZURE_CLIENT_ID: GUIDS.clientId, AZURE_TENANT_ID: GUIDS.tenantId },
     projectedToken: {
       file: '/var/run/secrets/azure/wi/token/azure-identity-token',
@@ -77,7 +72,6 @@ const diagnosis = {
       aud: ['api://AzureADTokenExchange'],
       exp: '2026-11-24T10:54:04.000Z',
     },
-    proxy: { variables: [], hosts: [] },
   },
 };
 
