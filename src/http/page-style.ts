@@ -60,6 +60,7 @@ input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; 
 .detail { color: var(--quiet); white-space: pre-wrap; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
 .block pre { flex: 1; }
+.block .id { font-size: min(1em, 3.8cqi); }
 .copy { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
 [data-script] .copy { display: block; }
 ol, ul { margin: 0; padding-left: 1.5rem; }

@@ -78,8 +78,11 @@ export const CONTENT_SECURITY_POLICY = {
 export function page(view: View): Html {
   const { who, listing, instance, asOf } = view;
   const [title, subtitle] = headline(view);
-  const hasWarnings = 'warnings' in who && who.warnings.length > 0;
-  const state = listing.kind !== 'listed' ? 'ill' : hasWarnings ? 'warned' : 'well';
+  const isListed = listing.kind === 'listed';
+  // Why there is no list stands above them already.
+  const said = isListed ? undefined : listing.diagnosis.reason;
+  const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== said) : [];
+  const state = !isListed ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -98,14 +101,14 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 <p class="lost" role="alert">The service does not answer any more; still trying.</p>
 </header>
 <main>
-${listing.kind !== 'listed' && failure(listing.diagnosis)}
-${hasWarnings && who.warnings.map(warning)}
+${!isListed && failure(listing.diagnosis)}
+${warnings.map(warning)}
 <div class="cards" id="cards">
 ${'diagnosis' in who ? evidence(who.diagnosis.facts) : identity(who, view.subscription)}
 ${whoAnswers(view)}
 </div>
 ${'diagnosis' in who && attempts(who.diagnosis)}
-${listing.kind === 'listed' && groups(listing.names)}
+${isListed && groups(listing.names)}
 </main>
 <footer>
 <span>rg-api ${instance.version}</span>

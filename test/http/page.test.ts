@@ -110,6 +110,17 @@ test('backticks become code, ids stay in one piece', async () => {
   expect(markup.match(/<span class="id">22222222-2222-4222-8222-222222222222<\/span>/g)).toHaveLength(ids.length);
 });
 
+test('why there is no list is not said twice', async () => {
+  const { reason, hint } = { reason: 'federated-credential-subject', hint: 'said already' };
+  const warnings = [
+    { reason, hint },
+    { reason: 'other-client-id', hint: 'said anew' },
+  ];
+  const text = await read({ ...WELL, who: { ...WELL.who, warnings }, listing: ILL.listing });
+  expect(text).toContain('said anew');
+  expect(text).not.toContain('said already');
+});
+
 test('the badge is shown, and only where there is one', async () => {
   expect(await read({ ...WELL, badge: 'made up & down' })).toContain('made up &amp; down');
   expect(await render(WELL)).not.toContain('class="badge"');
