@@ -160,12 +160,12 @@ function blocks(commands: readonly string[] = []): Html[] {
   );
 }
 
-/** What a credential had to go by. */
+/** What the credentials used. */
 function evidence({ projectedToken, variables }: Explained['facts']): Html | false {
   const ids = [entry('Client id', variables['AZURE_CLIENT_ID']), entry('Tenant', variables['AZURE_TENANT_ID'])];
   if (!projectedToken && !ids.some(Boolean)) return false;
   const { file, problem, iss, sub, aud, exp } = projectedToken ?? {};
-  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials had to go by</h2><dl>
+  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials used</h2><dl>
 ${entry('Token file', file)}
 ${entry('Problem', problem)}
 ${entry('Issuer', iss)}
@@ -182,7 +182,7 @@ function attempts({ attempts, detail }: Explained): Html | false {
   const items = attempts.map(({ name, outcome, message }, i) => {
     const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((said) => gist(said) === gist(message));
     const quote = html`<br><span class="detail">${unbroken(message)}</span>`;
-    return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the words above' : quote)}</li>`;
+    return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the same message as above' : quote)}</li>`;
   });
   return html`<section id="attempts" aria-labelledby="attempts-title"><h2 id="attempts-title">The credentials that were asked for a token</h2>
 <ol class="attempts">${items}</ol></section>`;
@@ -231,7 +231,7 @@ function history({ history, asOf }: View): Html {
         : html`<code class="reason">${reason}</code>`;
     const isToday = at.slice(0, 10) === asOf.slice(0, 10);
     const time = isToday ? html`<time datetime="${at}">${at.slice(11, 19)}</time>` : moment(at);
-    return html`<li>${time} ${outcome} for ${duration(seconds)}</li>\n`;
+    return html`<li>${time} ${outcome} for\u00a0${duration(seconds)}</li>\n`;
   });
   return html`<h3>What it has seen</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
 }
@@ -274,7 +274,7 @@ function moment(iso: string): Html {
 }
 
 function duration(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
+  if (seconds < 120) return `${seconds}\u00a0s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}\u00a0min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}\u00a0h` : `${Math.floor(seconds / 86_400)}\u00a0days`;
 }

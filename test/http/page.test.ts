@@ -89,8 +89,8 @@ test('an attempt that repeats what was said before is not quoted again', async (
   const text = await read(ILL);
   expect(text.match(/No matching federated identity record/g)).toHaveLength(1);
   expect(text).toContain('EnvironmentCredential: unavailable EnvironmentCredential is unavailable.');
-  expect(text).toContain('WorkloadIdentityCredential: failed, with the words above');
-  expect(text).toContain('ManagedIdentityCredential: failed, with the words above');
+  expect(text).toContain('WorkloadIdentityCredential: failed, with the same message as above');
+  expect(text).toContain('ManagedIdentityCredential: failed, with the same message as above');
   expect(text).toContain('AzureCliCredential: not-tried');
 });
 
