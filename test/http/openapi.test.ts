@@ -1,5 +1,5 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { CATALOGUE } from '../../src/azure/diagnosis/diagnose.ts';
 import { DOCUMENT, faultOf, headerOf, holdAgainstDocument, responseOf } from '../described.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
@@ -64,7 +64,7 @@ test('no answer is in it that cannot be had', async () => {
   }
   await ask(well, '/', { headers: { Accept: 'text/html' } });
   await ask(well, '/nix');
-  well.state.isDraining = true;
+  void well.service.server.drain(60_000);
   await ask(well, '/readyz');
   for (const answer of [throttles(30), drops, hangs]) {
     const ill = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '300' });
@@ -81,13 +81,9 @@ test('no answer is in it that cannot be had', async () => {
 });
 
 test('a bug is answered as described', async () => {
-  const { get, state, log } = startService([]);
-  Object.defineProperty(state, 'isDraining', {
-    get() {
-      throw new TypeError('made-up bug');
-    },
-  });
-  expect((await get('/readyz')).status).toBe(500);
+  const { get, service, log } = startService(healthy);
+  vi.spyOn(service.azure, 'facts').mockRejectedValue(new TypeError('made-up bug'));
+  expect((await get('/')).status).toBe(500);
   expect(log()).toMatchObject([{ stack: expect.stringContaining('made-up bug') }]);
 });
 
