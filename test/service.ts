@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'msw';
 import { pino } from 'pino';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import { createApp } from '../src/app.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
@@ -17,6 +17,9 @@ export const TOKEN = `${PROBE_OR_TOKEN}?`;
 export const EXCHANGE = '/oauth2/v2.0/token';
 export const DISCOVERY = '/subscriptions?';
 export const LISTING = '/resourcegroups?';
+
+/** Waits until these expectations hold. How long that takes is the machine's business; the test's own time limit ends it. */
+export const eventually = (expectations: () => void) => vi.waitFor(expectations, { timeout: 50_000 });
 
 const realEnvironment = process.env;
 let cleanUp: (() => void)[] = [];
