@@ -88,7 +88,7 @@ test.each([
   ['breaks the connection', drops, 502, 'connection-broken'],
   ['does not answer', hangs, 504, 'timeout'],
 ])('when Resource Manager %s, GET / answers an honest problem document', async (_, answer, status, reason) => {
-  const { get, log } = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '300' });
+  const { get, log } = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '2000' });
   const response = await get();
   expect(response.status).toBe(status);
   expect(response.headers.get('Content-Type')).toBe('application/problem+json');

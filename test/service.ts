@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { http, passthrough, type RequestHandler } from 'msw';
 import { pino } from 'pino';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
@@ -16,6 +16,9 @@ export const TOKEN = `${PROBE_OR_TOKEN}?`;
 export const EXCHANGE = '/oauth2/v2.0/token';
 export const DISCOVERY = '/subscriptions?';
 export const LISTING = '/resourcegroups?';
+
+/** Waits until these expectations hold. How long that takes is the machine's business; the test's own time limit ends it. */
+export const eventually = (expectations: () => void) => vi.waitFor(expectations, { timeout: 50_000 });
 
 const realEnvironment = process.env;
 let cleanUp: (() => void)[] = [];
