@@ -32,22 +32,22 @@ export interface Deadline {
  */
 export async function withinDeadline<T>(
   deadlineMs: number,
-  work: (budget: Deadline) => Promise<T>,
+  work: (deadline: Deadline) => Promise<T>,
   headers: Record<string, string> = {},
 ): Promise<T> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), deadlineMs);
-  const { signal } = deadline;
-  const budget: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), deadlineMs);
+  const { signal } = controller;
+  const deadline: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
   try {
-    return await untilAborted(work(budget), signal);
+    return await untilAborted(work(deadline), signal);
   } catch (cause) {
     if (!signal.aborted) {
       if (cause instanceof AzureFailure) throw cause;
       throw new AzureFailure('unexpected', `Nobody foresaw this error: ${originalError(cause).message}`, { cause });
     }
-    const kind = budget.waitingFor === 'a token' ? 'token-timeout' : 'timeout';
-    throw new AzureFailure(kind, `Still waiting for ${budget.waitingFor} after ${deadlineMs} ms`);
+    const kind = deadline.waitingFor === 'a token' ? 'token-timeout' : 'timeout';
+    throw new AzureFailure(kind, `Still waiting for ${deadline.waitingFor} after ${deadlineMs} ms`);
   } finally {
     clearTimeout(timer);
   }
