@@ -4,13 +4,15 @@ import {
   type Pipeline,
   type PipelinePolicy,
   type PipelineRequest,
+  type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
-import { assertPage, responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
+import { reducePage } from './page.ts';
+import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
 
 /**
  * A subscription holds at most 980 resource groups, so even pages with a single group each end before this. A server that
@@ -21,10 +23,10 @@ import { assertPage, responseFailure, retryAfterMs, sdkFailure } from './respons
 const MAX_PAGES = 1000;
 
 /**
- * The largest response that is read. A page of resource groups has some hundred kilobytes, with the most and longest tags that
- * Azure allows some megabytes; a larger response would fill the memory of a small container.
+ * The largest response that is read, decompressed. A page of 980 resource groups has some hundred kilobytes, with 15 long tags
+ * each three or four megabytes; a much larger response would fill the memory of a small container.
  */
-const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
 
 /** What the constructor of an ARM client gets beside the credential. */
 interface ClientOptions {
@@ -41,9 +43,9 @@ export type ReadPages = <Client extends { pipeline: Pipeline }, T>(
   read: (client: Client) => Promise<T>,
 ) => Promise<T>;
 
-const WAITING_FOR = {
-  'list-subscriptions': 'the list of subscriptions',
-  'list-resource-groups': 'the list of resource groups',
+const LISTS = {
+  'list-subscriptions': { waitingFor: 'the list of subscriptions', fields: ['subscriptionId', 'displayName'] },
+  'list-resource-groups': { waitingFor: 'the list of resource groups', fields: ['name'] },
 } as const;
 
 /**
@@ -63,14 +65,16 @@ export function createPageReader(options: {
   const sdkCredential = withoutSdkCache(credential);
 
   return (operation, deadline, createClient, read) => {
-    deadline.waitingFor = WAITING_FOR[operation];
+    const { waitingFor, fields } = LISTS[operation];
+    deadline.waitingFor = waitingFor;
+    deadline.lastFailure = undefined;
     const client = createClient(sdkCredential, {
       endpoint: cloud.resourceManager,
       userAgentOptions: { userAgentPrefix },
-      additionalPolicies: [{ policy: refuseLongWaits(deadline), position: 'perRetry' }],
+      additionalPolicies: [{ policy: watchTries(cloud, deadline), position: 'perRetry' }],
     });
     // An additional policy would stand behind the one that sets the token and answers claims challenges.
-    client.pipeline.addPolicy(guardRequests(cloud, credential, deadline), {
+    client.pipeline.addPolicy(guardRequests(cloud, credential, deadline, fields), {
       beforePolicies: [bearerTokenAuthenticationPolicyName],
     });
     return instrument(
@@ -80,7 +84,10 @@ export function createPageReader(options: {
         try {
           return await read(client);
         } catch (error) {
-          throw error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+          if (error instanceof AzureFailure) throw error;
+          // Aborted at the deadline, which the error of the SDK does not say.
+          if (deadline.signal.aborted) throw deadline.lastFailure ?? error;
+          throw sdkFailure(error, cloud);
         }
       },
       deadline.signal,
@@ -103,7 +110,12 @@ function withoutSdkCache(credential: TokenCache): TokenCredential {
 }
 
 /** Around each request with all its tries: where it may go, how long it may take, and that the response is a page. */
-function guardRequests(cloud: Cloud, credential: TokenCache, deadline: Deadline): PipelinePolicy {
+function guardRequests(
+  cloud: Cloud,
+  credential: TokenCache,
+  deadline: Deadline,
+  fields: readonly string[],
+): PipelinePolicy {
   const visited = new Set<string>();
   return {
     name: 'guardRequests',
@@ -126,7 +138,8 @@ function guardRequests(cloud: Cloud, credential: TokenCache, deadline: Deadline)
         if (response.status === 401) credential.forgetToken();
         throw responseFailure(response);
       }
-      assertPage(response);
+      // A body that is not a page makes the SDK's deserializer fail with a TypeError that does not say what came instead.
+      response.bodyAsText = reducePage(response, fields);
       return response;
     },
   };
@@ -142,14 +155,26 @@ function limitResponse(request: PipelineRequest, maxBytes: number): () => boolea
   return () => isTooLarge;
 }
 
-/** Around each try: the SDK would wait for any Retry-After, even an hour; refuses a wait that ends after the deadline at once. */
-function refuseLongWaits(deadline: Deadline): PipelinePolicy {
+/**
+ * Around each try: keeps the failure that the SDK is going to repeat, and refuses at once a wait that ends after the deadline.
+ * The SDK would wait for any Retry-After, even an hour.
+ */
+function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
   return {
-    name: 'refuseLongWaits',
+    name: 'watchTries',
     async sendRequest(request, next) {
-      const response = await next(request);
+      let response: PipelineResponse;
+      try {
+        response = await next(request);
+      } catch (error) {
+        if (!deadline.signal.aborted) deadline.lastFailure = sdkFailure(error, cloud);
+        throw error;
+      }
+      const failure = response.status >= 400 ? responseFailure(response) : undefined;
+      // A failure of the identity is never repeated as it is: what follows a 401 is a request for another token.
+      deadline.lastFailure = failure?.category === 'service' ? failure : undefined;
       const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
-      if (waitMs !== undefined && performance.now() + waitMs >= deadline.deadlineAtMs) throw responseFailure(response);
+      if (failure && waitMs !== undefined && performance.now() + waitMs >= deadline.deadlineAtMs) throw failure;
       return response;
     },
   };

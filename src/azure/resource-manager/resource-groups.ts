@@ -8,13 +8,20 @@ import type { OnCall } from '../instrument.ts';
 import { createPageReader, type ReadPages } from './guard.ts';
 
 /**
- * Ten times what a subscription may hold, and names ten times as long as they may be: whoever lists more is not Resource Manager,
- * and would fill the memory page by page.
+ * Ten times what a subscription may hold: a longer list does not come from Resource Manager, and would fill the memory page by
+ * page.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
  */
 const MAX_GROUPS = 9800;
-const MAX_NAMES_LENGTH = MAX_GROUPS * 900;
+
+/** @see https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftresources */
+const MAX_NAME_LENGTH = 90;
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** How long it is remembered that a subscription's name could not be found out. */
+const NO_NAME_HOLDS_MS = 60_000;
 
 interface Subscription {
   id: string;
@@ -58,40 +65,29 @@ export function createResourceGroupListing(options: {
   function firstSubscription(deadline: Deadline): Promise<Subscription> {
     return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId) return { id: subscriptionId, name: displayName };
-        throw new AzureFailure('broken', 'Resource Manager listed a subscription without an id');
+        if (subscriptionId && GUID.test(subscriptionId)) return { id: subscriptionId, name: displayName };
+        throw new AzureFailure('broken', 'Resource Manager listed a subscription without a valid id');
       }
       throw new AzureFailure('no-subscription', 'The identity has a token, but no role in any subscription');
     });
   }
 
   async function groupsOf(deadline: Deadline, subscription: Subscription): Promise<ResourceGroups> {
+    deadline.subscriptionId = subscription.id;
     const createClient = (...[sdkCredential, clientOptions]: ClientArguments) =>
       new ResourceManagementClient(sdkCredential, subscription.id, clientOptions);
-    try {
-      return await readPages('list-resource-groups', deadline, createClient, async ({ resourceGroups }) => {
-        const names: string[] = [];
-        let length = 0;
-        for await (const { name } of resourceGroups.list()) {
-          // Typed as a string, but the SDK does not check it.
-          if (typeof name !== 'string' || name === '') {
-            throw new AzureFailure('broken', 'Resource Manager listed a resource group without a name');
-          }
-          names.push(name);
-          length += name.length;
-          if (names.length > MAX_GROUPS || length > MAX_NAMES_LENGTH) {
-            throw new AzureFailure(
-              'broken',
-              `Resource Manager listed more than ${MAX_GROUPS} resource groups, or names without end`,
-            );
-          }
+    return readPages('list-resource-groups', deadline, createClient, async ({ resourceGroups }) => {
+      const names: string[] = [];
+      for await (const { name = '' } of resourceGroups.list()) {
+        if (name === '' || name.length > MAX_NAME_LENGTH) {
+          throw new AzureFailure('broken', 'Resource Manager listed a resource group without a valid name');
         }
-        return { subscription, names };
-      });
-    } catch (error) {
-      if (error instanceof AzureFailure) error.subscriptionId = subscription.id;
-      throw error;
-    }
+        if (names.push(name) > MAX_GROUPS) {
+          throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
+        }
+      }
+      return { subscription, names };
+    });
   }
 
   async function groupsOfFirst(deadline: Deadline): Promise<ResourceGroups> {
@@ -112,19 +108,18 @@ export function createResourceGroupListing(options: {
       discovered = undefined;
       const isGone = error instanceof AzureFailure && error.category === 'identity' && error.kind !== 'token-rejected';
       if (!isGone) throw error;
+      deadline.subscriptionId = undefined;
       return groupsOfFirst(deadline);
     }
   }
 
   /** The name that was looked up last; there is hardly ever another. */
-  let named: { id: string; name: string } | undefined;
+  let named: { id: string; name: string | undefined; lookedUpAtMs: number } | undefined;
 
-  async function findName(deadline: Deadline, id: string): Promise<string | undefined> {
+  function findName(deadline: Deadline, id: string): Promise<string | undefined> {
     return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId?.toLowerCase() !== id.toLowerCase() || !displayName) continue;
-        named = { id, name: displayName };
-        return displayName;
+        if (subscriptionId?.toLowerCase() === id.toLowerCase() && displayName) return displayName;
       }
       return undefined;
     });
@@ -133,8 +128,13 @@ export function createResourceGroupListing(options: {
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
     async nameSubscription(id, withinMs, headers) {
-      if (named?.id === id) return named.name;
-      return withinDeadline(withinMs, (deadline) => findName(deadline, id), headers).catch(() => undefined);
+      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_HOLDS_MS)) {
+        return named.name;
+      }
+      const work = (deadline: Deadline) => findName(deadline, id);
+      const name = await withinDeadline(withinMs, work, headers).catch(() => undefined);
+      named = { id, name, lookedUpAtMs: performance.now() };
+      return name;
     },
   };
 }
