@@ -1,3 +1,5 @@
+import { PROXY_VARIABLES } from './azure/proxy.ts';
+
 /** What the environment asks of this process. Durations are in milliseconds. */
 export interface Config {
   /** TCP port to listen on; 0 lets the system pick a free one. */
@@ -98,7 +100,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
   // The Azure SDK's constructors throw at a proxy that is no URL, and show its password.
-  const proxy = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'].flatMap((name) => [name, name.toLowerCase()]).find(text);
+  const proxy = PROXY_VARIABLES.flatMap((name) => [name, name.toLowerCase()]).find(text);
   if (proxy !== undefined && !/^https?:$/.test(URL.parse(text(proxy) ?? '')?.protocol ?? '')) {
     throw new ConfigError(proxy, 'is no URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
   }
