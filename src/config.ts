@@ -87,7 +87,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (!allowedHosts.every((name) => HOST_NAME.test(name))) {
     throw new ConfigError(
       'ALLOWED_HOSTS',
-      'names something that is not a host',
+      'is not a list of host names',
       'host names without port, separated by commas',
     );
   }

@@ -119,7 +119,7 @@ export function page(view: PageView): Html {
   const { who, listing } = view;
   const isWell = listing.kind === 'listed';
   const [title, subtitle] = isWell ? wellTitle(view, listing.names) : illTitle(view, listing.diagnosis);
-  return html`<!doctype html>
+  return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

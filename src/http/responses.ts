@@ -126,7 +126,7 @@ export function whoAmIDocument(view: View): { problem: ProblemDetails } | { iden
     return { problem: problemDetails(503, 'No access token', members) };
   }
   const { identity, credential, expiresOn } = who;
-  return { identity: { instance, history, identity, credential, expiresOn, subscription, warnings } };
+  return { identity: { identity, credential, expiresOn, subscription, instance, history, warnings } };
 }
 
 export function whoAmIResponse(documents: Documents, view: View): PreparedResponse {
