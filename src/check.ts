@@ -38,7 +38,7 @@ export function checkReport(view: View): string {
   const { who, listing, subscription, warnings, instance } = view;
   const lines = [isWell(view) ? 'OK' : 'NOT OK'];
   const line = (term: string, value: string | null | undefined) => {
-    if (value) lines.push(`  ${`${term}:`.padEnd(16)}${value}`);
+    if (value) lines.push(`  ${`${term}:`.padEnd(18)}${value}`);
   };
   line('pod', instance.pod && [instance.namespace, instance.pod].filter(Boolean).join('/'));
   if (who.kind === 'identified') {

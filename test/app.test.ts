@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { identityNotFound, imds } from './fake-azure/identity.ts';
-import { groups, resourceManager, subscriptions } from './fake-azure/resource-manager.ts';
+import { groups, resourceManager, subscriptionId, subscriptions } from './fake-azure/resource-manager.ts';
 import { asUsual, drops, hangs, html, inTurn, refuses, throttles, when } from './fake-azure/responses.ts';
-import { LISTING, startService } from './service.ts';
+import { DISCOVERY, LISTING, startService } from './service.ts';
 
 const healthy = [imds(), subscriptions(['One']), groups(3)];
 
@@ -251,4 +251,49 @@ test.each([
   for (const name of ['Fallback-Reason', 'Retry-After', 'Cache-Control', 'Vary']) {
     expect(page.headers.get(name)).toBe(json.headers.get(name));
   }
+});
+
+test.each(['/whoami', '/healthz', '/readyz', '/metrics', '/openapi.json'])(
+  '%s with a slash at its end redirects to the path without it',
+  async (path) => {
+    const { get } = startService([]);
+    const response = await get(`${path}/?a=1`);
+    expect(response.status).toBe(301);
+    expect(response.headers.get('Location')).toBe(`${path}?a=1`);
+    expect((await get(`${path}/`, { method: 'HEAD' })).status).toBe(301);
+  },
+);
+
+test.each([
+  ['where all is well', healthy, null],
+  ['of an identity without a role', [imds(), subscriptions([])], 'no-subscription'],
+  [
+    'of another client id',
+    [imds({ claims: { appid: 'made-up' } }), subscriptions(['One']), groups(3)],
+    'other-client-id',
+  ],
+  ['without a token', [imds({ answer: identityNotFound })], null],
+])('Identity-Warning %s has the reasons of the warnings of /whoami', async (_, handlers, warning) => {
+  const { get, log } = startService(handlers);
+  const response = await get();
+  expect(response.headers.get('Identity-Warning')).toBe(warning);
+  const { warnings = [] } = JSON.parse(await (await get('/whoami')).text());
+  expect(warnings.map(({ reason }: { reason: string }) => reason).join(', ') || null).toBe(warning);
+  const page = await get('/', { headers: { Accept: 'text/html' } });
+  expect(page.headers.get('Identity-Warning')).toBe(warning);
+  expect(log().filter(({ msg }) => msg.includes('recovered'))).toEqual([]);
+});
+
+test('100 callers of /whoami share one look at Azure, the name of a configured subscription included', async () => {
+  const env = { AZURE_SUBSCRIPTION_ID: subscriptionId('Hidden'), ANSWER_MAX_AGE_MS: '60000' };
+  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)], env);
+  await Promise.all(Array.from({ length: 100 }, () => get('/whoami')));
+  expect([count(DISCOVERY), count(LISTING)]).toEqual([1, 1]);
+});
+
+test('a subscription without a name is not looked up again', async () => {
+  const env = { AZURE_SUBSCRIPTION_ID: subscriptionId('Hidden'), ANSWER_MAX_AGE_MS: '0' };
+  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)], env);
+  for (let i = 0; i < 3; i++) await get('/whoami');
+  expect([count(DISCOVERY), count(LISTING)]).toEqual([1, 3]);
 });

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { http, passthrough, type RequestHandler } from 'msw';
 import { pino } from 'pino';
 import { afterEach, expect, vi } from 'vitest';
@@ -91,4 +94,14 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     /** How many requests Azure got whose URL contains this. */
     count: (part: string) => azure.requests.filter((request) => request.includes(part)).length,
   };
+}
+
+/** Asks with a Host of one's own, which fetch does not allow. */
+export async function askWithHost({ url }: { url: () => Promise<string> }, host: string, path = '/') {
+  const [response]: IncomingMessage[] = await once(get(`${await url()}${path}`, { headers: { host } }), 'response');
+  if (!response) throw new Error('no response');
+  const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+  const answer = { status: response.statusCode ?? 0, headers, body: await text(response) };
+  holdAgainstDocument(path, undefined, answer, answer.body);
+  return answer;
 }
