@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
-import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
 import { originalError } from './azure/errors.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createShutdown } from './http/server.ts';
+import { createLog } from './telemetry/log.ts';
 import { createRedaction } from './telemetry/redaction.ts';
 
 /** EX_CONFIG of sysexits.h. */
@@ -37,13 +37,7 @@ function readEnvironment() {
 const config = readEnvironment();
 
 const redact = createRedaction(process.env);
-const log = pino({
-  level: config.logLevel,
-  base: null,
-  timestamp: pino.stdTimeFunctions.isoTime,
-  formatters: { level: (label) => ({ level: label }) },
-  hooks: { streamWrite: redact },
-});
+const log = createLog({ level: config.logLevel, redact });
 // Every promise here is watched. This is for one in a dependency that is not: a service that shows why an identity is
 // broken must not be ended by it.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
