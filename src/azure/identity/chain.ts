@@ -19,6 +19,7 @@ import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
 import type { Attempt, Exchange } from './attempt.ts';
+import { passCacheOnClaims } from './managed-identity-cache.ts';
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
 interface Acquisition {
@@ -83,7 +84,10 @@ function membersOf(chain: DefaultAzureCredential): Member[] {
   if (!Array.isArray(sources)) return [{ name: 'DefaultAzureCredential', credential: chain }];
   return sources.map((credential) => {
     const leftOut: unknown = Reflect.get(credential, 'credentialUnavailableErrorMessage');
-    if (leftOut === undefined) return { name: credential.constructor.name, credential };
+    if (leftOut === undefined) {
+      const { name } = credential.constructor;
+      return { name, credential: name === 'ManagedIdentityCredential' ? passCacheOnClaims(credential) : credential };
+    }
     // Named after the function that failed to create it: createDefaultWorkloadIdentityCredential.
     const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '');
     return { name, credential: unavailable(String(leftOut)) };
