@@ -62,7 +62,11 @@ describe('what stands in for the Workload ID webhook', () => {
 
   test('injects no client id where the service account has none', () => {
     const { env } = injectWorkloadIdentity({ metadata: { labels }, spec }, {}).spec.containers[0] ?? {};
-    expect(env?.map(({ name }) => name)).toEqual(['AZURE_AUTHORITY_HOST', 'AZURE_FEDERATED_TOKEN_FILE']);
+    expect(env?.map(({ name }) => name)).toEqual([
+      'AZURE_AUTHORITY_HOST',
+      'AZURE_TENANT_ID',
+      'AZURE_FEDERATED_TOKEN_FILE',
+    ]);
   });
 
   test('leaves a pod alone that lacks the label', () => {

@@ -1,3 +1,5 @@
+import { IDENTITY } from '../fake-azure/tokens.ts';
+
 /** As much of a manifest as the webhook looks at. */
 interface Pod {
   metadata?: { labels?: Record<string, string> };
@@ -27,7 +29,8 @@ export function injectWorkloadIdentity(pod: Pod, annotations: Record<string, str
   if (pod.metadata?.labels?.['azure.workload.identity/use'] !== 'true') return pod;
   const variables = Object.entries({
     AZURE_CLIENT_ID: annotations['azure.workload.identity/client-id'],
-    AZURE_TENANT_ID: annotations['azure.workload.identity/tenant-id'],
+    // That of the cluster, where the service account names none.
+    AZURE_TENANT_ID: annotations['azure.workload.identity/tenant-id'] ?? IDENTITY.tenantId,
     AZURE_FEDERATED_TOKEN_FILE: `${TOKENS}/azure-identity-token`,
     AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
   }).flatMap(([name, value]) => (value ? [{ name, value }] : []));
