@@ -8,6 +8,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/cluster/cluster.test.ts', 'test/container/**', 'test/browser/**', 'test/faults/**'],
+          // For a test that hangs, not for one that is slow: a busy machine must not fail it.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // In a network of their own: test/faults/rig.sh.

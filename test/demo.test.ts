@@ -50,7 +50,7 @@ test.each(['no-login', 'throttled'])('scenario %s shows its failure in a process
 });
 
 test.each(Object.entries(SCENARIOS))('scenario %s shows what it says', async (name, scenario) => {
-  const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '2000' });
+  const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' });
   const response = await get();
   const reason = response.headers.get('Fallback-Reason') ?? JSON.parse(await response.text()).reason;
   expect([response.status, reason]).toEqual([SHOWN[name]?.[0], SHOWN[name]?.[1]]);

@@ -34,7 +34,7 @@ import {
   temporaryFile,
   workloadIdentity,
 } from '../../fake-azure/workload-identity.ts';
-import { EXCHANGE, startService } from '../../service.ts';
+import { EXCHANGE, eventually, startService } from '../../service.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -323,7 +323,7 @@ const CASES: Case[] = [
         { status: 429, headers: { 'Retry-After': '60' } },
       ),
     ),
-    env: { ...workloadIdentity(), AZURE_DEADLINE_MS: '300' },
+    env: { ...workloadIdentity(), AZURE_DEADLINE_MS: '2000' },
     hint: ['throttles'],
     detail: 'Still waiting for a token',
   },
@@ -677,9 +677,9 @@ const CASES: Case[] = [
     title: 'a Resource Manager that does not answer',
     reason: 'timeout',
     handlers: [imds(), resourceManager(hangs)],
-    env: { AZURE_DEADLINE_MS: '200' },
+    env: { AZURE_DEADLINE_MS: '2000' },
     hint: ['AZURE_DEADLINE_MS'],
-    detail: 'Still waiting for the list of subscriptions after 200 ms',
+    detail: 'Still waiting for the list of subscriptions after 2000 ms',
   },
   {
     title: 'an Entra that does not answer',
@@ -799,15 +799,15 @@ test('a failure is told by its own attempts, not by those of the next acquisitio
   const refusal = aadsts(700213, 'No matching record found.');
   const { get, credential, count } = startService(
     [entra({ answer: inTurn(asUsual, refusal, refusal, hangs) }), subscriptions(['One']), groups(1)],
-    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' },
+    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential', ANSWER_MAX_AGE_MS: '0' },
   );
   await get();
   vi.setSystemTime(Date.now() + 3400_000);
   await credential.getToken();
-  await vi.waitFor(() => expect(credential.renewalFailure()).toBeDefined());
+  await eventually(() => expect(credential.renewalFailure()).toBeDefined());
   vi.setSystemTime(Date.now() + 31_000);
   await credential.getToken();
-  await vi.waitFor(() => expect(count(EXCHANGE)).toBe(3));
+  await eventually(() => expect(count(EXCHANGE)).toBe(3));
   const { warnings } = JSON.parse(await (await get('/whoami')).text());
   expect(warnings.at(-1).reason).toBe('federated-credential-subject');
 });

@@ -9,7 +9,7 @@ import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../
 import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from '../../fake-azure/responses.ts';
 import { IDENTITY, madeUpToken } from '../../fake-azure/tokens.ts';
 import { identityBinding, workloadIdentity } from '../../fake-azure/workload-identity.ts';
-import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
+import { DISCOVERY, EXCHANGE, eventually, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -23,9 +23,6 @@ afterEach(() => {
 });
 const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
 
-/** Waits until a condition holds that follows from what is under way. */
-const eventually = (condition: () => void) => vi.waitFor(condition, { timeout: 5000 });
-
 test('ten callers at once cause one acquisition', async () => {
   const { credential, count } = startService([imds()]);
   const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken()));
@@ -35,7 +32,7 @@ test('ten callers at once cause one acquisition', async () => {
 });
 
 test('200 requests on a cold process cause one acquisition, one discovery and one listing', async () => {
-  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)]);
+  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)], { ANSWER_MAX_AGE_MS: '60000' });
   const answers = await Promise.all(Array.from({ length: 200 }, async () => (await get()).text()));
   expect(new Set(answers)).toEqual(new Set(['["rg-1","rg-2","rg-3"]']));
   expect([count(TOKEN), count(DISCOVERY), count('/resourcegroups?')]).toEqual([1, 1, 1]);
@@ -298,7 +295,7 @@ test('the deadline holds for the token that a claims challenge asks for, too', a
   const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
   const { get } = startService([entra({ answer: inTurn(asUsual, hangs) }), resourceManager(challenges)], {
     ...workloadIdentity(),
-    AZURE_DEADLINE_MS: '300',
+    AZURE_DEADLINE_MS: '2000',
   });
   expect((await get()).status).toBe(504);
 });
