@@ -171,9 +171,15 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     const bad = {
       hostNetwork: true,
       volumes: [{ name: 'x', hostPath: { path: '/' } }],
-      containers: [{ name: 'c', securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } } }],
+      containers: [
+        {
+          name: 'c',
+          securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } },
+          readinessProbe: { tcpSocket: { host: '169.254.169.254' } },
+        },
+      ],
     };
-    expect(violations(bad)).toHaveLength(8);
+    expect(violations(bad)).toHaveLength(9);
   });
 
   test('the namespace enforces, warns and audits the level restricted, of a pinned version', () => {
