@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/container/**', 'test/browser/**', 'test/faults/**'],
+          exclude: ['test/cluster/cluster.test.ts', 'test/container/**', 'test/browser/**', 'test/faults/**'],
           // For a test that hangs, not for one that is slow: a busy machine must not fail it.
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -31,6 +31,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 1_200_000,
+        },
+      },
+      // On the cluster that kubectl reaches.
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/cluster.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],
