@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/container/**', 'test/browser/**', 'test/faults/**'],
+          exclude: ['test/browser/**', 'test/cluster/**', 'test/container/**', 'test/faults/**'],
           // For a test that hangs, not for one that is slow: a busy machine must not fail it.
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -30,6 +30,16 @@ export default defineConfig({
           include: ['test/container/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+      // On whatever cluster kubectl reaches.
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
           hookTimeout: 1_200_000,
         },
       },
