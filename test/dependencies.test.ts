@@ -34,7 +34,8 @@ test('the oldest Node that "engines" allows is the one that test:oldest-node run
 });
 
 /** Where the version of a release stands: in tags of images, labels and the like. */
-const VERSION = /(?:Unreleased \(|rg-?api:|OWNER\/REPO:|refs\/tags\/v|image\.version="|kubernetes\.io\/version: "?)(\d+\.\d+\.\d+)/g;
+const VERSION =
+  /(?:Unreleased \(|rg-?api:|OWNER\/REPO:|refs\/tags\/v|image\.version="|kubernetes\.io\/version: "?)(\d+\.\d+\.\d+)/g;
 
 test('the version is that of package.json wherever it stands', () => {
   const places = ['Dockerfile', ...globSync(['*.md', 'docs/**/*.md', 'k8s/**/*.{yaml,env}'])].flatMap((file) =>
