@@ -13,13 +13,14 @@ interface Header {
 }
 
 interface Described {
-  headers?: Record<string, Header | Reference>;
+  headers?: Record<string, Reference>;
   content?: Record<string, { schema: object; examples: Record<string, { value: unknown }> }>;
 }
 
 /** The OpenAPI document, as far as answers are held against it. */
 interface Document {
-  paths: Record<string, Record<'get' | 'head', { responses: Record<string, Described | Reference> }>>;
+  servers: { url: string }[];
+  paths: Record<string, Record<'get' | 'head', { responses: Record<string, Reference> }>>;
   components: {
     headers: Record<string, Header>;
     responses: Record<string, Described>;
@@ -47,12 +48,12 @@ export function faultOf(value: unknown, schema: object): string | undefined {
   return validate(value) ? undefined : ajv.errorsText(validate.errors, { dataVar: 'it' });
 }
 
-export function headerOf(header: Header | Reference): Header {
-  return '$ref' in header ? found(DOCUMENT.components.headers, header) : header;
+export function headerOf(header: Reference): Header {
+  return found(DOCUMENT.components.headers, header);
 }
 
-export function responseOf(response: Described | Reference): Described {
-  return '$ref' in response ? found(DOCUMENT.components.responses, response) : response;
+export function responseOf(response: Reference): Described {
+  return found(DOCUMENT.components.responses, response);
 }
 
 function found<T>(components: Record<string, T>, { $ref }: Reference): T {
@@ -61,15 +62,22 @@ function found<T>(components: Record<string, T>, { $ref }: Reference): T {
   return component;
 }
 
-/** What the document says of such an answer, if anything; 404 is that of every other path, 405 that of every other method. */
+/** The statuses that are described with a path, but answer other requests than those for it, and which ones. */
+const OTHER_REQUESTS: Record<number, string> = { 301: 'a trailing slash', 404: 'another path', 405: 'another method' };
+
+function requestOf(method: string, path: string): string | undefined {
+  if (DOCUMENT.paths[path] === undefined) {
+    return DOCUMENT.paths[path.replace(/\/$/, '')] === undefined ? OTHER_REQUESTS[404] : OTHER_REQUESTS[301];
+  }
+  return /^(GET|HEAD)$/.test(method) ? undefined : OTHER_REQUESTS[405];
+}
+
+/** What the document says of such an answer, if anything. A Host that is not ours is refused whatever the request is. */
 function described(method: string, path: string, status: number): Described | undefined {
-  const known = DOCUMENT.paths[path];
-  const only = known === undefined ? 404 : /^(GET|HEAD)$/.test(method) ? undefined : 405;
-  if (only !== undefined ? status !== only : status === 404 || status === 405) return undefined;
-  const { get, head } = known ?? DOCUMENT.paths['/'] ?? {};
-  const response = get?.responses[status];
-  if (response === undefined || (method === 'HEAD' && head?.responses[status] === undefined)) return undefined;
-  return responseOf(response);
+  if (status !== 421 && OTHER_REQUESTS[status] !== requestOf(method, path)) return undefined;
+  const { get, head } = DOCUMENT.paths[path] ?? DOCUMENT.paths[path.replace(/\/$/, '')] ?? DOCUMENT.paths['/'] ?? {};
+  const response = (method === 'HEAD' ? head : get)?.responses[status];
+  return response && responseOf(response);
 }
 
 /**

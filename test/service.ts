@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler } from 'msw';
+import { http, passthrough, type RequestHandler } from 'msw';
 import { pino } from 'pino';
 import { afterEach, expect, vi } from 'vitest';
-import { createApp } from '../src/app.ts';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
@@ -30,7 +29,7 @@ afterEach(() => {
 });
 
 /**
- * The service without its socket, on a stand-in Azure: the real SDK, the real credential chain as in a pod.
+ * The service on a port of loopback, on a fake Azure: the real SDK, the real credential chain as in a pod.
  * After the test no request may have gone astray.
  */
 export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}) {
@@ -41,8 +40,12 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     AZURE_CLIENT_ID: randomUUID(),
     ...env,
   };
-  const azure = startFakeAzure(...handlers);
+  const azure = startFakeAzure(
+    http.all('http://127.0.0.1:*/*', () => passthrough()),
+    ...handlers,
+  );
   cleanUp.push(() => {
+    service.server.close();
     azure.close();
     process.env = realEnvironment;
     expect(azure.strays).toEqual([]);
@@ -55,7 +58,6 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const redact = createRedaction(process.env);
   const hooks = { streamWrite: redact };
   const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
-  const state = { isDraining: false };
   const service = createService({
     config,
     cloud,
@@ -63,21 +65,23 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     env: process.env,
     podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
     redact,
-    isDraining: () => state.isDraining,
     log,
   });
-  const app = createApp(service);
+  const listening = service.server.listen(service.app.fetch, 0, '127.0.0.1');
 
   return {
-    app,
+    app: service.app,
+    url: async () => `http://127.0.0.1:${(await listening).port}`,
     azure,
     credential: service.azure.credential,
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
     service,
-    state,
-    /** The answer, which is as the OpenAPI document says. */
+    /** The response, which is as the OpenAPI document says. */
     get: async (path = '/', init?: RequestInit) => {
-      const response = await app.request(path, init);
+      const response = await fetch(`http://127.0.0.1:${(await listening).port}${path}`, {
+        redirect: 'manual',
+        ...init,
+      });
       holdAgainstDocument(path, init, response, await response.clone().text());
       return response;
     },

@@ -1,6 +1,6 @@
 import type { Cloud } from './cloud.ts';
 import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis/diagnose.ts';
-import { gatherFacts } from './diagnosis/facts.ts';
+import { type Facts, gatherFacts } from './diagnosis/facts.ts';
 import type { AzureFailure } from './errors.ts';
 import { defaultChain } from './identity/chain.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
@@ -19,6 +19,8 @@ export interface Azure extends ResourceGroupListing {
    */
   whoAmI: () => Promise<WhoAmI>;
   diagnose: Diagnose;
+  /** What the process, its files and its environment say about how it gets an identity. Never throws. */
+  facts: () => Promise<Facts>;
 }
 
 /** Puts one cloud together: one credential, and all that uses it. Asks Azure nothing yet. */
@@ -64,5 +66,6 @@ export function createAzure(options: {
     }),
     whoAmI: createWhoAmI({ credential, deadlineMs, gatherFacts: facts, diagnose }),
     diagnose,
+    facts,
   };
 }

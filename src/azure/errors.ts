@@ -93,21 +93,33 @@ function field(error: Error, name: string): string | number | undefined {
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
 }
 
-/** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer, or a stack trace. */
-const LONGEST_MESSAGE = 2000;
+/** Longer than any message that was written to be read: what is longer is a page in place of an answer, or a stack trace. */
+const MAX_MESSAGE_LENGTH = 2000;
 
-/** Without what two libraries append to a message: the whole output of a command, which may be a token, and the headers of a response, which may be cookies. */
+/**
+ * Takes out of a message what two libraries append to it: the whole output of a command, which may be a token, and the
+ * headers of a response, which may be cookies.
+ */
 export function withoutAppended(message: string): string {
-  return message
-    .replace(/(Received output:).*/s, '$1 (left out)')
-    .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '');
+  // Without a regular expression: this runs before the message is cut, because the cut may take away where a secret begins.
+  const marker = 'Received output:';
+  const output = message.indexOf(marker);
+  const rest = output < 0 ? message : `${message.slice(0, output + marker.length)} (left out)`;
+  const begin = rest.indexOf('\nHeaders: {');
+  if (begin < 0) return rest;
+  const end = rest.lastIndexOf('} - Correlation ID');
+  return rest.slice(0, begin) + (end < begin ? '' : rest.slice(end + 1));
 }
 
-/** The message of an error, as it is, but without what libraries append to it, and not without end. */
+/** The message of an error, as it is, but without what libraries append to it, and cut. */
 export function errorMessage(error: unknown): string {
-  const words = withoutAppended(error instanceof Error ? error.message : String(error));
-  if (words.length <= LONGEST_MESSAGE) return words;
+  return cutMessage(withoutAppended(error instanceof Error ? error.message : String(error)));
+}
+
+/** Cuts the middle out of a long message. */
+export function cutMessage(message: string): string {
+  if (message.length <= MAX_MESSAGE_LENGTH) return message;
   // A stack trace of Python has its error at its end.
-  const half = LONGEST_MESSAGE / 2;
-  return `${words.slice(0, half)} … ${words.slice(-half)}`;
+  const half = MAX_MESSAGE_LENGTH / 2;
+  return `${message.slice(0, half)} … ${message.slice(-half)}`;
 }

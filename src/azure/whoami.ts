@@ -10,6 +10,8 @@ export interface Warning {
   reason: string;
   hint: string;
   documentation?: string;
+  /** Complete lines for bash. */
+  commands?: readonly string[];
   /** The original message, untouched. */
   detail?: string;
 }

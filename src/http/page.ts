@@ -3,15 +3,13 @@ import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import type { Warning, WhoAmI } from '../azure/whoami.ts';
+import type { View } from '../view.ts';
 
 /** What the page shows. */
-export interface View {
-  /** Who we are, or why nobody: there is no token. */
-  identified: WhoAmI | { diagnosis: Diagnosis };
-  /** What we see, or why nothing. */
-  listed: { names: string[] } | { diagnosis: Diagnosis };
-  subscription: { id: string; name: string | null } | null;
-  /** Paths of the other routes. */
+export interface PageView extends View {
+  /** What the page says about itself, such as that all of it is made up. */
+  badge: string | undefined;
+  /** Paths of the other routes, relative. */
   links: string[];
 }
 
@@ -95,26 +93,33 @@ const ICON =
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** What the page may do: its own style and script, by their hashes, and ask for itself again. */
-export const CONTENT_SECURITY_POLICY = {
-  defaultSrc: ["'none'"],
-  styleSrc: [hashOf(STYLE)],
-  scriptSrc: [hashOf(SCRIPT)],
-  connectSrc: ["'self'"],
-  imgSrc: ['data:'],
-  baseUri: ["'none'"],
-  formAction: ["'none'"],
-  frameAncestors: ["'none'"],
+/** The headers that protect the page; a response for curl needs none of them. */
+export const PAGE_HEADERS = {
+  'Content-Security-Policy': Object.entries({
+    'default-src': "'none'",
+    'style-src': hashOf(STYLE),
+    'script-src': hashOf(SCRIPT),
+    'connect-src': "'self'",
+    'img-src': 'data:',
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'",
+  })
+    .map(([directive, source]) => `${directive} ${source}`)
+    .join('; '),
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Frame-Options': 'DENY',
 };
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 /** `GET /` for a browser: the same as the JSON, and who sees it. Whatever comes from Azure is escaped. */
-export function page(view: View): Html {
-  const { identified, listed } = view;
-  const isWell = 'names' in listed;
-  const [title, subtitle] = isWell ? wellTitle(view, listed.names) : illTitle(view, listed.diagnosis);
-  return html`<!doctype html>
+export function page(view: PageView): Html {
+  const { who, listing } = view;
+  const isWell = listing.kind === 'listed';
+  const [title, subtitle] = isWell ? wellTitle(view, listing.names) : illTitle(view, listing.diagnosis);
+  return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -130,13 +135,13 @@ export function page(view: View): Html {
 <p class="lost" role="alert">The service does not answer any more; still trying.</p>
 </header>
 <main data-part="main">
-${!isWell && failure(listed.diagnosis)}
-${'warnings' in identified && identified.warnings.map(warning)}
+${!isWell && failure(listing.diagnosis)}
+${who.kind === 'identified' && who.warnings.map(warning)}
 <div class="pair">
-${'identity' in identified && identity(identified)}
+${who.kind === 'identified' && identity(who)}
 ${view.subscription && subscription(view.subscription)}
 </div>
-${isWell && groups(listed.names)}
+${isWell && groups(listing.names)}
 </main>
 <footer>
 <span>rg-api</span>
@@ -148,16 +153,16 @@ ${isWell && groups(listed.names)}
 `;
 }
 
-function wellTitle({ identified, subscription }: View, { length }: string[]): [title: string, subtitle: string] {
-  const by = 'credential' in identified ? `Seen by ${identified.credential}` : '';
+function wellTitle({ who, subscription }: View, { length }: string[]): [title: string, subtitle: string] {
+  const by = who.kind === 'identified' ? `Seen by ${who.credential}` : '';
   return [
     `${length} resource ${length === 1 ? 'group' : 'groups'}`,
     [by, subscription && `in ${subscription.name ?? subscription.id}`].filter(Boolean).join(' '),
   ];
 }
 
-function illTitle({ identified }: View, { reason }: Diagnosis): [title: string, subtitle: string] {
-  return ['identity' in identified ? 'A token, but no list' : 'No identity', reason];
+function illTitle({ who }: View, { reason }: Diagnosis): [title: string, subtitle: string] {
+  return [who.kind === 'identified' ? 'A token, but no list' : 'No identity', reason];
 }
 
 function groups(names: string[]): Html {

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { PROXY_VARIABLES } from '../azure/proxy.ts';
 
 /** Three parts of base64url, the first of them an encoded JSON object: a JWT, or the larger part of one. */
 const JWT = /\beyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)?/g;
@@ -8,7 +9,7 @@ const USER_INFO = /(\/\/)[^\s/@"'\\]+@/g;
 
 const SECRET_VARIABLES =
   /^(AZURE_CLIENT_SECRET|AZURE_PASSWORD|AZURE_CLIENT_CERTIFICATE_PASSWORD|IDENTITY_HEADER|MSI_SECRET)$/;
-const URL_VARIABLES = /^(AZURE_KUBERNETES_TOKEN_PROXY|(HTTPS?|ALL)_PROXY)$/i;
+const URL_VARIABLES = new Set<string>(['AZURE_KUBERNETES_TOKEN_PROXY', ...PROXY_VARIABLES]);
 
 /** A shorter one cannot be instrument from ordinary text. */
 const SHORTEST_SECRET = 4;
@@ -20,7 +21,7 @@ const SHORTEST_SECRET = 4;
 export function createRedaction(env: NodeJS.ProcessEnv): (text: string) => string {
   const secrets = Object.entries(env).flatMap(([name, value = '']) => {
     if (SECRET_VARIABLES.test(name)) return [value];
-    const url = URL_VARIABLES.test(name) ? URL.parse(value) : null;
+    const url = URL_VARIABLES.has(name.toUpperCase()) ? URL.parse(value) : null;
     return url ? [url.username && url.password, url.search.slice(1)] : [];
   });
   // As it is, in a URL or a form, in JSON, in HTML.

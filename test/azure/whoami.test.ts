@@ -25,6 +25,15 @@ test('GET /whoami says who the token says we are, how it came, and what it opens
     credential: 'WorkloadIdentityCredential',
     expiresOn: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     subscription: { id: subscriptionId('One'), name: 'One' },
+    instance: {
+      pod: null,
+      namespace: 'rgapi',
+      serviceAccount: 'rgapi',
+      node: null,
+      version: '0.0.0-test',
+      startedAt: expect.stringMatching(/Z$/),
+    },
+    history: [{ at: expect.stringMatching(/Z$/), reason: null, resourceGroups: 3 }],
     warnings: [],
   });
 });
@@ -176,6 +185,8 @@ test('without a token GET /whoami is the complete diagnosis', async () => {
     'type',
     'title',
     'status',
+    'instance',
+    'history',
     'facts',
     'attempts',
     'detail',

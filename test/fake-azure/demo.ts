@@ -4,7 +4,8 @@ import { withoutAzure } from './environment.ts';
 import { startFakeAzure } from './fake-azure.ts';
 import { environmentOf, SCENARIOS } from './scenarios.ts';
 
-const name = process.argv[2] ?? 'all-well';
+// The arguments after the scenario are those of the service.
+const name = (process.argv[2]?.startsWith('--') ? undefined : process.argv.splice(2, 1)[0]) ?? 'all-well';
 const scenario = SCENARIOS[name];
 if (!scenario) {
   process.stderr.write(`rg-api demo: no scenario "${name}"; there are: ${Object.keys(SCENARIOS).join(', ')}\n`);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { Cloud } from '../cloud.ts';
 import { readClaims } from '../identity/claims.ts';
+import { isProxied, PROXY_VARIABLES, proxyVariable } from '../proxy.ts';
 
 /** What can be found out inside the pod, or on the laptop, about why an identity does not work. Nothing in it is secret. */
 export interface Facts {
@@ -52,8 +53,6 @@ const SHOWN = /^AZURE_(CLIENT_ID|TENANT_ID|SUBSCRIPTION_ID|TOKEN_CREDENTIALS|AUT
 const PUBLIC_VALUE =
   /^([0-9a-f-]{36}|[a-z]{1,30}|([a-z0-9-]{1,63}\.){1,4}[a-z]{2,20}|\/subscriptions\/[\w/.()-]+|https:\/\/[\w.-]+\/?)$/i;
 
-const PROXY_VARIABLES = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'];
-
 /** A projected token has about 1,500 characters. */
 const TOKEN_FILE_LIMIT = 65_536;
 
@@ -75,7 +74,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
     ...(projectedToken && { projectedToken }),
     ...(podLabels && { podLabels }),
     proxy: {
-      variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => variable(env, name)),
+      variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => proxyVariable(env, name)),
       hosts: [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname].filter((host) =>
         isProxied(env, host),
       ),
@@ -146,20 +145,4 @@ function toText(claim: unknown): string | undefined {
 function toTime(seconds: unknown): string | undefined {
   const date = new Date(typeof seconds === 'number' ? seconds * 1000 : Number.NaN);
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
-}
-
-function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  return env[name] || env[name.toLowerCase()] || undefined;
-}
-
-/**
- * Whether the Azure SDK asks a host through a proxy: it takes the first proxy variable for every scheme, and understands
- * NO_PROXY only as exact hosts and `.suffix`, neither address ranges nor `*`.
- */
-function isProxied(env: NodeJS.ProcessEnv, host: string): boolean {
-  if (!PROXY_VARIABLES.some((name) => variable(env, name))) return false;
-  const direct = (variable(env, 'NO_PROXY') ?? '').split(',').map((pattern) => pattern.trim());
-  return !direct.some((pattern) =>
-    pattern.startsWith('.') ? host.endsWith(pattern) || host === pattern.slice(1) : host === pattern,
-  );
 }

@@ -1,7 +1,7 @@
 import { type AzureFailure, errorChain, originalError } from '../errors.ts';
 import type { Attempt, Exchange } from '../identity/attempt.ts';
 import type { Identity } from '../identity/claims.ts';
-import { ResourceManagerError } from '../resource-manager/guard.ts';
+import { ResourceManagerError } from '../resource-manager/response-error.ts';
 import type { Facts, ProjectedToken } from './facts.ts';
 
 /** What a diagnosis is made from. */

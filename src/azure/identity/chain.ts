@@ -14,6 +14,7 @@ import {
   DefaultAzureCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
+import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
@@ -201,9 +202,3 @@ const httpClient: HttpClient = {
 
 /** The same for the credential that brings its own client, that of the identity binding's proxy. */
 const observing: PipelinePolicy = { name: 'observe', sendRequest: observe };
-
-/** By how many seconds the clock of the server that sent this was ahead of ours. */
-export function serverAheadSeconds({ headers }: PipelineResponse): number | undefined {
-  const dateMs = Date.parse(headers.get('date') ?? '');
-  return Number.isNaN(dateMs) ? undefined : Math.round((dateMs - Date.now()) / 1000);
-}

@@ -799,7 +799,7 @@ test('a failure is told by its own attempts, not by those of the next acquisitio
   const refusal = aadsts(700213, 'No matching record found.');
   const { get, credential, count } = startService(
     [entra({ answer: inTurn(asUsual, refusal, refusal, hangs) }), subscriptions(['One']), groups(1)],
-    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' },
+    { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential', ANSWER_MAX_AGE_MS: '0' },
   );
   await get();
   vi.setSystemTime(Date.now() + 3400_000);
