@@ -24,7 +24,8 @@ test('Node is one version: that of the packages, of .node-version, and by its ma
   expect(readFileSync('.node-version', 'utf8').trim()).toBe(version);
   const [major = ''] = version.split('.');
   expect(packageJson.devDependencies['@types/node'].split('.')[0]).toBe(major);
-  const bases = readFileSync('Dockerfile', 'utf8').match(/(?<=\bnode:|\/nodejs)\d+/g) ?? [];
+  const images = ['Dockerfile', ...globSync('test/**/Dockerfile')].map((file) => readFileSync(file, 'utf8')).join();
+  const bases = images.match(/(?<=\bnode:|\/nodejs)\d+/g) ?? [];
   expect(new Set(bases)).toEqual(new Set([major]));
 });
 
