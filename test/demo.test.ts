@@ -59,11 +59,11 @@ test.each(Object.entries(SCENARIOS))('scenario %s shows what it says', async (na
   );
 });
 
-test('the README shows every scenario with its answer', () => {
-  const readme = readFileSync('README.md', 'utf8');
+test('docs/demo.md shows every scenario with its answer', () => {
+  const text = readFileSync('docs/demo.md', 'utf8');
   for (const [name, [status, reason]] of Object.entries(SHOWN)) {
     if (name === 'all-well') continue;
-    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\``));
+    const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\``));
     expect(row).toContain(String(status));
     if (reason !== undefined) expect(row).toContain(`\`${reason}\``);
   }
