@@ -5,6 +5,7 @@ import { originalError } from './azure/errors.ts';
 import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import type { Snapshot } from './azure/snapshot.ts';
 import { acceptsHtml } from './http/accepts-html.ts';
+import { docsPage } from './http/docs-page.ts';
 import { openApi } from './http/openapi.ts';
 import { PAGE_HEADERS, page } from './http/page.ts';
 import {
@@ -90,6 +91,16 @@ export function createApp(deps: {
   app.get('/openapi.json', () => toResponse(openApiDocument));
 
   const openApiDocument = documents.json(openApi(deps.version));
+
+  app.get('/docs', async () => {
+    docs ??= renderDocs();
+    return toResponse(await docs);
+  });
+
+  /** Rendered when somebody asks for it first. */
+  let docs: Promise<PreparedResponse> | undefined;
+  const renderDocs = async () =>
+    prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS);
 
   const routes = routesOf(app);
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { environmentOf, SCENARIOS } from './fake-azure/scenarios.ts';
 import { startDemo } from './process.ts';
@@ -11,10 +11,11 @@ afterEach(() => {
 /** What a curl of `/` shows in each scenario: the status, and the reason where there is one. */
 const SHOWN: Record<string, [status: number, reason?: string]> = {
   'all-well': [200],
-  recovers: [200, 'identity-not-found'],
-  'no-identity': [200, 'identity-not-found'],
-  'not-ready': [200, 'identity-pending'],
+  'identity-binding': [200],
+  'pod-identity': [200],
+  recovers: [200, 'federated-credential-missing'],
   'node-identity': [200],
+  'node-annotation': [200],
   'no-webhook': [200, 'webhook-missed'],
   'no-annotation': [200, 'client-id-missing'],
   'no-token-file': [200, 'token-file-missing'],
@@ -22,48 +23,90 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
   'wrong-client-id': [200, 'client-id-unknown'],
   'clock-skew': [200, 'clock-skew'],
   'no-permission': [200, 'identity-binding-not-permitted'],
+  'no-identity': [200, 'identity-not-found'],
+  'not-assigned': [200, 'identity-not-found'],
+  'not-ready': [200, 'identity-pending'],
+  'app-service': [200, 'entra-broken'],
   'no-login': [200, 'az-not-logged-in'],
+  mfa: [200, 'az-not-logged-in'],
+  'conditional-access': [200, 'entra-refused'],
   'no-dns': [200, 'dns-failure'],
   intercepted: [502, 'tls-intercepted'],
   proxy: [200, 'imds-proxied'],
   'no-role': [200, 'no-subscription'],
   forbidden: [200, 'not-authorized'],
+  'deny-assignment': [200, 'not-authorized'],
   'wrong-cloud': [200, 'wrong-cloud'],
   throttled: [503, 'throttled'],
   slow: [504, 'timeout'],
   broken: [502, 'broken'],
-  unknown: [200, 'unknown'],
 };
 
-test('the first line says plainly that the answers come from a stand-in', async () => {
+/** What works but looks wrong: the warning that /whoami has. */
+const WARNED: Record<string, string> = { 'node-identity': 'node-identity', 'node-annotation': 'node-identity' };
+
+/** The credential that gets the token where all is well. */
+const CREDENTIAL: Record<string, string> = {
+  'all-well': 'WorkloadIdentityCredential',
+  'identity-binding': 'WorkloadIdentityCredential (identity binding)',
+  'pod-identity': 'ManagedIdentityCredential',
+  'node-identity': 'ManagedIdentityCredential',
+  'node-annotation': 'ManagedIdentityCredential',
+};
+
+test('the first lines say that the answers come from a fake Azure, and what to do next', async () => {
   const service = startDemo();
-  await service.url();
-  expect(service.stdout[0]).toMatch(/^rg-api demo: every answer comes from a stand-in Azure/);
+  const url = await service.url();
+  expect(service.stdout[0]).toMatch(/^rg-api demo: every answer comes from a fake Azure/);
+  expect(service.stdout.slice(0, 8).join('\n')).toMatch(/browser[\s\S]+curl -i[\s\S]+\/whoami[\s\S]+demo -- help/);
   expect(await (await service.get()).json()).toHaveLength(12);
+  const page = await (await fetch(url, { headers: { Accept: 'text/html' } })).text();
+  expect(page).toContain('<p class="badge">fake Azure: every answer here is made up</p>');
 });
 
-test.each(['no-login', 'throttled'])('scenario %s shows its failure in a process of its own', async (scenario) => {
-  const [status, reason] = SHOWN[scenario] ?? [];
-  const response = await startDemo(scenario).get();
-  expect(response.status).toBe(status);
-  expect(response.headers.get('fallback-reason') ?? JSON.parse(await response.text()).reason).toBe(reason);
+test.each(['help', '--help'])('%s lists all scenarios', async (argument) => {
+  const { code, stdout } = await startDemo(argument).end();
+  expect(code).toBe(0);
+  for (const name of Object.keys(SHOWN)) expect(stdout).toContainEqual(expect.stringMatching(`^  ${name} `));
 });
 
-test.each(Object.entries(SCENARIOS))('scenario %s shows what it says', async (name, scenario) => {
+test.each(['app-service', 'no-login', 'throttled'])(
+  'scenario %s shows its failure in a process of its own',
+  async (scenario) => {
+    const [status, reason] = SHOWN[scenario] ?? [];
+    const response = await startDemo(scenario).get();
+    expect(response.status).toBe(status);
+    expect(response.headers.get('fallback-reason') ?? JSON.parse(await response.text()).reason).toBe(reason);
+  },
+);
+
+// MSAL decides once for the whole process where managed identities are asked for.
+const { 'app-service': _, ...TOGETHER } = SCENARIOS;
+
+test.each(Object.entries(TOGETHER))('scenario %s shows what it says', async (name, scenario) => {
   const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' });
   const response = await get();
-  const reason = response.headers.get('Fallback-Reason') ?? JSON.parse(await response.text()).reason;
-  expect([response.status, reason]).toEqual([SHOWN[name]?.[0], SHOWN[name]?.[1]]);
-  expect(await (await get('/whoami')).text()).toContain(
-    name === 'node-identity' ? 'node-identity' : (reason ?? 'Contoso Production'),
-  );
+  const body = JSON.parse(await response.text());
+  expect([response.status, response.headers.get('Fallback-Reason') ?? body.reason]).toEqual([
+    SHOWN[name]?.[0],
+    SHOWN[name]?.[1],
+  ]);
+  const whoami = JSON.parse(await (await get('/whoami')).text());
+  const reasons = whoami.reason ?? whoami.warnings.map(({ reason }: { reason: string }) => reason).join();
+  expect(reasons).toBe(SHOWN[name]?.[1] ?? WARNED[name] ?? '');
+  if (CREDENTIAL[name] !== undefined) expect(whoami.credential).toBe(CREDENTIAL[name]);
 });
 
-test('docs/demo.md shows every scenario with its answer', () => {
-  const text = readFileSync('docs/demo.md', 'utf8');
+test('the documentation shows every scenario with its answer', () => {
+  const files = [
+    'README.md',
+    ...readdirSync('docs')
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `docs/${file}`),
+  ];
+  const lines = files.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
   for (const [name, [status, reason]] of Object.entries(SHOWN)) {
-    if (name === 'all-well') continue;
-    const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\``));
+    const row = lines.find((line) => line.startsWith(`| \`${name}\``));
     expect(row).toContain(String(status));
     if (reason !== undefined) expect(row).toContain(`\`${reason}\``);
   }
@@ -71,8 +114,10 @@ test('docs/demo.md shows every scenario with its answer', () => {
 
 test('scenario recovers shows a failure and, 15 seconds later, the list', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
-  const { get } = startService(SCENARIOS['recovers']?.handlers() ?? [], { ANSWER_MAX_AGE_MS: '0' });
-  expect((await get()).headers.get('Fallback-Reason')).toBe('identity-not-found');
+  const { recovers } = SCENARIOS;
+  if (!recovers) throw new Error('there is no such scenario');
+  const { get } = startService(recovers.handlers(), { ...environmentOf(recovers), ANSWER_MAX_AGE_MS: '0' });
+  expect((await get()).headers.get('Fallback-Reason')).toBe('federated-credential-missing');
   vi.setSystemTime(Date.now() + 15_000);
   expect(await (await get()).json()).toHaveLength(12);
 });
@@ -80,5 +125,5 @@ test('scenario recovers shows a failure and, 15 seconds later, the list', async 
 test('an unknown scenario is refused with the list of those there are', async () => {
   const { code, stderr } = await startDemo('nix').end();
   expect(code).toBe(64);
-  expect(stderr).toContain(Object.keys(SCENARIOS).join(', '));
+  for (const name of Object.keys(SHOWN)) expect(stderr).toMatch(new RegExp(`^  ${name} `, 'm'));
 });

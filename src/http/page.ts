@@ -2,150 +2,119 @@ import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
+import type { Facts } from '../azure/diagnosis/facts.ts';
 import type { Warning, WhoAmI } from '../azure/whoami.ts';
-import type { View } from '../view.ts';
+import { SCRIPT } from './page-script.ts';
+import { ICON, STYLE } from './page-style.ts';
 
 /** What the page shows. */
-export interface PageView extends View {
-  /** What the page says about itself, such as that all of it is made up. */
-  badge: string | undefined;
-  /** Paths of the other routes, relative. */
-  links: string[];
+export interface View {
+  /** Who we are, or why there is no token. */
+  who: WhoAmI | { diagnosis: Explained };
+  /** What we see, or why nothing. */
+  listing: { kind: 'listed'; names: readonly string[] } | { kind: 'fallback' | 'failed'; diagnosis: Explained };
+  subscription: { id: string; name: string | null } | null;
+  /** The process that answers; null for what the manifest does not tell it. */
+  instance: {
+    pod: string | null;
+    namespace: string | null;
+    serviceAccount: string | null;
+    node: string | null;
+    version: string;
+    /** ISO 8601. */
+    startedAt: string;
+  };
+  /** The last changes, oldest first. */
+  history: readonly Change[];
+  /** When Azure was asked, ISO 8601. */
+  asOf: string;
+  /** A remark that must not be overlooked. */
+  badge?: string | undefined;
+  /** Paths of the other routes. */
+  links: readonly string[];
 }
 
-const REFRESH_SECONDS = 5;
-
-const STYLE = `
-:root {
-  color-scheme: light dark;
-  --text: light-dark(#1b1f24, #e9edf2);
-  --quiet: light-dark(#545d68, #a6b1bd);
-  --ground: light-dark(#fbfbfa, #14171b);
-  --card: light-dark(#ffffff, #1c2127);
-  --line: light-dark(#dcdfe3, #343b44);
-  --link: light-dark(#0b5cad, #7cb7ff);
-  --good: light-dark(#176f3d, #6fd39a);
-  --warn: light-dark(#8a4b00, #f0b95c);
-  --bad: light-dark(#b3261e, #ff9a90);
+/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well. */
+interface Change {
+  at: string;
+  reason: string | null;
+  resourceGroups: number | null;
 }
-* { box-sizing: border-box; }
-body {
-  margin: 0 auto; padding: clamp(1rem, 3vw, 3rem); max-width: 90rem;
-  background: var(--ground); color: var(--text);
-  font: 1.125rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+
+interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'documentation' | 'detail'>, Commands {
+  attempts: readonly Pick<Diagnosis['attempts'][number], 'name' | 'outcome' | 'message'>[];
+  facts: Pick<Facts, 'projectedToken' | 'variables'>;
 }
-h1 { margin: 0; font-size: clamp(1.9rem, 5vw, 3.75rem); line-height: 1.1; letter-spacing: -0.02em; text-wrap: balance; }
-h2 { margin: 0 0 0.75rem; font-size: 1rem; font-weight: 600; color: var(--quiet); }
-p { margin: 0.5rem 0 0; }
-a { color: var(--link); }
-a:focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 2px; }
-code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; font-size: 0.9em; }
-header { padding-block: 0.5rem clamp(1.5rem, 4vw, 3rem); }
-header p { font-size: clamp(1.1rem, 2.2vw, 1.6rem); color: var(--quiet); }
-.well h1::before, .ill h1::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-right: 0.3em; border-radius: 50%; background: var(--good); }
-.ill h1::before { background: var(--bad); border-radius: 0.08em; }
-section { margin-bottom: 1.25rem; padding: clamp(1rem, 2.5vw, 1.75rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
-.pair { display: grid; gap: 0 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
-dl { display: grid; grid-template-columns: minmax(6.5rem, auto) 1fr; gap: 0.4rem 1.25rem; margin: 0; }
-dt { color: var(--quiet); }
-dd { margin: 0; }
-.groups { display: grid; gap: 0 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); margin: 0; padding: 0; list-style: none; }
-.groups li { padding: 0.4rem 0; border-top: 1px solid var(--line); }
-.hint { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
-.reason { color: var(--bad); font-weight: 600; }
-.warning { border-left: 0.4rem solid var(--warn); }
-.warning .reason { color: var(--warn); }
-.detail { color: var(--quiet); white-space: pre-wrap; }
-.attempts { margin: 0; padding-left: 1.5rem; }
-.attempts li + li { margin-top: 0.75rem; }
-footer { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; color: var(--quiet); }
-.lost { display: none; color: var(--bad); }
-[data-lost] .lost { display: block; }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 0.5rem; } }
-@media print { body { max-width: none; } }
-`;
 
-// Asks for the page again and puts in what has changed: nothing flickers, and the reader's place and focus stay. Where scripts
-// do not run, the browser reloads the page instead.
-const SCRIPT = `
-setInterval(async () => {
-  if (document.hidden) return;
-  const root = document.documentElement;
-  try {
-    const response = await fetch(location.href, { headers: { Accept: 'text/html' } });
-    const next = new DOMParser().parseFromString(await response.text(), 'text/html');
-    if (!next.querySelector('[data-part]')) throw new Error('another page');
-    document.title = next.title;
-    document.body.className = next.body.className;
-    for (const part of document.querySelectorAll('[data-part]')) {
-      const other = next.querySelector('[data-part=' + part.dataset.part + ']');
-      if (other && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
-    }
-    delete root.dataset.lost;
-  } catch {
-    root.dataset.lost = '';
-  }
-}, ${REFRESH_SECONDS * 1000});
-`;
+interface Commands {
+  commands?: readonly string[];
+}
 
-const ICON =
-  'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"%3E%3Crect width="8" height="8" rx="2" fill="%230b5cad"/%3E%3C/svg%3E';
+type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** From here on a list is set in small type. */
+const MANY_GROUPS = 100;
+/** From here on a filter helps. */
+const FILTERED_GROUPS = 20;
+
+/** The latest changes; /whoami has more. */
+const CHANGES_SHOWN = 8;
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** The headers that protect the page; a response for curl needs none of them. */
+/** What pages may do: their own style and script, by their hashes, and ask for themselves again. curl needs none of this. */
 export const PAGE_HEADERS = {
-  'Content-Security-Policy': Object.entries({
-    'default-src': "'none'",
-    'style-src': hashOf(STYLE),
-    'script-src': hashOf(SCRIPT),
-    'connect-src': "'self'",
-    'img-src': 'data:',
-    'base-uri': "'none'",
-    'form-action': "'none'",
-    'frame-ancestors': "'none'",
-  })
-    .map(([directive, source]) => `${directive} ${source}`)
-    .join('; '),
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    `style-src ${hashOf(STYLE)}`,
+    `script-src ${hashOf(SCRIPT)}`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Frame-Options': 'DENY',
 };
 
-type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
-
-/** `GET /` for a browser: the same as the JSON, and who sees it. Whatever comes from Azure is escaped. */
-export function page(view: PageView): Html {
-  const { who, listing } = view;
-  const isWell = listing.kind === 'listed';
-  const [title, subtitle] = isWell ? wellTitle(view, listing.names) : illTitle(view, listing.diagnosis);
+/** `GET /` for a browser: the same as the JSON, who sees it, and what to do. Everything that comes from Azure is escaped. */
+export function page(view: View): Html {
+  const { who, listing, instance, asOf } = view;
+  const [title, subtitle] = headline(view);
+  const hasWarnings = 'warnings' in who && who.warnings.length > 0;
+  const state = listing.kind !== 'listed' ? 'ill' : hasWarnings ? 'warned' : 'well';
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>${title} · rg-api</title>
-<link rel="icon" href="${raw(ICON.replaceAll('"', "'"))}">
+<link rel="icon" href="${ICON}">
 <style>${raw(STYLE)}</style>
-<noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}"></noscript>
 </head>
-<body class="${isWell ? 'well' : 'ill'}">
+<body class="${state}">
 <header>
-<div data-part="title" role="status"><h1>${title}</h1><p>${subtitle}</p></div>
+${view.badge && html`<p class="badge">${view.badge}</p>`}
+<div role="status"><h1>${title}</h1><p class="lead">${subtitle}</p></div>
+<p id="as-of">As of ${moment(asOf)}</p>
+<noscript><p>This page does not refresh itself without scripts. Reload it to see changes.</p></noscript>
 <p class="lost" role="alert">The service does not answer any more; still trying.</p>
 </header>
-<main data-part="main">
-${!isWell && failure(listing.diagnosis)}
-${who.kind === 'identified' && who.warnings.map(warning)}
-<div class="pair">
-${who.kind === 'identified' && identity(who)}
-${view.subscription && subscription(view.subscription)}
+<main>
+${listing.kind !== 'listed' && failure(listing.diagnosis)}
+${hasWarnings && who.warnings.map(warning)}
+<div class="cards" id="cards">
+${'diagnosis' in who ? evidence(who.diagnosis.facts) : identity(who, view.subscription)}
+${whoAnswers(view)}
 </div>
-${isWell && groups(listing.names)}
+${'diagnosis' in who && attempts(who.diagnosis)}
+${listing.kind === 'listed' && groups(listing.names)}
 </main>
 <footer>
-<span>rg-api</span>
-<nav aria-label="Other answers">${view.links.map((path) => html`<a href="${path}">${path}</a> `)}</nav>
+<span>rg-api ${instance.version}</span>
+<nav aria-label="Other routes">${view.links.map((path) => html`<a href=".${path}">${path}</a>`)}</nav>
 </footer>
 <script>${raw(SCRIPT)}</script>
 </body>
@@ -153,66 +122,161 @@ ${isWell && groups(listing.names)}
 `;
 }
 
-function wellTitle({ who, subscription }: View, { length }: string[]): [title: string, subtitle: string] {
-  const by = who.kind === 'identified' ? `Seen by ${who.credential}` : '';
-  return [
-    `${length} resource ${length === 1 ? 'group' : 'groups'}`,
-    [by, subscription && `in ${subscription.name ?? subscription.id}`].filter(Boolean).join(' '),
-  ];
+function headline({ who, listing, subscription }: View): [title: string, subtitle: string | Html] {
+  if (listing.kind !== 'listed') {
+    return ['diagnosis' in who ? 'No token' : 'A token, but no list', listing.diagnosis.reason];
+  }
+  const where = subscription && html` in ${unbroken(subscription.name ?? subscription.id)}`;
+  return [count(listing.names.length), html`${'credential' in who && `Seen by ${who.credential}`}${where}`];
 }
 
-function illTitle({ who }: View, { reason }: Diagnosis): [title: string, subtitle: string] {
-  return [who.kind === 'identified' ? 'A token, but no list' : 'No identity', reason];
+function count(groups: number): string {
+  return `${groups} resource ${groups === 1 ? 'group' : 'groups'}`;
 }
 
-function groups(names: string[]): Html {
-  return html`<section aria-labelledby="groups"><h2 id="groups">Resource groups (${names.length})</h2>
-${
-  names.length === 0
-    ? html`<p>The subscription is there, and empty.</p>`
-    : html`<ul class="groups">${names.map((name) => html`<li>${name}</li>`)}</ul>`
-}</section>`;
+function failure({ reason, hint, documentation, detail, commands }: Explained): Html {
+  return html`<section id="failure" aria-labelledby="failure-title"><h2 id="failure-title">Why, and what to do</h2>
+<p class="hint">${prose(hint)}</p>
+${blocks(commands)}
+${reasonLine(reason, documentation)}
+<p class="detail">${unbroken(detail)}</p></section>`;
 }
 
-function failure({ reason, hint, documentation, detail, attempts }: Diagnosis): Html {
-  return html`<section aria-labelledby="failure"><h2 id="failure">Why, and what to do</h2>
-<p class="hint">${hint}</p>
-<p><code class="reason">${reason}</code>${documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`}</p>
-<p class="detail">${detail}</p></section>
-${
-  attempts.length > 0 &&
-  html`<section aria-labelledby="attempts"><h2 id="attempts">Who was asked for a token</h2>
-<ol class="attempts">${attempts.map(
-    ({ name, outcome, message }) =>
-      html`<li><code>${name}</code>: ${outcome}<br><span class="detail">${message}</span></li>`,
-  )}</ol></section>`
-}`;
+function warning({ reason, hint, documentation, commands }: Warning & Commands, index: number): Html {
+  const id = `warning-${index}`;
+  return html`<section class="warning" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">Warning</h2>
+<p class="hint">${prose(hint)}</p>
+${blocks(commands)}
+${reasonLine(reason, documentation)}</section>`;
 }
 
-function warning({ reason, hint, documentation }: Warning): Html {
-  return html`<section class="warning" aria-label="Warning"><p class="hint">${hint}</p>
-<p><code class="reason">${reason}</code>${documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`}</p></section>`;
+function reasonLine(reason: string, documentation: string | undefined): Html {
+  const link = documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`;
+  return html`<p><code class="reason">${reason}</code>${link}</p>`;
 }
 
-function identity({ identity, credential, expiresOn }: WhoAmI): Html {
-  return html`<section aria-labelledby="identity"><h2 id="identity">Identity</h2><dl>
+function blocks(commands: readonly string[] = []): Html[] {
+  return commands.map(
+    (command) =>
+      html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy">Copy</button></div>`,
+  );
+}
+
+/** What a credential had to go by. */
+function evidence({ projectedToken, variables }: Explained['facts']): Html | false {
+  const ids = [entry('Client id', variables['AZURE_CLIENT_ID']), entry('Tenant', variables['AZURE_TENANT_ID'])];
+  if (!projectedToken && !ids.some(Boolean)) return false;
+  const { file, problem, iss, sub, aud, exp } = projectedToken ?? {};
+  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials had to go by</h2><dl>
+${entry('Token file', file)}
+${entry('Problem', problem)}
+${entry('Issuer', iss)}
+${entry('Subject', sub)}
+${entry('Audience', aud?.join(', '))}
+${exp !== undefined && html`<dt>Valid until</dt><dd>${moment(exp)}</dd>`}
+${ids}
+</dl></section>`;
+}
+
+/** What each credential said; one that only repeats what is already on the page is not quoted. */
+function attempts({ attempts, detail }: Explained): Html | false {
+  if (attempts.length === 0) return false;
+  const items = attempts.map(({ name, outcome, message }, i) => {
+    const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((said) => gist(said) === gist(message));
+    const quote = html`<br><span class="detail">${unbroken(message)}</span>`;
+    return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the words above' : quote)}</li>`;
+  });
+  return html`<section id="attempts" aria-labelledby="attempts-title"><h2 id="attempts-title">The credentials that were asked for a token</h2>
+<ol class="attempts">${items}</ol></section>`;
+}
+
+/** A message without what differs each time: ids of the request, times. */
+function gist(message: string): string {
+  return message.replace(GUID, '').replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ/g, '');
+}
+
+function identity({ identity, credential, expiresOn }: WhoAmI, subscription: View['subscription']): Html {
+  return html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
 <dt>Token from</dt><dd>${credential}</dd>
-${expiresOn && html`<dt>Valid until</dt><dd><time datetime="${expiresOn}">${expiresOn.slice(0, 16).replace('T', ' ')} UTC</time></dd>`}
+${expiresOn && html`<dt>Valid until</dt><dd>${moment(expiresOn)}</dd>`}
 ${entry('Type', identity.type)}
 ${entry('Client id', identity.clientId)}
 ${entry('Object id', identity.objectId)}
 ${entry('Tenant', identity.tenantId)}
 ${entry('Resource', identity.managedIdentityResourceId)}
+${entry('Subscription', subscription?.name)}
+${entry('Subscription id', subscription?.id)}
 </dl></section>`;
 }
 
-function subscription({ id, name }: { id: string; name: string | null }): Html {
-  return html`<section aria-labelledby="subscription"><h2 id="subscription">Subscription</h2><dl>
-${entry('Name', name)}
-${entry('Id', id)}
-</dl></section>`;
+function whoAnswers(view: View): Html {
+  const { pod, namespace, serviceAccount, node, version, startedAt } = view.instance;
+  return html`<section id="instance" aria-labelledby="instance-title"><h2 id="instance-title">Who answers</h2><dl>
+${entry('Pod', pod)}
+${entry('Namespace', namespace)}
+${entry('Service account', serviceAccount)}
+${entry('Node', node)}
+${entry('Version', version)}
+<dt>Running since</dt><dd>${moment(startedAt)}</dd>
+</dl>
+${view.history.length > 0 && history(view)}
+</section>`;
+}
+
+/** What it has seen, the latest first: that is what a room watches. */
+function history({ history, asOf }: View): Html {
+  const items = history.map(({ at, reason, resourceGroups }, i) => {
+    const seconds = Math.max(0, Math.round((Date.parse(history[i + 1]?.at ?? asOf) - Date.parse(at)) / 1000));
+    const outcome =
+      reason === null
+        ? html`<b class="well">${count(resourceGroups ?? 0)}</b>`
+        : html`<code class="reason">${reason}</code>`;
+    const isToday = at.slice(0, 10) === asOf.slice(0, 10);
+    const time = isToday ? html`<time datetime="${at}">${at.slice(11, 19)}</time>` : moment(at);
+    return html`<li>${time} ${outcome} for ${duration(seconds)}</li>\n`;
+  });
+  return html`<h3>What it has seen</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
+}
+
+function groups(names: readonly string[]): Html {
+  const filter = html`<p class="filter"><label for="filter">Filter</label> <input type="search" id="filter" autocomplete="off" spellcheck="false"> <output id="matches" for="filter"></output></p>`;
+  return html`<section id="groups" aria-labelledby="groups-title"><h2 id="groups-title">Resource groups (${names.length})</h2>
+${names.length > FILTERED_GROUPS && filter}
+${
+  names.length === 0
+    ? html`<p>The subscription is there, and empty.</p>`
+    : html`<ul class="groups${names.length > MANY_GROUPS && ' many'}">${names.map((name) => html`<li>${name}</li>\n`)}</ul>`
+}</section>`;
 }
 
 function entry(term: string, value: string | null | undefined): Html | false {
-  return value !== null && value !== undefined && html`<dt>${term}</dt><dd><code>${value}</code></dd>`;
+  return value !== null && value !== undefined && html`<dt>${term}</dt><dd><code>${unbroken(value)}</code></dd>`;
+}
+
+const GUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi;
+
+/** A text whose ids stay in one piece: no line breaks within them. */
+function unbroken(text: string): Html[] {
+  const ids = text.match(GUID) ?? [];
+  return text.split(GUID).map((words, i) => {
+    const id = ids[i];
+    return html`${words}${id !== undefined && html`<span class="id">${id}</span>`}`;
+  });
+}
+
+/** The same for a text of ours, in which backticks mark code. */
+function prose(text: string): Html[] {
+  return text
+    .split('`')
+    .map((piece, i) => (i % 2 === 0 ? html`${unbroken(piece)}` : html`<code>${unbroken(piece)}</code>`));
+}
+
+function moment(iso: string): Html {
+  return html`<time datetime="${iso}">${iso.slice(0, 10)} <b>${iso.slice(11, 19)}</b> UTC</time>`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
 }

@@ -5,12 +5,13 @@ import type { RequestHandler } from 'msw';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { startService } from '../service.ts';
 
-/** Opens the page of a service on this stand-in Azure, and keeps what went wrong. */
+/** Opens the page of a service on this fake Azure, and keeps what went wrong. */
 export async function open(
   browser: Browser,
   handlers: RequestHandler[],
   env: NodeJS.ProcessEnv = {},
   options: BrowserContextOptions = {},
+  path = '/',
 ) {
   const service = startService(handlers, env);
   const server = createServer(getRequestListener(service.app.fetch));
@@ -33,7 +34,7 @@ export async function open(
     const url = request.url();
     if (!url.startsWith(origin) && !url.startsWith('data:')) faults.push(`request to ${url}`);
   });
-  const response = await page.goto(origin);
+  const response = await page.goto(origin + path);
   return {
     page,
     response,

@@ -1,6 +1,6 @@
 /**
- * Takes out of an environment what would lead the SDK elsewhere than the stand-in: the developer's own Azure settings, another
- * source of managed identities, a proxy; also the subscription to list.
+ * Removes from an environment what would lead the SDK away from the fake Azure: the developer's own Azure settings, another
+ * source of managed identities, a proxy. The subscription to list goes, too.
  */
 export function withoutAzure(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const elsewhere =

@@ -54,12 +54,39 @@ export function imdsRefuses(description: string): Answer {
 /** What IMDS answers while no identity is assigned. */
 export const identityNotFound = imdsRefuses('Identity not found');
 
+/** NMI refuses with the text of a Go server, where IMDS itself would answer JSON. */
+export function nmiRefuses(status: number, message: string): Answer {
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
+  return () => new HttpResponse(`${message}\n`, { status, headers });
+}
+
 /** What NMI answers while MIC has not yet assigned the identity. */
-export const nmiNotReady: Answer = () =>
-  new HttpResponse(
-    'getting assigned identities for pod rgapi/rgapi in CREATED state failed after 16 attempts, retry duration [5]s, ' +
-      'error: <nil>. Check MIC pod logs for identity assignment errors\n',
-    { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
+export const nmiNotReady = nmiRefuses(
+  404,
+  'getting assigned identities for pod rgapi/rgapi in CREATED state failed after 16 attempts, retry duration [5]s, ' +
+    'error: <nil>. Check MIC pod logs for identity assignment errors',
+);
+
+/** What NMI in managed mode answers where no AzureIdentityBinding of the namespace selects the pod. */
+export const nmiNoBinding = nmiRefuses(404, 'no azure identity found for request clientID ');
+
+/** What NMI in managed mode answers where the identity is bound, but not assigned to the node. */
+export const nmiNotAssigned = nmiRefuses(
+  403,
+  "failed to refresh token, error: adal: Refresh request failed. Status Code = '400'. Response body: " +
+    '{"error":"invalid_request","error_description":"Identity not found"}',
+);
+
+/** The endpoint of App Service for managed identities, as IDENTITY_ENDPOINT names it. */
+export function appServiceEndpoint(answer: Answer) {
+  return http.get('http://127.0.0.1:41741/msi/token', ({ request }) => answer(request));
+}
+
+/** What it answers where the app has a user-assigned identity, but the request names none. */
+export const noDefaultIdentity: Answer = () =>
+  HttpResponse.json(
+    { statusCode: 400, message: 'Unable to load the proper Managed Identity.', correlationId: 'made-up' },
+    { status: 400 },
   );
 
 /** The proxy of AKS identity bindings. */
@@ -92,7 +119,13 @@ export function entra({
 } = {}) {
   return http.post(`${authorityHost}/:tenant/oauth2/v2.0/token`, async ({ request }) => {
     const other = await answer?.(request.clone());
-    if (other) return other;
+    return other ?? exchange(expiresIn)(request);
+  });
+}
+
+/** A token for the assertion or secret of the request, whatever it is. */
+export function exchange(expiresIn = 3600): Answer {
+  return async (request) => {
     const form = new URLSearchParams(await request.text());
     if (!form.get('client_assertion') && !form.get('client_secret')) return aadsts(7000216, 'no assertion')(request);
     const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
@@ -102,7 +135,7 @@ export function entra({
       ext_expires_in: expiresIn,
       access_token: madeUpToken(audience, expiresIn),
     });
-  });
+  };
 }
 
 /** What the Azure CLI asks before it gives up a login: which names the cloud has. */

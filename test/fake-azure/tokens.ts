@@ -1,4 +1,4 @@
-/** What the stand-in says of the identity that it gives tokens to. All ids are made up. */
+/** The identity that the fake Azure gives tokens to. All ids are made up. */
 export const IDENTITY = {
   tenantId: '11111111-1111-4111-8111-111111111111',
   clientId: '22222222-2222-4222-8222-222222222222',
@@ -7,7 +7,7 @@ export const IDENTITY = {
 
 let issued = 0;
 
-/** An unsigned token in the form of a JWT, different each time; good for nothing but the stand-in; `more` claims add to the usual ones. */
+/** An unsigned JWT, different each time, that only the fake Azure accepts; `more` claims add to the usual ones. */
 export function madeUpToken(audience: string, lifetimeSeconds: number, more: object = {}): string {
   issued += 1;
   const now = Math.floor(Date.now() / 1000);

@@ -17,7 +17,7 @@ export function temporaryFile(name: string, content: string, mode = 0o644): stri
   return file;
 }
 
-/** What the token of the pod's service account says, unless a test says otherwise. */
+/** The claims of the service account's token, unless a test replaces them. */
 export const SERVICE_ACCOUNT = {
   iss: 'https://oidc.example/made-up-cluster/',
   sub: 'system:serviceaccount:rgapi:rgapi',
@@ -41,7 +41,7 @@ export function workloadIdentity(token = serviceAccountToken()) {
   };
 }
 
-/** The same as it is where an AKS identity binding is in force. */
+/** The environment of a pod for which an AKS identity binding is in force. */
 export function identityBinding() {
   return {
     ...workloadIdentity(serviceAccountToken({ aud: ['api://AKSIdentityBinding'] })),

@@ -1,0 +1,93 @@
+import { raw } from 'hono/html';
+
+/** The style of all pages: one text, so that one hash in the Content-Security-Policy allows it. */
+export const STYLE = `
+:root {
+  color-scheme: light dark;
+  --text: light-dark(#1b1f24, #e9edf2);
+  --quiet: light-dark(#545d68, #a6b1bd);
+  --ground: light-dark(#fbfbfa, #14171b);
+  --card: light-dark(#ffffff, #1c2127);
+  --inset: light-dark(#f1f2f4, #12151a);
+  --line: light-dark(#dcdfe3, #343b44);
+  --link: light-dark(#0b5cad, #7cb7ff);
+  --good: light-dark(#176f3d, #6fd39a);
+  --warn: light-dark(#8a4b00, #f0b95c);
+  --bad: light-dark(#b3261e, #ff9a90);
+  --mono: ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace;
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; padding: clamp(1rem, 3vw, 3rem); max-width: 90rem;
+  background: var(--ground); color: var(--text);
+  font: 1.125rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
+}
+h1 { margin: 0; font-size: clamp(1.9rem, 5vw, 3.75rem); line-height: 1.1; letter-spacing: -0.02em; text-wrap: balance; }
+h2 { margin: 0 0 0.75rem; font-size: 1rem; font-weight: 600; color: var(--quiet); }
+h3 { margin: 1.5rem 0 0.5rem; font-size: 1rem; }
+p { margin: 0.5rem 0 0; }
+a { color: var(--link); }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 2px; }
+code, pre { font-family: var(--mono); font-size: 0.9em; }
+pre { margin: 0; white-space: pre-wrap; font-size: 0.85em; }
+pre code { font-size: 1em; }
+.id { white-space: nowrap; font-size: min(1em, 4.4cqi); }
+.badge { display: inline-block; margin: 0 0 1rem; padding: 0.2rem 0.75rem; border: 2px solid currentColor; border-radius: 2rem; color: var(--warn); font-weight: 600; }
+header, section { container-type: inline-size; }
+header { padding-block: 0.5rem clamp(1.25rem, 3vw, 2.25rem); }
+header p { color: var(--quiet); }
+.lead { font-size: clamp(1.1rem, 2.2vw, 1.6rem); }
+.well h1::before, .warned h1::before, .ill h1::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-right: 0.3em; border-radius: 50%; background: var(--good); }
+.warned h1::before { background: var(--warn); border-radius: 0 50% 50%; }
+.ill h1::before { background: var(--bad); border-radius: 0.08em; }
+section { margin-bottom: 1.25rem; padding: clamp(1rem, 2.5vw, 1.75rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
+.cards { display: grid; gap: 0 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); }
+dl { display: grid; grid-template-columns: minmax(6.5rem, auto) 1fr; gap: 0.2rem 1rem; margin: 0; }
+dl .id { font-size: min(1em, 2.9cqi); }
+dt { color: var(--quiet); }
+dd { margin: 0; }
+.groups { display: grid; gap: 0 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); margin: 0; padding: 0; list-style: none; }
+.groups li { padding: 0.4rem 0; border-top: 1px solid var(--line); }
+.many { gap: 0 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr)); font-size: 0.9rem; line-height: 1.35; }
+.many li { padding: 0.15rem 0; }
+.filter { display: none; margin: 0 0 1rem; }
+[data-script] .filter { display: block; }
+input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; background: var(--inset); border: 1px solid var(--quiet); border-radius: 0.4rem; }
+.hint { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
+.reason { color: var(--bad); font-weight: 600; }
+.warning { border-left: 0.4rem solid var(--warn); }
+.warning .reason { color: var(--warn); }
+.detail { color: var(--quiet); white-space: pre-wrap; }
+.block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
+.block pre { flex: 1; }
+.copy { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
+[data-script] .copy { display: block; }
+ol, ul { margin: 0; padding-left: 1.5rem; }
+.attempts li + li { margin-top: 0.75rem; }
+.history { padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
+.history time { color: var(--quiet); margin-right: 0.5rem; }
+.history .well { color: var(--good); }
+footer { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; color: var(--quiet); }
+footer a { margin-right: 0.75rem; }
+.lost { display: none; color: var(--bad); }
+[data-lost] .lost { display: block; }
+table { width: 100%; border-collapse: collapse; font-size: 0.9em; }
+th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
+th { color: var(--quiet); font-weight: 600; }
+td:first-child { white-space: nowrap; }
+summary { cursor: pointer; padding: 0.3rem 0; }
+.route { margin-bottom: 0.25rem; font-size: clamp(1.25rem, 2.4vw, 1.75rem); color: var(--text); }
+main > nav { margin-bottom: 1.25rem; }
+@container (max-width: 24rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 0.5rem; } dl .id { font-size: min(1em, 4.4cqi); } }
+@container (max-width: 31rem) {
+  .block { flex-direction: column; } .block pre { width: 100%; }
+  table, tbody, tr, td { display: block; } thead { display: none; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: 0.35rem 0; } td:first-child { white-space: normal; }
+}
+@media print { body { max-width: none; } .copy, .filter { display: none !important; } }
+`;
+
+const SHAPE =
+  "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><rect width='8' height='8' rx='2' fill='#0b5cad'/></svg>";
+
+/** In the page itself: no other file is asked for. */
+export const ICON = raw(`data:image/svg+xml,${encodeURIComponent(SHAPE)}`);

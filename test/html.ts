@@ -1,0 +1,11 @@
+import { HtmlValidate } from 'html-validate';
+
+const validator = new HtmlValidate({ extends: ['html-validate:recommended'] });
+
+/** What the validator finds in a page, one line each. */
+export async function problemsOf(markup: string): Promise<string[]> {
+  const { results } = await validator.validateString(markup);
+  return results.flatMap(({ messages }) =>
+    messages.map(({ ruleId, message, line }) => `${line}: ${ruleId}: ${message}`),
+  );
+}

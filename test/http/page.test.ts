@@ -1,0 +1,146 @@
+import { expect, test } from 'vitest';
+import { docsPage } from '../../src/http/docs-page.ts';
+import { openApi } from '../../src/http/openapi.ts';
+import { page, type View } from '../../src/http/page.ts';
+import { problemsOf } from '../html.ts';
+import { ILL, WELL } from './view.ts';
+
+const render = async (view: View) => String(await page(view));
+
+/** The text of a page, as somebody reads it. */
+async function read(view: View): Promise<string> {
+  const body = (await render(view)).replace(/^[\s\S]*<body|<script>[\s\S]*/g, '');
+  return body
+    .replace(/<\/?(a|b|code|span|time)\b[^>]*>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&quot;', '"')
+    .replace(/\s+/g, ' ');
+}
+
+test.each([
+  ['well', WELL],
+  ['without a token', ILL],
+  ['with a token that may not list', { ...WELL, listing: ILL.listing }],
+  ['with a warning', { ...WELL, who: { ...WELL.who, warnings: [{ reason: 'node-identity', hint: 'Label it.' }] } }],
+  ['with a badge', { ...WELL, badge: 'made up' }],
+  ['with an empty subscription', { ...WELL, listing: { kind: 'listed', names: [] } }],
+  [
+    'with 980 groups',
+    { ...WELL, listing: { kind: 'listed', names: Array.from({ length: 980 }, (_, i) => `rg-${i}`) } },
+  ],
+  ['without a history', { ...WELL, history: [] }],
+] satisfies [string, View][])('the page of a pod %s is valid HTML', async (_, view) => {
+  expect(await problemsOf(await render(view))).toEqual([]);
+});
+
+test('/docs is valid HTML', async () => {
+  expect(await problemsOf(String(await docsPage(openApi('1.2.3'))))).toEqual([]);
+});
+
+test('the validator finds what is wrong', async () => {
+  expect(await problemsOf('<!DOCTYPE html>\n<html><p></div></html>')).not.toEqual([]);
+});
+
+test('the same view gives the same page', async () => {
+  expect(await render(ILL)).toBe(await render(ILL));
+});
+
+test('it says which pod answers, and as of when; what is not known is left out', async () => {
+  const text = await read(WELL);
+  expect(text).toContain('As of 2026-11-24 10:00:06 UTC');
+  expect(text).toContain('Pod rgapi-7c9d8b6f5-x2x7k');
+  expect(text).toContain('Running since 2026-11-24 09:53:50 UTC');
+  expect(text).not.toMatch(/Node|null|undefined/);
+});
+
+test('it tells what the pod has seen, the latest first, each with its duration', async () => {
+  expect(await read(WELL)).toContain(
+    'What it has seen 09:54:06 3 resource groups for 6 min 09:53:51 identity-not-found for 15 s',
+  );
+});
+
+test('of a long history it shows the latest eight changes', async () => {
+  const history = Array.from({ length: 20 }, (_, i) => ({
+    at: new Date(Date.UTC(2026, 10, 24, 9, i)).toISOString(),
+    reason: 'throttled',
+    resourceGroups: null,
+  }));
+  const text = await read({ ...WELL, history });
+  expect(text.match(/throttled/g)).toHaveLength(8);
+  expect(text).toContain('09:19:00 throttled for 41 min 09:18:00 throttled for 60 s');
+});
+
+test('a change of another day has its date', async () => {
+  const history = [{ at: '2026-11-22T08:00:00.000Z', reason: null, resourceGroups: 1 }];
+  expect(await read({ ...WELL, history })).toContain('2026-11-22 08:00:00 UTC 1 resource group for 2 days');
+});
+
+test('without a token it shows what the token file says', async () => {
+  const text = await read(ILL);
+  expect(text).toContain('No token');
+  expect(text).toContain('Issuer https://oidc.example/made-up-cluster/');
+  expect(text).toContain('Subject system:serviceaccount:rgapi:rgapi');
+  expect(text).toContain('Audience api://AzureADTokenExchange');
+  expect(text).toContain('Valid until 2026-11-24 10:54:04 UTC');
+});
+
+test('an attempt that repeats what was said before is not quoted again', async () => {
+  const text = await read(ILL);
+  expect(text.match(/No matching federated identity record/g)).toHaveLength(1);
+  expect(text).toContain('EnvironmentCredential: unavailable EnvironmentCredential is unavailable.');
+  expect(text).toContain('WorkloadIdentityCredential: failed, with the words above');
+  expect(text).toContain('ManagedIdentityCredential: failed, with the words above');
+  expect(text).toContain('AzureCliCredential: not-tried');
+});
+
+test('commands are blocks of their own, whole and untouched', async () => {
+  const blocks = (await render(ILL)).match(/<pre>.*?<\/pre>/g)?.map((block) => block.replace(/<[^>]+>/g, ''));
+  expect(blocks).toEqual([
+    'az identity show --query &quot;[?clientId==&#39;22222222-2222-4222-8222-222222222222&#39;]&quot;',
+    'kubectl get serviceaccount rgapi -n rgapi -o yaml',
+  ]);
+});
+
+test('backticks become code, ids stay in one piece', async () => {
+  const markup = await render(ILL);
+  expect(markup).toContain('<code>serviceAccountName</code>');
+  expect(await read(ILL)).not.toContain('`');
+  const ids = markup.match(/22222222-2222-4222-8222-222222222222/g) ?? [];
+  expect(markup.match(/<span class="id">22222222-2222-4222-8222-222222222222<\/span>/g)).toHaveLength(ids.length);
+});
+
+test('the badge is shown, and only where there is one', async () => {
+  expect(await read({ ...WELL, badge: 'made up & down' })).toContain('made up &amp; down');
+  expect(await render(WELL)).not.toContain('class="badge"');
+});
+
+test('links are relative, so that they hold under a path prefix', async () => {
+  const links = [...(await render(WELL)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
+  expect(links.slice(1)).toEqual(['./whoami', './docs']);
+});
+
+test('/docs shows each route with its statuses, headers, schema, example and a link to try it', async () => {
+  const document = openApi('1.2.3');
+  const markup = String(await docsPage(document));
+  for (const [path, { get }] of Object.entries(document.paths)) {
+    const [section = ''] = markup.match(new RegExp(`<section id="${get.operationId}"[\\s\\S]*?</section>`)) ?? [];
+    expect(section).toContain(`<code>GET ${path}</code>`);
+    expect(section).toContain(`href=".${path}"`);
+    for (const status of Object.keys(get.responses)) expect(section).toContain(`<code>${status}</code>`);
+    expect(section).toContain('Cache-Control');
+  }
+  expect(markup).toContain('<code>Fallback-Reason</code>');
+  expect(markup).toContain('href="#schema-WhoAmI"');
+  expect(markup).toContain('rg-shop-orders-prod');
+  expect(markup).toContain('rg-api 1.2.3');
+  expect(markup).not.toMatch(/<script|`/);
+});
+
+test('each link of /docs to a place on it has that place', async () => {
+  const markup = String(await docsPage(openApi('1.2.3')));
+  const ids = new Set([...markup.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  const targets = [...markup.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+  expect(targets.length).toBeGreaterThan(10);
+  expect(targets.filter((id) => !ids.has(id))).toEqual([]);
+});
