@@ -4,7 +4,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { Azure } from './azure/azure.ts';
 import { originalError } from './azure/errors.ts';
-import { warningOf } from './azure/whoami.ts';
+import { warningOf, withListing } from './azure/whoami.ts';
 import { prefersHtml } from './http/accepts-html.ts';
 import { openApi } from './http/openapi.ts';
 import { CONTENT_SECURITY_POLICY, page } from './http/page.ts';
@@ -72,7 +72,9 @@ export function createApp(deps: {
       credential,
       expiresOn,
       subscription,
-      warnings: 'names' in listed ? warnings : [...warnings, warningOf(listed.diagnosis)],
+      warnings: ('names' in listed ? warnings : withListing(warnings, warningOf(listed.diagnosis))).map(
+        ({ commands, ...warning }) => ({ ...warning, ...(commands.length > 0 && { commands }) }),
+      ),
     };
     return response(answers.document(whoAmI));
   });

@@ -1,4 +1,4 @@
-import { CATALOGUE } from '../azure/diagnosis/diagnose.ts';
+import { REASONS } from '../azure/diagnosis/catalogue.ts';
 
 /**
  * The OpenAPI document of this version of the service. Its schemas are closed: no answer has a member or a header that is not
@@ -405,8 +405,7 @@ function closed(properties: Record<string, object>, optional: string[] = []) {
 }
 
 function schemas() {
-  // What the catalogue does not recognise is unknown.
-  const reasons = [...CATALOGUE.map(({ reason }) => reason), 'unknown'];
+  const reasons = REASONS;
   const text = { type: 'string', minLength: 1 };
   const textOrNull = { type: ['string', 'null'] };
   const time = { type: 'string', format: 'date-time' };
@@ -420,6 +419,7 @@ function schemas() {
     documentation: { type: 'string', format: 'uri', pattern: '^https://' },
     reason: reference('schemas', 'Reason'),
     hint: { ...text, description: 'What to do, with the real names and ids; advice that steers nothing.' },
+    commands: { ...list(text), description: 'Complete lines for bash that help.' },
   };
   return {
     Reason: { description: 'Why there is no list, or no token.', type: 'string', enum: reasons },
@@ -428,7 +428,7 @@ function schemas() {
       description: 'A problem that its HTTP status says all about.',
       ...closed({ type: { const: 'about:blank' }, title: text, status, detail: text }),
     },
-    AzureProblem: { description: 'Azure itself fails.', ...closed(explained, ['documentation']) },
+    AzureProblem: { description: 'Azure itself fails.', ...closed(explained, ['documentation', 'commands']) },
     NoToken: {
       description: 'The whole diagnosis.',
       ...closed(
@@ -439,7 +439,7 @@ function schemas() {
           facts: reference('schemas', 'Facts'),
           attempts: list(reference('schemas', 'Attempt')),
         },
-        ['documentation'],
+        ['documentation', 'commands'],
       ),
     },
     WhoAmI: closed({
@@ -473,8 +473,9 @@ function schemas() {
           documentation: explained.documentation,
           reason: { type: 'string', enum: [...reasons, 'other-client-id'] },
           hint: explained.hint,
+          commands: explained.commands,
         },
-        ['detail', 'documentation'],
+        ['detail', 'documentation', 'commands'],
       ),
     },
     Attempt: {
@@ -491,10 +492,12 @@ function schemas() {
                 host: text,
                 code: text,
                 status: { type: 'integer' },
+                contentType: text,
+                isProbe: { const: true, description: 'It only asked whether a metadata service is there.' },
                 body: { type: 'string', description: 'The beginning of an answer that is no token.' },
                 serverAheadSeconds: { type: 'integer', description: 'By how much the clock of the server was ahead.' },
               },
-              ['code', 'status', 'body', 'serverAheadSeconds'],
+              ['code', 'status', 'contentType', 'isProbe', 'body', 'serverAheadSeconds'],
             ),
           },
         },
@@ -513,6 +516,14 @@ function schemas() {
           metadataService: text,
           kubernetes: { type: 'boolean' },
           container: { type: 'boolean' },
+          place: text,
+          identityEndpoint: closed({ kind: text, host: text }),
+          pod: closed({ name: text, namespace: text, serviceAccount: text, node: text }, [
+            'name',
+            'namespace',
+            'serviceAccount',
+            'node',
+          ]),
           variables: {
             description: 'The variables that are set and matter; `(set)` where the value may be secret.',
             type: 'object',
@@ -534,7 +545,7 @@ function schemas() {
             ...closed({ variables: list(text), hosts: list(text) }),
           },
         },
-        ['projectedToken', 'podLabels'],
+        ['projectedToken', 'podLabels', 'identityEndpoint', 'pod'],
       ),
     },
   };
@@ -582,7 +593,8 @@ const NO_TOKEN = {
     },
     metadataService: '169.254.169.254',
     kubernetes: true,
-    container: false,
+    container: true,
+    place: 'kubernetes',
     variables: {
       AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
       AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',

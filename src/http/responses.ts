@@ -112,6 +112,13 @@ export function answer(body: string, type: string, status = 200, headers?: Recor
 }
 
 /** The members of a problem document that explain a failure; what to do comes last, where a terminal leaves the eye. */
-export function explained({ reason, hint, documentation, detail }: Diagnosis) {
-  return { type: `urn:rg-api:${reason}`, detail, documentation, reason, hint };
+export function explained({ reason, hint, commands, documentation, detail }: Diagnosis) {
+  return {
+    type: `urn:rg-api:${reason}`,
+    detail,
+    documentation,
+    reason,
+    hint,
+    ...(commands.length > 0 && { commands }),
+  };
 }

@@ -7,10 +7,10 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
-import { serverAheadSeconds } from '../identity/chain.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
 
