@@ -32,7 +32,7 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
   throttled: [503, 'throttled'],
   slow: [504, 'timeout'],
   broken: [502, 'broken'],
-  unknown: [200, 'unknown'],
+  'no-certificate': [200, 'client-certificate-unusable'],
 };
 
 test('the first line says plainly that the answers come from a stand-in', async () => {

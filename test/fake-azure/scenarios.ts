@@ -211,8 +211,8 @@ export const SCENARIOS: Record<string, Scenario> = {
     shows: 'something answers in the place of Resource Manager',
     handlers: () => [resourceManager(html), ...allWell()],
   },
-  unknown: {
-    shows: 'a failure that nobody foresaw',
+  'no-certificate': {
+    shows: 'the certificate of a service principal is not where it should be',
     handlers: allWell,
     environment: () => ({
       AZURE_CLIENT_ID: clientId,

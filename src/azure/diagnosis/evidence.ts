@@ -3,7 +3,7 @@ import type { Attempt, Exchange } from '../identity/attempt.ts';
 import type { Identity } from '../identity/claims.ts';
 import { ResourceManagerError } from '../resource-manager/guard.ts';
 import { type AadstsClass, aadstsClass } from './aadsts.ts';
-import type { Facts, IdentityEndpoint } from './facts.ts';
+import { type Facts, type IdentityEndpoint, isLoopback } from './facts.ts';
 import { readText, type TextFields } from './read-text.ts';
 
 /** What a diagnosis is made from. */
@@ -169,11 +169,13 @@ function partyOf(
   const { host } = exchange;
   const says = contentOf(exchange);
   if (credential === 'managed-identity') {
-    if (host === facts.identityEndpoint?.host) {
-      return facts.proxy.hosts.includes(host) && says === 'page' ? 'http-proxy' : facts.identityEndpoint.kind;
+    if (host !== facts.metadataService) {
+      if (facts.proxy.hosts.includes(host) && says === 'page') return 'http-proxy';
+      const endpoint = facts.identityEndpoint;
+      const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
+      // The agent of Azure Arc is also found by its program, without any variable.
+      return isEndpoint ? endpoint.kind : 'arc';
     }
-    // Arc is also found by its program, without any variable.
-    if (host !== facts.metadataService) return 'arc';
     if (says === 'json') return 'imds';
     if (facts.proxy.hosts.includes(host)) return 'http-proxy';
     return facts.kubernetes && says === 'text' ? 'nmi' : 'stranger';

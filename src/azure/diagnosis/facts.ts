@@ -98,7 +98,8 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
   const container = kubernetes || isContainer();
   const pod = podOf(env);
   const hosts = [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname];
-  if (identityEndpoint) hosts.push(identityEndpoint.host);
+  // MSAL asks the agent of Azure Arc by its address, whatever name the variable has.
+  if (identityEndpoint) hosts.push(identityEndpoint.host, ...(isLoopback(identityEndpoint.host) ? ['127.0.0.1'] : []));
   return {
     now: new Date().toISOString(),
     cloud: { authorityHost, resourceManager },
@@ -113,7 +114,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
     ...(podLabels && { podLabels }),
     proxy: {
       variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => proxyVariable(env, name)),
-      hosts: hosts.filter((host) => isProxied(env, host)),
+      hosts: [...new Set(hosts)].filter((host) => isProxied(env, host)),
     },
   };
 }
@@ -137,6 +138,10 @@ function identityEndpointKind(env: NodeJS.ProcessEnv): IdentityEndpoint | undefi
   }
   if (env['MSI_ENDPOINT']) return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
   return env['IDENTITY_ENDPOINT'] && env['IMDS_ENDPOINT'] ? 'arc' : undefined;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '127.0.0.1' || host === '[::1]';
 }
 
 function placeOf(

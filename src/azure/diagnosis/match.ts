@@ -68,7 +68,8 @@ export function ofKind(...kinds: Evidence['failure']['kind'][]) {
 }
 
 /** The host that matters and was not reached: Microsoft Entra ID, where there is no token, else Resource Manager. */
-export function unreached({ findings, resourceManager }: Evidence): Finding | undefined {
+export function unreached({ failure, findings, resourceManager }: Evidence): Finding | undefined {
+  if (failure.kind === 'timeout') return undefined;
   const candidates = [...findings.filter((finding) => !isTool(finding)), ...findings.filter(isTool)];
   return [resourceManager, ...candidates].find(
     (finding) => finding && finding.credential !== 'managed-identity' && isUnreached(finding),

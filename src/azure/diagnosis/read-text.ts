@@ -125,7 +125,7 @@ const PROBLEMS: [Problem, RegExp][] = [
     'installation-broken',
     /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|cannot execute binary|Exec format error|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError/i,
   ],
-  ['module-missing', /Az\.Accounts/],
+  ['module-missing', /Az\.Accounts?\b/],
   [
     'not-installed',
     /could not be found|not recognized|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,

@@ -44,22 +44,23 @@ export const AZURE_CLI_ABSENT: Rule[] = [
     reason: 'az-not-installed',
     match: (e) => azureCliHas(e, 'not-installed'),
     hint: (e) => {
+      const stranger = strangerAtMetadataService(e)
+        ? ` What answers at ${e.facts.metadataService} is something else than the metadata service of Azure.`
+        : '';
       const machine = e.facts.proxy.hosts.includes(e.facts.metadataService)
         ? ` If this is a machine of Azure, name ${e.facts.metadataService} in NO_PROXY, so that its metadata service is asked directly.`
         : '';
-      const arc = hasMetadataFailure(e)
-        ? ' (On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.)'
-        : '';
+      const arc = hasMetadataFailure(e) ? ' On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.' : '';
       switch (e.facts.place) {
         case 'ci':
-          return `Log in to Azure in the pipeline with a service connection or azure/login, or set the variables of a service principal: there is no Azure CLI on the PATH here.${machine}`;
+          return `Log in to Azure in the pipeline with a service connection or azure/login, or set the variables of a service principal: there is no Azure CLI on the PATH here.${machine}${stranger}`;
         case 'codespaces':
         case 'devcontainer':
-          return `Add the Azure CLI to this development container (a feature of devcontainer.json), rebuild it, and log in there: there is no az here.${machine}`;
+          return `Add the Azure CLI to this development container (a feature of devcontainer.json), rebuild it, and log in there: there is no az here.${machine}${stranger}`;
         case 'container':
-          return `Use an image that has the Azure CLI, with your ~/.azure mounted, or run the service on the host with npm start: there is no az in this image, and no managed identity.${machine}${arc}`;
+          return `Use an image that has the Azure CLI, with your ~/.azure mounted, or run the service on the host: there is no az in this image, and no managed identity.${machine}${stranger}${arc}`;
         default:
-          return `Install the Azure CLI and log in, then ask again: there is no az on the PATH of this process.${machine}${arc}`;
+          return `Install the Azure CLI and log in, then ask again: there is no az on the PATH of this process.${machine}${stranger}${arc}`;
       }
     },
     commands: (e) => (e.facts.place === 'container' ? [command`npm start`] : [command`az login`]),
@@ -97,7 +98,11 @@ export const OTHER_TOOLS: Rule[] = [
         : findingOf(
             e,
             ['powershell', 'azd'],
-            ({ text }) => text.problem !== 'not-installed' && text.problem !== undefined,
+            ({ text }) =>
+              text.problem !== undefined &&
+              text.problem !== 'not-installed' &&
+              // Without a module PowerShell says nothing about a login: the Azure CLI comes first.
+              (text.problem !== 'module-missing' || azureCli(e) === undefined),
           ),
     hint: (_, { credential, text }) =>
       text.problem === 'module-missing'
@@ -121,6 +126,10 @@ function hasMetadataFailure(e: Evidence): boolean {
   return findingOf(e, ['managed-identity']) !== undefined && e.facts.identityEndpoint === undefined;
 }
 
+function strangerAtMetadataService(e: Evidence): boolean {
+  return findingOf(e, ['managed-identity'], ({ party }) => party === 'stranger') !== undefined;
+}
+
 function configHint({ facts }: Evidence, { text }: Finding): string {
   const path = orUnknown(text.path ?? 'its directory');
   const isContainer = facts.container;
@@ -131,7 +140,7 @@ function configHint({ facts }: Evidence, { text }: Finding): string {
       return `Free space on the disk of ${path}: the Azure CLI cannot write its files there.`;
     case 'permission-denied':
       return isContainer
-        ? `Run the container as yourself, the owner of the mounted az login (--user), or give the files back to their owner (chown): the Azure CLI may not use ${path}.`
+        ? `Run the container as yourself, the owner of the mounted az login, or give the files back to their owner (chown): the Azure CLI may not use ${path}.`
         : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path}.`;
     case 'cache-encrypted':
       return isContainer
@@ -199,7 +208,7 @@ function loginHint({ facts }: Evidence, finding: Finding): string {
     return 'Log in with the Azure CLI in Cloud Shell, then ask again: its own login has ended.';
   if (text.problem === 'account-not-in-cache') {
     return facts.container
-      ? 'Log in with the Azure CLI where this process runs: inside of the container (device code) if it is one, or run the service on the host with npm start. ' +
+      ? 'Log in with the Azure CLI where this process runs: inside of the container (device code) if it is one, or run the service on the host. ' +
           'Its token cache does not have the account: a cache that the host has encrypted is empty for a container.'
       : 'Log in again with the Azure CLI, to the tenant of the subscription if a plain login does not help: its token cache does not have the account any more.';
   }
@@ -220,5 +229,6 @@ function loginCommands(e: Evidence, finding: Finding): readonly string[] {
   }
   const isRemote = facts.place === 'codespaces' || facts.place === 'devcontainer' || facts.place === 'container';
   const login = isRemote ? command`az login --use-device-code` : command`az login`;
-  return text.problem === 'account-not-in-cache' ? [login, command`az logout`, loginToTenant(text.tenant)] : [login];
+  if (text.problem !== 'account-not-in-cache') return [login];
+  return [login, loginToTenant(text.tenant), ...(facts.container ? [command`npm start`] : [])];
 }

@@ -13,6 +13,20 @@ import {
 } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
+const IMDS_PROXIED: Rule = {
+  reason: 'imds-proxied',
+  match: (e) =>
+    managedIdentity(
+      e,
+      ({ host, party }) => host !== undefined && party !== 'not-asked' && e.facts.proxy.hosts.includes(host),
+    ),
+  hint: (e, finding) =>
+    `Add ${finding.host}, literally, to NO_PROXY: ${proxyVariableOf(e)} sends requests for ` +
+    `${finding.host === e.facts.metadataService ? "the node's metadata service" : 'the identity endpoint of this machine'} to a proxy, ` +
+    'and the Azure SDK understands neither address ranges nor * there.',
+  documentation: DOCUMENTATION.managedIdentity,
+};
+
 /** The metadata service, NMI before it, or the identity endpoint of the host answered, but with no token. */
 export const MANAGED_IDENTITY: Rule[] = [
   {
@@ -62,13 +76,16 @@ export const MANAGED_IDENTITY: Rule[] = [
           : [askMetadataService(e)],
     documentation: (finding, e) => identityDocumentation(e, finding),
   },
+  // Where the variables name another endpoint, this is a machine of Azure whatever else is there.
+  { ...IMDS_PROXIED, match: (e) => (hasEndpoint(e) ? IMDS_PROXIED.match(e) : undefined) },
   {
     reason: 'identity-endpoint-failed',
     match: (e) =>
       managedIdentity(
         e,
         ({ party, words }) =>
-          isEndpoint(party) || /CloudShell|Service Fabric|Azure Arc|secret file/.test(words.slice(0, 2000)),
+          isEndpoint(party) ||
+          (party === 'not-asked' && /CloudShell|Service ?Fabric|Azure ?Arc/.test(words.slice(0, 2000))),
       ) ?? (hasEndpoint(e) ? managedIdentity(e, ({ party }) => party === 'nobody') : undefined),
     hint: endpointHint,
     commands: endpointCommands,
@@ -78,19 +95,7 @@ export const MANAGED_IDENTITY: Rule[] = [
 
 /** What is left where nobody answers in the place of the metadata service, or somebody who does not know its protocol. */
 export const NO_METADATA_SERVICE: Rule[] = [
-  {
-    reason: 'imds-proxied',
-    match: (e) =>
-      managedIdentity(
-        e,
-        ({ host, party }) => host !== undefined && party !== 'not-asked' && e.facts.proxy.hosts.includes(host),
-      ),
-    hint: (e, finding) =>
-      `Add ${finding.host}, literally, to NO_PROXY: ${proxyVariableOf(e)} sends requests for ` +
-      `${finding.host === e.facts.metadataService ? "the node's metadata service" : 'the identity endpoint of this machine'} to a proxy, ` +
-      'and the Azure SDK understands neither address ranges nor * there.',
-    documentation: DOCUMENTATION.managedIdentity,
-  },
+  IMDS_PROXIED,
   {
     reason: 'imds-unreachable',
     match: (e) => managedIdentity(e, ({ party, outcome }) => party === 'nobody' && outcome !== 'pending'),

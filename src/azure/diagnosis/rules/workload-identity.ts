@@ -347,7 +347,7 @@ function notInjected(e: Evidence): Finding | undefined {
 
 /** Whether a metadata service is there, even if it lets us wait. */
 function nodeAnswers(e: Evidence): boolean {
-  return findingOf(e, ['managed-identity'], ({ party }) => party === 'imds' || party === 'nmi') !== undefined;
+  return findingOf(e, ['managed-identity'], ({ party }) => party !== 'nobody' && party !== 'not-asked') !== undefined;
 }
 
 function nodeAnswer(e: Evidence): Finding | undefined {
