@@ -11,19 +11,18 @@ export interface Instance {
   startedAt: string;
 }
 
-/** The manifests set POD_NAME and its like from the Downward API; the subject of the projected token says some of it as well. */
+/** The manifests pass the Downward API on; the subject of the projected token says some of it as well. */
 export function describeInstance(
-  env: NodeJS.ProcessEnv,
-  { projectedToken }: Facts,
+  { pod = {}, projectedToken }: Facts,
   process: Pick<Instance, 'version' | 'startedAt'>,
 ): Instance {
   const [, namespace, serviceAccount] =
     /^system:serviceaccount:([^:]{1,253}):([^:]{1,253})$/.exec(projectedToken?.sub ?? '') ?? [];
   return {
-    pod: env['POD_NAME'] || null,
-    namespace: env['POD_NAMESPACE'] || namespace || null,
-    serviceAccount: env['POD_SERVICE_ACCOUNT'] || serviceAccount || null,
-    node: env['NODE_NAME'] || null,
+    pod: pod.name ?? null,
+    namespace: pod.namespace ?? namespace ?? null,
+    serviceAccount: pod.serviceAccount ?? serviceAccount ?? null,
+    node: pod.node ?? null,
     ...process,
   };
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { createApp, routesOf } from './app.ts';
 import { createAzure } from './azure/azure.ts';
 import type { Cloud } from './azure/cloud.ts';
-import { CATALOGUE } from './azure/diagnosis/diagnose.ts';
+import { REASONS } from './azure/diagnosis/catalogue.ts';
 import { createRefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import { type Snapshot, takeSnapshot } from './azure/snapshot.ts';
 import type { Config } from './config.ts';
@@ -35,7 +35,7 @@ export function createService(options: {
     version,
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => snapshots.ageMs(),
-    fallbackReasons: [...CATALOGUE.map(({ reason }) => reason), 'unknown'],
+    fallbackReasons: REASONS,
   });
 
   const renewalLog = createFailureLog(log, 'recovered: the token is renewed again');
@@ -62,7 +62,7 @@ export function createService(options: {
     return snapshot;
   }, config.answerMaxAgeMs);
   const viewOf = memoize((snapshot: Snapshot) =>
-    createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, env, process: { version, startedAt } }),
+    createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
   );
 
   const documents = createDocuments((value) => redact(`${JSON.stringify(value, null, 2)}\n`));

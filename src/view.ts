@@ -24,14 +24,13 @@ export async function createView(
     azure: Azure;
     deadlineMs: number;
     history: History;
-    env: NodeJS.ProcessEnv;
     process: Pick<Instance, 'version' | 'startedAt'>;
   },
 ): Promise<View> {
   return {
     ...snapshot,
     subscription: await subscriptionOf(snapshot, deps.azure, deps.deadlineMs),
-    instance: describeInstance(deps.env, snapshot.facts, deps.process),
+    instance: describeInstance(snapshot.facts, deps.process),
     history: deps.history.changes(),
   };
 }

@@ -44,7 +44,7 @@ export function createAzure(options: {
   const acquireToken = defaultChain({
     cloud,
     identityBinding: options.identityBinding,
-    projectedToken: Boolean(options.env['AZURE_FEDERATED_TOKEN_FILE']),
+    workloadIdentityFile: workloadIdentityFile(options.env),
     userAgentPrefix,
   });
   const credential = createTokenCache(acquireToken, cloud.scope, {
@@ -68,4 +68,9 @@ export function createAzure(options: {
     diagnose,
     facts,
   };
+}
+
+/** The projected token, where everything is set that an exchange of it needs. */
+function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
+  return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
 }

@@ -3,7 +3,7 @@ import type { Diagnosis } from './diagnosis/diagnose.ts';
 import type { Facts } from './diagnosis/facts.ts';
 import { AzureFailure } from './errors.ts';
 import type { ResourceGroups } from './resource-manager/resource-groups.ts';
-import { type Warning, type WhoAmI, warningOf } from './whoami.ts';
+import { type Warning, type WhoAmI, warningOf, withListing } from './whoami.ts';
 
 /** A failure, and why. */
 export interface Diagnosed {
@@ -63,11 +63,9 @@ async function diagnosed(azure: Azure, error: unknown): Promise<Diagnosed> {
   return { failure: error, diagnosis: await azure.diagnose(error) };
 }
 
-/** A reason is mentioned once, even if identity and list smell of the same. */
-function warningsOf(who: Who, listing: Listing): Warning[] {
+function warningsOf(who: Who, listing: Listing): readonly Warning[] {
   if (who.kind === 'unidentified') return [];
-  const all = listing.kind === 'listed' ? who.warnings : [...who.warnings, warningOf(listing.diagnosis)];
-  return [...new Map(all.map((warning) => [warning.reason, warning])).values()];
+  return listing.kind === 'listed' ? who.warnings : withListing(who.warnings, warningOf(listing.diagnosis));
 }
 
 /** What a program goes by: why there is no list, or else what is wrong with the identity that lists; null where all is well. */

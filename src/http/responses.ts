@@ -1,6 +1,7 @@
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import type { FailureKind } from '../azure/errors.ts';
 import type { Snapshot } from '../azure/snapshot.ts';
+import type { Warning } from '../azure/whoami.ts';
 import type { View } from '../view.ts';
 
 /** A response before it is made, which may be made many times: for all who share a snapshot. */
@@ -113,8 +114,15 @@ export function listResponse(documents: Documents, snapshot: Snapshot): Prepared
 }
 
 /** The members of problem details that explain a failure. What to do comes last, so it is the last line in your terminal. */
-function explanation({ reason, hint, documentation, detail }: Diagnosis) {
-  return { type: `urn:rg-api:${reason}`, detail, ...(documentation && { documentation }), reason, hint };
+function explanation({ reason, hint, commands, documentation, detail }: Diagnosis) {
+  return {
+    type: `urn:rg-api:${reason}`,
+    detail,
+    ...(documentation && { documentation }),
+    reason,
+    hint,
+    ...(commands.length > 0 && { commands }),
+  };
 }
 
 /** `GET /whoami`: who the token says we are, or problem details that explain why there is none. */
@@ -126,7 +134,22 @@ export function whoAmIDocument(view: View): { problem: ProblemDetails } | { iden
     return { problem: problemDetails(503, 'No access token', members) };
   }
   const { identity, credential, expiresOn } = who;
-  return { identity: { identity, credential, expiresOn, subscription, instance, history, warnings } };
+  return {
+    identity: {
+      identity,
+      credential,
+      expiresOn,
+      subscription,
+      instance,
+      history,
+      warnings: warnings.map(withoutEmpty),
+    },
+  };
+}
+
+/** An empty list of commands helps nobody. */
+function withoutEmpty({ commands, ...warning }: Warning): object {
+  return { ...warning, ...(commands.length > 0 && { commands }) };
 }
 
 export function whoAmIResponse(documents: Documents, view: View): PreparedResponse {

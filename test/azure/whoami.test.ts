@@ -193,6 +193,7 @@ test('without a token GET /whoami is the complete diagnosis', async () => {
     'documentation',
     'reason',
     'hint',
+    'commands',
   ]);
   expect(document).toMatchObject({ type: 'urn:rg-api:az-not-installed', status: 503, reason: 'az-not-installed' });
 });

@@ -16,6 +16,7 @@ const facts: Diagnosis['facts'] = {
   metadataService: 'made-up',
   kubernetes: true,
   container: true,
+  place: 'kubernetes',
   variables: {},
   proxy: { variables: [], hosts: [] },
 };
@@ -28,6 +29,7 @@ function startLog() {
     failureLog.failed(error, {
       reason,
       hint: 'what to do',
+      commands: [],
       detail: 'in its own words',
       original: { name: 'Error', message: 'in its own words' },
       attempts: [],

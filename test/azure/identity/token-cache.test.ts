@@ -369,7 +369,12 @@ function startRecheck(shouldRecheck: () => boolean) {
   vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
   const cloud = cloudOf();
   if (!cloud) throw new Error('no public cloud');
-  const chain = defaultChain({ cloud, identityBinding: false, projectedToken: false, userAgentPrefix: 'test' });
+  const chain = defaultChain({
+    cloud,
+    identityBinding: false,
+    workloadIdentityFile: undefined,
+    userAgentPrefix: 'test',
+  });
   const onRenewalFailure = vi.fn();
   return { credential: createTokenCache(chain, cloud.scope, { shouldRecheck, onRenewalFailure }), onRenewalFailure };
 }
