@@ -24,7 +24,7 @@ export function createListing(deps: {
   log: Logger;
 }): Listing {
   const { azure } = deps;
-  const failureLog = createFailureLog(deps.log, 'healed: the resource groups are listed again');
+  const failureLog = createFailureLog(deps.log, 'the resource groups are listed again');
   return createRefreshAheadCache(async (traceContext) => {
     const trace = traceContext?.();
     try {

@@ -28,7 +28,7 @@ export function createService(options: {
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => listing.ageMs(),
   });
-  const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
+  const renewalLog = createFailureLog(log, 'the token is renewed again');
   const azure = createAzure({
     ...config,
     cloud,
@@ -36,7 +36,7 @@ export function createService(options: {
     env: options.env,
     podLabelsFile: options.podLabelsFile,
     onRenewalFailure: renewalLog.failed,
-    onToken: renewalLog.succeeded,
+    onToken: () => renewalLog.succeeded(),
     onCall: metrics.recordAzureCall,
   });
   const listing = createListing({ ...config, azure, log });

@@ -118,9 +118,7 @@ test('an error that nobody foresaw is a complete document, never a 500, and its 
     attempts: [],
     facts: { kubernetes: false },
   });
-  expect(log()).toEqual([
-    expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^TypeError: made-up bug\n +at /) }),
-  ]);
+  expect(log()).toEqual([expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^at /) })]);
 });
 
 test('a failing listing is logged once for all who shared it', async () => {
@@ -138,7 +136,7 @@ test('a failure that lasts is logged once, and so is its end', async () => {
   for (let i = 0; i < 5; i++) await get();
   expect(log()).toMatchObject([
     { level: 40, reason: 'no-subscription' },
-    { level: 30, reasons: ['no-subscription'], msg: expect.stringContaining('healed') },
+    { level: 30, reasons: ['no-subscription'], msg: expect.stringContaining('recovered') },
   ]);
 });
 

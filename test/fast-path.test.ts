@@ -90,6 +90,7 @@ test('its requests are in the metrics and at debug in the log, with their trace'
   expect(body).toContain('rgapi_fallbacks_total{reason="identity-not-found"} 2');
   expect(log()).toMatchObject([
     { level: 40, trace_id: traceId },
+    { level: 20, trace_id: traceId },
     { path: '/', status: 200, trace_id: traceId },
     { path: '/', status: 200 },
     { path: '/metrics', status: 200 },

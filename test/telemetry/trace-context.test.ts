@@ -71,6 +71,7 @@ test('the trace id is in the line of a request and in the warning of a failure t
   await get('/', { headers: { traceparent } });
   expect(log()).toMatchObject([
     { level: 40, reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 20, reason: 'identity-not-found', trace_id: TRACE_ID },
     { level: 20, path: '/', trace_id: TRACE_ID },
   ]);
 });

@@ -769,7 +769,7 @@ test.each(CASES)(
       expect.objectContaining({
         level: 40,
         reason,
-        hint: expect.stringContaining(hint[0] ?? ''),
+        msg: expect.stringContaining(hint[0] ?? ''),
         original: expect.objectContaining({ name: expect.any(String), message: expect.any(String) }),
       }),
     );
