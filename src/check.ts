@@ -3,6 +3,7 @@ import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import type { Snapshot } from './azure/snapshot.ts';
 import type { Warning } from './azure/whoami.ts';
 import { whoAmIDocument } from './http/responses.ts';
+import { toSafeText } from './telemetry/safe-json.ts';
 import { isWell, type View } from './view.ts';
 
 /** The pause between two tries of `--wait`. */
@@ -38,7 +39,7 @@ export function checkReport(view: View): string {
   const { who, listing, subscription, warnings, instance } = view;
   const lines = [isWell(view) ? 'OK' : 'NOT OK'];
   const line = (term: string, value: string | null | undefined) => {
-    if (value) lines.push(`  ${`${term}:`.padEnd(18)}${value}`);
+    if (value) lines.push(`  ${`${term}:`.padEnd(18)}${toSafeText(value)}`);
   };
   line('pod', instance.pod && [instance.namespace, instance.pod].filter(Boolean).join('/'));
   if (who.kind === 'identified') {
@@ -57,8 +58,8 @@ export function checkReport(view: View): string {
   if (who.kind === 'unidentified' && listing.kind !== 'listed' && listing.diagnosis.reason !== who.diagnosis.reason) {
     problems.push(listing.diagnosis);
   }
-  for (const { reason, hint, commands = [], documentation, detail } of problems) {
-    lines.push('', `${reason}: ${hint}`, ...commands.map((command) => `  $ ${command}`));
+  for (const { reason, hint, commands, documentation, detail } of problems) {
+    lines.push('', `${reason}: ${toSafeText(hint)}`, ...commands.map((command) => `  $ ${toSafeText(command)}`));
     line('documentation', documentation);
     line('detail', detail);
   }

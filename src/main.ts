@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { HELP, readArguments, UsageError } from './arguments.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
@@ -7,7 +6,9 @@ import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { check, checkDocument, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createService } from './service.ts';
-import { createRedaction } from './telemetry/redaction.ts';
+import { createLog, writeTo } from './telemetry/log.ts';
+import { createRedaction, redactValue } from './telemetry/redaction.ts';
+import { toSafeJson } from './telemetry/safe-json.ts';
 import { isWell } from './view.ts';
 
 /** Where k8s/ mounts the labels of the pod by the Downward API. */
@@ -17,16 +18,11 @@ const { version } = packageJson;
 const { command, config, cloud } = readSettings();
 const redact = createRedaction(process.env);
 const isCheck = command.kind === 'check';
-const log = pino(
-  {
-    level: isCheck ? 'warn' : config.logLevel,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    hooks: { streamWrite: redact },
-  },
-  pino.destination(isCheck ? 2 : 1),
-);
+// A check has its report on stdout.
+const { stream, level } = isCheck
+  ? { stream: process.stderr, level: 'warn' }
+  : { stream: process.stdout, level: config.logLevel };
+const log = createLog({ level, redact, isTerminal: stream.isTTY, write: writeTo(stream) });
 if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
 }
@@ -48,8 +44,10 @@ if (command.kind === 'check') {
   // As PID 1 of a container it has to end by itself.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
   const view = await check({ snapshots, viewOf }, command.waitMs);
-  const text = command.json ? `${JSON.stringify(checkDocument(view), null, 2)}\n` : checkReport(view);
-  exitAfterWriting(redact(text), isWell(view) ? 0 : 1);
+  const text = command.json
+    ? `${toSafeJson(redactValue(redact, checkDocument(view)), 2)}\n`
+    : redact(checkReport(view));
+  exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
   await listen();

@@ -13,6 +13,8 @@ import { createHttpServer } from './http/server.ts';
 import { memoize } from './memoize.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
+import { type Redact, redactValue } from './telemetry/redaction.ts';
+import { toSafeJson } from './telemetry/safe-json.ts';
 import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
 
@@ -24,8 +26,7 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
-  /** Takes secrets out of a text. */
-  redact: (text: string) => string;
+  redact: Redact;
   log: Logger;
 }) {
   const { config, version, env, redact, log } = options;
@@ -38,7 +39,7 @@ export function createService(options: {
     fallbackReasons: REASONS,
   });
 
-  const renewalLog = createFailureLog(log, 'recovered: the token is renewed again');
+  const renewalLog = createFailureLog(log, 'the token is renewed again');
   const azure = createAzure({
     ...config,
     cloud: options.cloud,
@@ -46,18 +47,18 @@ export function createService(options: {
     env,
     podLabelsFile: options.podLabelsFile,
     onRenewalFailure: renewalLog.failed,
-    onToken: renewalLog.succeeded,
+    onToken: () => renewalLog.succeeded(),
     onCall: metrics.recordAzureCall,
   });
 
   const history = createHistory();
-  const listingLog = createFailureLog(log, 'recovered: the resource groups are listed again');
+  const listingLog = createFailureLog(log, 'the resource groups are listed again');
   const snapshots = createRefreshAheadCache(async (traceContext?: () => TraceContext | undefined) => {
     const trace = traceContext?.();
     const snapshot = await takeSnapshot(azure, trace?.headers);
     const { listing } = snapshot;
     history.record(changeOf(snapshot));
-    if (listing.kind === 'listed') listingLog.succeeded();
+    if (listing.kind === 'listed') listingLog.succeeded(snapshot.warnings, trace?.traceId);
     else listingLog.failed(listing.failure, listing.diagnosis, trace?.traceId);
     return snapshot;
   }, config.answerMaxAgeMs);
@@ -65,7 +66,7 @@ export function createService(options: {
     createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
   );
 
-  const documents = createDocuments((value) => redact(`${JSON.stringify(value, null, 2)}\n`));
+  const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
   const server = createHttpServer({
     refuse({ headers: { host }, httpVersion }) {
       if (httpVersion === '1.1' && host === undefined) return withoutHost;

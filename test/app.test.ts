@@ -58,7 +58,7 @@ test.each([
   expect(response.headers.get('Vary')).toBe('Accept');
   expect(log()).toEqual([
     expect.objectContaining({
-      level: 40,
+      level: 'warn',
       reason,
       original: expect.objectContaining({ name: expect.any(String), message: expect.stringContaining(message) }),
     }),
@@ -103,7 +103,7 @@ test.each([
     documentation: expect.stringMatching(/^https:/),
     detail: expect.any(String),
   });
-  expect(log()).toMatchObject([{ level: 40, reason }]);
+  expect(log()).toMatchObject([{ level: 'warn', reason }]);
 });
 
 test('an error that nobody foresaw is a complete document, never a 500, and its stack is in the log', async () => {
@@ -122,9 +122,7 @@ test('an error that nobody foresaw is a complete document, never a 500, and its 
     attempts: [],
     facts: { kubernetes: false },
   });
-  expect(log()).toEqual([
-    expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^TypeError: made-up bug\n +at /) }),
-  ]);
+  expect(log()).toEqual([expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^at /) })]);
 });
 
 test('a failing listing is logged once for all who shared it', async () => {
@@ -141,8 +139,8 @@ test('a failure that lasts is logged once, and so is its end', async () => {
   azure.use(subscriptions(['One']), groups(1));
   for (let i = 0; i < 5; i++) await get();
   expect(log()).toMatchObject([
-    { level: 40, reason: 'no-subscription' },
-    { level: 30, reasons: ['no-subscription'], msg: expect.stringContaining('recovered') },
+    { level: 'warn', reason: 'no-subscription' },
+    { level: 'info', reasons: ['no-subscription'], msg: expect.stringContaining('recovered') },
   ]);
 });
 
@@ -217,7 +215,9 @@ test('a good request is logged at debug only', async () => {
 test('at debug a request is one line', async () => {
   const { get, log } = startService(healthy, { LOG_LEVEL: 'debug' });
   await get();
-  expect(log()).toMatchObject([{ level: 20, method: 'GET', path: '/', status: 200, durationMs: expect.any(Number) }]);
+  expect(log()).toMatchObject([
+    { level: 'debug', method: 'GET', path: '/', status: 200, durationMs: expect.any(Number) },
+  ]);
 });
 
 test.each([

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { http, passthrough, type RequestHandler } from 'msw';
-import { pino } from 'pino';
 import { afterEach, expect, vi } from 'vitest';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
+import { createLog } from '../src/telemetry/log.ts';
 import { createRedaction } from '../src/telemetry/redaction.ts';
 import { holdAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
@@ -59,8 +59,8 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   if (!cloud) throw new Error('the test names an authority host of no known cloud');
   const logText: string[] = [];
   const redact = createRedaction(process.env);
-  const hooks = { streamWrite: redact };
-  const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
+  const write = (line: string) => logText.push(line);
+  const log = createLog({ level: config.logLevel, redact, isTerminal: false, write });
   const service = createService({
     config,
     cloud,

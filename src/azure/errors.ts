@@ -24,7 +24,7 @@ const CATEGORIES: Record<FailureKind, FailureCategory> = {
   unexpected: 'service',
 };
 
-/** Azure gave no list. `cause` is the original error, untouched. */
+/** Why Azure gave no list. `cause` is the original error, untouched. */
 export class AzureFailure extends Error {
   readonly kind: FailureKind;
   /** Seconds after which Azure asks to be called again, where it said so. */
@@ -102,14 +102,22 @@ const MAX_MESSAGE_LENGTH = 2000;
  */
 export function withoutAppended(message: string): string {
   // Without a regular expression: this runs before the message is cut, because the cut may take away where a secret begins.
-  const marker = 'Received output:';
-  const output = message.indexOf(marker);
-  const rest = output < 0 ? message : `${message.slice(0, output + marker.length)} (left out)`;
-  const begin = rest.indexOf('\nHeaders: {');
-  if (begin < 0) return rest;
-  const end = rest.lastIndexOf('} - Correlation ID');
-  return rest.slice(0, begin) + (end < begin ? '' : rest.slice(end + 1));
+  const output = message.indexOf(OUTPUT);
+  let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
+  let kept = '';
+  while (true) {
+    const begin = rest.indexOf(HEADERS);
+    if (begin < 0) return kept + rest;
+    kept += rest.slice(0, begin);
+    const end = rest.indexOf(AFTER_HEADERS, begin);
+    if (end < 0) return kept;
+    rest = rest.slice(end + 1);
+  }
 }
+
+const OUTPUT = 'Received output:';
+const HEADERS = '\nHeaders: {';
+const AFTER_HEADERS = '} - Correlation ID';
 
 /** The message of an error, as it is, but without what libraries append to it, and cut. */
 export function errorMessage(error: unknown): string {

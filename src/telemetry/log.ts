@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { type Logger, pino } from 'pino';
 import { type Redact, redactValue } from './redaction.ts';
-import { toSafeJson } from './safe-json.ts';
+import { toSafeJson, toSafeText } from './safe-json.ts';
 
 /** Container runtimes split longer lines. */
 const MAX_LINE_BYTES = 16_384;
@@ -22,10 +22,10 @@ export function createLog(options: {
   level: string;
   redact: Redact;
   /** Whether people read it in a terminal. */
-  isTerminal?: boolean;
-  write?: (line: string) => void;
+  isTerminal: boolean;
+  write: (line: string) => void;
 }): Logger {
-  const { redact, isTerminal = process.stdout.isTTY, write = writeToStdout(process.stdout) } = options;
+  const { redact, isTerminal, write } = options;
   const render = isTerminal ? toText : toLine;
   return pino(
     {
@@ -47,7 +47,7 @@ export function createLog(options: {
  * Makes what writes lines to a stream without ever waiting for it: where the disk is full or nobody reads, lines are lost and
  * the service goes on. Node writes to pipes without blocking, and does not wait for them at process.exit.
  */
-export function writeToStdout(stream: Writable): (line: string) => void {
+export function writeTo(stream: Writable): (line: string) => void {
   let dropped = 0;
   // Without a listener the error would end the process.
   stream.on('error', () => {});
@@ -89,14 +89,12 @@ const COLORS = { debug: 'gray', trace: 'gray', info: 'green', warn: 'yellow', er
 function toText(fields: Fields): string {
   const { level, time, msg, ...others } = Object(JSON.parse(toLine(fields)));
   const color = Object.entries(COLORS).find(([name]) => name === level)?.[1] ?? 'green';
-  const head = `${String(time).slice(11, 19)} ${styleText(color, String(level).toUpperCase().padEnd(5))} ${unquoted(msg)}`;
+  const head = `${String(time).slice(11, 19)} ${styleText(color, String(level).toUpperCase().padEnd(5))} ${toSafeText(msg)}`;
   const lines = Object.entries(others).map(([key, value]) => {
-    return styleText('gray', `  ${unquoted(key)}: ${typeof value === 'string' ? unquoted(value) : toSafeJson(value)}`);
+    return styleText(
+      'gray',
+      `  ${toSafeText(key)}: ${typeof value === 'string' ? toSafeText(value) : toSafeJson(value)}`,
+    );
   });
   return `${[head, ...lines].join('\n')}\n`;
-}
-
-/** A text as it stands in JSON, so that nothing in it is a command to the terminal, but without the quotes. */
-function unquoted(text: unknown): string {
-  return toSafeJson(String(text)).slice(1, -1).replaceAll('\\"', '"');
 }

@@ -15,6 +15,9 @@ test('the output of a command and the headers of a response are left out of a me
   expect(errorMessage('network_error\nHeaders: {"set-cookie":"made-up"} - Correlation ID: 1 - Trace ID: 2')).toBe(
     'network_error - Correlation ID: 1 - Trace ID: 2',
   );
+  expect(errorMessage('a\nHeaders: {"a":1} - Correlation ID: 1\nb\nHeaders: {"b":2} - Correlation ID: 2')).toBe(
+    'a - Correlation ID: 1\nb - Correlation ID: 2',
+  );
   expect(errorMessage(`network_error\nHeaders: {"set-cookie":"${'x'.repeat(5000)}"}`)).toBe('network_error');
 });
 

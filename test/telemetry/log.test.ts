@@ -4,7 +4,7 @@ import { openSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { createLog, writeToStdout } from '../../src/telemetry/log.ts';
+import { createLog, writeTo } from '../../src/telemetry/log.ts';
 import { createRedaction } from '../../src/telemetry/redaction.ts';
 
 function startLog(env: NodeJS.ProcessEnv = {}, isTerminal = false) {
@@ -86,7 +86,7 @@ function stalled() {
 
 test('where nobody reads, lines are dropped instead of kept, and the next one that is written says how many', async () => {
   const { stream, taken, release } = stalled();
-  const write = writeToStdout(stream);
+  const write = writeTo(stream);
   const line = `${'x'.repeat(1023)}\n`;
   for (let i = 0; i < 3000; i++) write(line);
   expect(stream.writableLength).toBeLessThan(1.1 * 2 ** 20);
@@ -112,7 +112,7 @@ test('a stream that fails is not the end', async () => {
     write: (_chunk, _encoding, done) => done(new Error('made-up ENOSPC')),
     autoDestroy: false,
   });
-  const write = writeToStdout(stream);
+  const write = writeTo(stream);
   for (let i = 0; i < 3; i++) {
     write('line\n');
     await new Promise(setImmediate);
@@ -121,8 +121,8 @@ test('a stream that fails is not the end', async () => {
 
 /** Logs many lines in a process of its own, says on stderr that it got through, and exits. */
 const TALKATIVE = `
-  import { createLog } from './src/telemetry/log.ts';
-  const log = createLog({ level: 'info', redact: (text) => text });
+  import { createLog, writeTo } from './src/telemetry/log.ts';
+  const log = createLog({ level: 'info', redact: (text) => text, isTerminal: false, write: writeTo(process.stdout) });
   for (let i = 0; i < 2000; i++) log.info({ text: 'x'.repeat(200) }, 'made-up');
   setTimeout(() => {
     log.info('the last line');

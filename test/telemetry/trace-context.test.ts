@@ -70,8 +70,9 @@ test('the trace id is in the line of a request and in the warning of a failure t
   const { get, log } = startService([imds({ answer: identityNotFound })], { LOG_LEVEL: 'debug' });
   await get('/', { headers: { traceparent } });
   expect(log()).toMatchObject([
-    { level: 40, reason: 'identity-not-found', trace_id: TRACE_ID },
-    { level: 20, path: '/', trace_id: TRACE_ID },
+    { level: 'warn', reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 'debug', reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 'debug', path: '/', trace_id: TRACE_ID },
   ]);
 });
 

@@ -797,9 +797,9 @@ test.each(CASES)(
     }
     expect(log()).toContainEqual(
       expect.objectContaining({
-        level: 40,
+        level: 'warn',
         reason,
-        hint: expect.stringContaining(hint[0] ?? ''),
+        msg: expect.stringContaining(hint[0] ?? ''),
         original: expect.objectContaining({ name: expect.any(String), message: expect.any(String) }),
       }),
     );
