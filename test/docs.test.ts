@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { HELP } from '../src/arguments.ts';
 import openApi from '../src/http/openapi.json' with { type: 'json' };
-import { startProcess } from './process.ts';
+import { startDemo, startProcess } from './process.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const README = read('README.md');
@@ -21,6 +21,15 @@ test('the README has every route and every variable', () => {
   expect(firstCells(section('Routes')).sort()).toEqual(Object.keys(openApi.paths).sort());
   const variables = HELP.match(/\b[A-Z]+(?:_[A-Z]+)*(?=,)/g);
   expect(firstCells(section('Environment')).sort()).toEqual(variables?.sort());
+});
+
+test('the failure that the README shows is what the demo shows', async () => {
+  const demo = startDemo('wrong-subject');
+  const list = await demo.get();
+  const { reason, hint, commands } = JSON.parse(await (await demo.get('/whoami')).text());
+  const [, shown = ''] = /\/whoami\n\{\n {2}…\n([\s\S]+?)\n```/.exec(README) ?? [];
+  expect(JSON.parse(`{${shown}`)).toEqual({ reason, hint, commands });
+  expect(README).toContain(`HTTP/1.1 ${list.status} OK\nFallback-Reason: ${reason}\n\n${await list.text()}\n`);
 });
 
 test('the code tour leads to files', () => {
