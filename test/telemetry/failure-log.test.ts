@@ -146,6 +146,7 @@ test('no line is longer than a kilobyte, whatever Azure says', () => {
     const message = text.repeat(2000);
     fail(`unknown`, new Error(message, { cause: new Error(message) }), {
       hint: message,
+      commands: [],
       original: { name: 'AggregateAuthenticationError', code: 'AuthorizationFailed', status: 403, message },
     });
     fall(
@@ -153,6 +154,7 @@ test('no line is longer than a kilobyte, whatever Azure says', () => {
       {
         reason: 'federated-credential-subject',
         hint: message,
+        commands: [],
         detail: message,
         original: { name: 'AggregateAuthenticationError', code: 700213, status: 401, message },
         attempts: [],
