@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { REASONS } from '../../src/azure/diagnosis/catalogue.ts';
 
 const PAGES = ['kubernetes', 'workload-identity', 'identity-bindings', 'pod-identity'];
 
@@ -36,6 +37,15 @@ describe.each(PAGES.map((page) => `docs/${page}.md`))('%s', (page) => {
     const [, written] = /settings\.env << EOF\n(.+?)^EOF/ms.exec(text) ?? [];
     if (written === undefined) expect(page).toBe('docs/kubernetes.md');
     else expect(variables(written)).toEqual(variables(readFileSync('k8s/settings/settings.env', 'utf8')));
+  });
+
+  test('the reasons that it explains are those of the catalogue', () => {
+    const [, trouble] = text.split('\n## When it does not work\n');
+    if (trouble === undefined) return expect(page).toBe('docs/kubernetes.md');
+    const cells = [...trouble.matchAll(/^\| (`.+?) \|/gm)].map(([, cell = '']) => cell);
+    const reasons = cells.flatMap((cell) => [...cell.matchAll(/`(?:Identity-Warning: )?([a-z]+(?:-[a-z]+)+)`/g)]);
+    expect(reasons.length).toBeGreaterThan(3);
+    for (const [, reason] of reasons) expect(REASONS).toContain(reason);
   });
 
   test('its links lead to a page, and to a heading on it', () => {
