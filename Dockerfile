@@ -8,7 +8,7 @@ ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY rolldown.config.ts tsconfig.json compile-cache.js ./
+COPY rolldown.config.ts tsconfig.json compile-cache.js LICENSE ./
 COPY src/ src/
 RUN npm run --ignore-scripts build
 
@@ -38,6 +38,8 @@ LABEL org.opencontainers.image.title="rg-api (local)" \
   org.opencontainers.image.licenses="MIT"
 HEALTHCHECK CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/main.js"]
+# Instead of that of the base: what follows the image in `docker run` are arguments of the service, such as --check.
+CMD []
 
 # What Node compiles at a start, for the next one to take from there: good for this very Node, path and user.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
@@ -60,6 +62,7 @@ LABEL org.opencontainers.image.title="rg-api" \
   org.opencontainers.image.version="0.1.0" \
   org.opencontainers.image.licenses="MIT"
 HEALTHCHECK CMD ["/nodejs/bin/node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# The entrypoint of the base is node itself, which so becomes PID 1.
-# New objects get 4 MB: under load that keeps 15 MB of memory free, and costs nothing.
-CMD ["--max-semi-space-size=4", "/app/main.js"]
+# Node itself is PID 1. New objects get 4 MB: under load that keeps 15 MB of memory free, and costs nothing.
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "/app/main.js"]
+# What follows the image in `docker run`, or `args` in a manifest, are arguments of the service, such as --check.
+CMD []

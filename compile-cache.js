@@ -1,5 +1,5 @@
-// Starts the built service once where it cannot ask anybody for a token, so that Node leaves what it compiled in a directory, where
-// the next start takes it from. It is good for the same version of Node, path of the file and user only; others ignore it.
+// Starts the built service once, so that Node writes what it compiled into a directory. The next start reads it from there. Such a
+// cache holds for the same Node, user and path of the file; Node ignores any other.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -8,12 +8,12 @@ const [directory, bundle] = process.argv.slice(2);
 if (!directory || !bundle) throw new Error('usage: node compile-cache.js <directory> <bundle>');
 
 const service = spawn(process.execPath, [resolve(bundle)], {
-  // PowerShell is not on an empty path, and nothing else is tried.
+  // It asks nobody for a token: there is no PowerShell on an empty path.
   env: { NODE_COMPILE_CACHE: directory, PORT: '0', PATH: '', AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 service.stdout.setEncoding('utf8').on('data', (lines) => {
-  // It has asked for a token, and loads the rest.
+  // The first failure is logged: everything is loaded by now, or will be in a moment.
   if (lines.includes('"reason"')) setTimeout(() => service.kill('SIGTERM'), 500);
 });
 const [code] = await once(service, 'exit');

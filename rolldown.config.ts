@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { defineConfig, type Plugin } from 'rolldown';
 
@@ -57,11 +58,39 @@ const formsByTag: Plugin = {
   },
 };
 
+/** What the bundler writes into the bundle of its own is not under node_modules. */
+const OF_THE_BUNDLER = 'node_modules/rolldown';
+
+/** Name, version and licence of the package in this directory, and the text of the licence. */
+function notice(directory: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
+  const files = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  if (files.length === 0) throw new Error(`${directory} has no text of its licence`);
+  const texts = files.map((file) => readFileSync(`${directory}/${file}`, 'utf8').trim());
+  return [`${name} ${version} (${license})`, ...texts].join('\n\n');
+}
+
+/**
+ * The licence of each package that the bundle contains, and our own: most of them ask for their text wherever a copy goes. A package
+ * without one ends the build.
+ */
+const licences: Plugin = {
+  name: 'licences',
+  generateBundle(_, bundle) {
+    const modules = Object.values(bundle).flatMap((output) => (output.type === 'chunk' ? output.moduleIds : []));
+    const packages = modules.flatMap((id) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []);
+    const notices = [...new Set([OF_THE_BUNDLER, ...packages])].map(notice).toSorted();
+    const source = `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
+    this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-NOTICES.txt', source });
+    this.emitFile({ type: 'asset', fileName: 'LICENSE', source: readFileSync('LICENSE', 'utf8') });
+  },
+};
+
 // The bundler that the tests' own tool chain brings along. One file: the Azure SDK's 54 MB of packages shrink to what is used.
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
-  plugins: [builtinsOnDemand, packagesOnDemand, formsByTag],
+  plugins: [builtinsOnDemand, packagesOnDemand, formsByTag, licences],
   output: {
     file: 'dist/main.js',
     format: 'esm',

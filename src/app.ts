@@ -1,183 +1,159 @@
-import type { Context, MiddlewareHandler } from 'hono';
-import { Hono } from 'hono';
-import { secureHeaders } from 'hono/secure-headers';
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
 import type { Logger } from 'pino';
-import type { Azure } from './azure/azure.ts';
 import { originalError } from './azure/errors.ts';
-import { warningOf } from './azure/whoami.ts';
-import { prefersHtml } from './http/accepts-html.ts';
+import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
+import type { Snapshot } from './azure/snapshot.ts';
+import { acceptsHtml } from './http/accepts-html.ts';
 import { docsPage } from './http/docs-page.ts';
 import { openApi } from './http/openapi.ts';
-import { CONTENT_SECURITY_POLICY, page, type View } from './http/page.ts';
-import { type Answer, type Answers, answer, explained, headOf } from './http/responses.ts';
-import { diagnosed, type Listing } from './listing.ts';
-import { OTHER, type RequestObserver } from './request-observer.ts';
+import { PAGE_HEADERS, page } from './http/page.ts';
+import {
+  type Documents,
+  headOf,
+  listResponse,
+  type PreparedResponse,
+  prepare,
+  problemDetails,
+  whoAmIResponse,
+} from './http/responses.ts';
+import { memoize } from './memoize.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
+import type { View } from './view.ts';
+
+export type App = Hono<{ Bindings: HttpBindings }>;
 
 const METHODS = ['GET', 'HEAD'];
 
-/** The routes. Nothing here listens, and nothing here ends the process. */
+/**
+ * The routes. Nothing here listens, and nothing here ends the process. There is no middleware: with a sole handler for a path
+ * Hono calls it directly.
+ */
 export function createApp(deps: {
   version: string;
-  /** A remark that the page shows on top. */
-  pageBadge: string | undefined;
-  azure: Azure;
-  listing: Listing;
-  answers: Answers;
-  /** Milliseconds. */
-  deadlineMs: number;
+  snapshots: RefreshAheadCache<Snapshot, () => TraceContext | undefined>;
+  viewOf: (snapshot: Snapshot) => Promise<View>;
+  scrapes: RefreshAheadCache<string, undefined>;
+  documents: Documents;
   /** Takes secrets out of a text. */
   redact: (text: string) => string;
   /** True from the moment the process drains. */
   isDraining: () => boolean;
+  /** What the page says about itself. */
+  pageBadge: string | undefined;
   metrics: Metrics;
-  observed: RequestObserver;
   log: Logger;
-}): Hono {
-  const { answers, azure, listing, log, metrics, observed, redact } = deps;
-  const app = new Hono();
-  const startedAt = new Date().toISOString();
+}): App {
+  const { snapshots, viewOf, scrapes, documents, metrics, log } = deps;
+  const app: App = new Hono();
 
-  app.use(async (c, next) => {
-    const startedAtMs = performance.now();
-    await next();
-    const { method, path } = c.req;
-    // What the client makes up is no label.
-    const route = routes.has(path) ? path : OTHER;
-    observed({ route, method, path, status: c.res.status, startedAtMs, trace: traceOf(c) });
-  });
-
-  // Most of its clients are answered before they come here: fast-path.ts.
-  app.get('/', securePage, async (c) => {
-    if (prefersHtml(c)) return answerPage(c);
-    return response(answers.list(await listing.get(() => traceOf(c))));
-  });
-
-  /** The same for a browser: same status, same headers. */
-  async function answerPage(c: Context): Promise<Response> {
-    const { identified, listed, subscription } = await wholePicture(c);
-    const { status, headers } = headOf(listed);
-    if ('failure' in listed && listed.failure.category === 'identity') metrics.recordFallback(listed.diagnosis.reason);
-    const links = ['/whoami', '/docs', '/metrics', '/openapi.json'].filter((path) => routes.has(path));
-    // Until the snapshot has them.
-    const env = process.env;
-    const view: View = {
-      who: identified,
-      listing:
-        'names' in listed
-          ? { kind: 'listed', names: listed.names }
-          : { kind: listed.failure.category === 'identity' ? 'fallback' : 'failed', diagnosis: listed.diagnosis },
-      subscription,
-      instance: {
-        pod: env['POD_NAME'] || null,
-        namespace: env['POD_NAMESPACE'] || null,
-        serviceAccount: env['POD_SERVICE_ACCOUNT'] || null,
-        node: env['NODE_NAME'] || null,
-        version: deps.version,
-        startedAt,
+  app.get('/', (c) => {
+    const { headers } = c.env.incoming;
+    const render = acceptsHtml(headers.accept) ? renderPage : renderList;
+    return respond(
+      snapshots.get(() => traceContextOf(headers)),
+      (snapshot) => {
+        if (snapshot.listing.kind === 'fallback') metrics.recordFallback(snapshot.listing.diagnosis.reason);
+        return render(snapshot);
       },
-      history: [],
-      asOf: new Date().toISOString(),
-      badge: deps.pageBadge,
-      links,
-    };
-    const html = redact(String(await page(view)));
-    return response(answer(html, 'text/html; charset=UTF-8', status, headers));
-  }
-
-  app.get('/whoami', async (c) => {
-    const { identified, listed, subscription } = await wholePicture(c);
-    if ('failure' in identified) {
-      const { facts, attempts } = identified.diagnosis;
-      return response(answers.problem(503, 'No access token', { facts, attempts, ...explained(identified.diagnosis) }));
-    }
-    const { identity, credential, expiresOn, warnings } = identified;
-    const whoAmI = {
-      identity,
-      credential,
-      expiresOn,
-      subscription,
-      warnings: 'names' in listed ? warnings : [...warnings, warningOf(listed.diagnosis)],
-    };
-    return response(answers.document(whoAmI));
+    );
   });
 
-  /** Who we are and what we see, within one deadline. */
-  async function wholePicture(c: Context) {
-    const startedAtMs = performance.now();
-    const trace = traceOf(c);
-    const who = azure.whoAmI().catch((error) => diagnosed(azure, error));
-    const [identified, listed] = await Promise.all([who, listing.get(() => trace)]);
-    const { id, name } =
-      'names' in listed ? listed.subscription : { id: listed.failure.subscriptionId, name: undefined };
-    if ('failure' in identified || id === undefined) return { identified, listed, subscription: null };
-    const restMs = Math.max(1, deps.deadlineMs - (performance.now() - startedAtMs));
-    const found = name ?? (await azure.nameSubscription(id, restMs, trace?.headers)) ?? null;
-    return { identified, listed, subscription: { id, name: found } };
-  }
+  const renderList = memoize((snapshot: Snapshot) => listResponse(documents, snapshot));
 
-  app.get('/healthz', () => response(answer('{"status":"ok"}', 'application/json')));
+  const renderPage = memoize(async (snapshot: Snapshot) => {
+    const { status, headers } = headOf(snapshot);
+    const html = String(await page({ ...(await viewOf(snapshot)), badge: deps.pageBadge, links: PAGE_LINKS }));
+    return prepare(deps.redact(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
+  });
 
-  app.get('/readyz', () =>
-    deps.isDraining()
-      ? response(answers.problem(503, 'Service Unavailable', { detail: 'The process is shutting down' }))
-      : response(answer('{"status":"ok"}', 'application/json')),
+  app.get('/whoami', (c) =>
+    respond(
+      snapshots.get(() => traceOf(c)),
+      renderWhoAmI,
+    ),
   );
 
-  app.get('/metrics', async () => response(answer(await metrics.scrape(), metrics.contentType)));
+  const renderWhoAmI = memoize(async (snapshot: Snapshot) => whoAmIResponse(documents, await viewOf(snapshot)));
 
-  /** Made when somebody asks for it: hardly anybody does. */
-  let described: Answer | undefined;
-  app.get('/openapi.json', () => {
-    described ??= answers.document(openApi(deps.version));
-    return response(described);
+  app.get('/healthz', () => toResponse(healthy));
+
+  app.get('/readyz', () => toResponse(deps.isDraining() ? draining : healthy));
+
+  const healthy = prepare('{"status":"ok"}', 'application/json');
+  const draining = documents.problem(
+    problemDetails(503, 'Service Unavailable', { detail: 'The process is shutting down' }),
+  );
+
+  app.get('/metrics', () => respond(scrapes.get(), (text) => prepare(text, metrics.contentType)));
+
+  app.get('/openapi.json', () => toResponse(openApiDocument));
+
+  const openApiDocument = documents.json(openApi(deps.version));
+
+  app.get('/docs', async () => {
+    docs ??= renderDocs();
+    return toResponse(await docs);
   });
 
-  let docs: Answer | undefined;
-  app.get('/docs', secured, async () => {
-    docs ??= answer(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8');
-    return response(docs);
-  });
+  /** Rendered when somebody asks for it first. */
+  let docs: Promise<PreparedResponse> | undefined;
+  const renderDocs = async () =>
+    prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS);
 
-  const routes = new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
+  const routes = routesOf(app);
 
   app.notFound((c) => {
     const { path } = c.req;
     if (routes.has(path)) {
       const detail = `${path} answers ${METHODS.join(' and ')}`;
-      return response(answers.problem(405, 'Method Not Allowed', { detail }, { Allow: METHODS.join(', ') }));
+      return toResponse(
+        documents.problem(problemDetails(405, 'Method Not Allowed', { detail }), { Allow: METHODS.join(', ') }),
+      );
+    }
+    const withoutSlash = path.replace(/\/$/, '');
+    if (routes.has(withoutSlash) && METHODS.includes(c.req.method)) {
+      const location = withoutSlash + new URL(c.req.url).search;
+      return toResponse(prepare('', 'text/plain; charset=UTF-8', 301, { Location: location }));
     }
     const detail = 'No such route; GET / lists the resource groups, GET /whoami says who we are';
-    return response(answers.problem(404, 'Not Found', { detail }));
+    return toResponse(documents.problem(problemDetails(404, 'Not Found', { detail })));
   });
 
   app.onError((error, c) => {
-    const fields = { error: originalError(error), stack: error.stack, ...traceField(traceOf(c)) };
-    log.error(fields, 'a bug: an error that nobody foresaw');
-    return response(
-      answers.problem(500, 'Internal Server Error', { detail: 'A bug in rg-api; its log has the details' }),
+    log.error(
+      { error: originalError(error), stack: error.stack, ...traceField(traceOf(c)) },
+      'a bug: an unexpected error',
     );
+    const detail = 'A bug in rg-api; its log has the details';
+    return toResponse(documents.problem(problemDetails(500, 'Internal Server Error', { detail })));
   });
 
   return app;
 }
 
-const secured = secureHeaders({
-  contentSecurityPolicy: CONTENT_SECURITY_POLICY,
-  referrerPolicy: 'no-referrer',
-  xFrameOptions: 'DENY',
-  // Over plain http it means nothing, and on localhost it would outlast this service.
-  strictTransportSecurity: false,
-});
+const PAGE_LINKS = ['whoami', 'metrics', 'docs', 'openapi.json'];
 
-/** The headers that protect a page; an answer for curl needs none of them. */
-const securePage: MiddlewareHandler = (c, next) => (prefersHtml(c) ? secured(c, next) : next());
-
-function traceOf(c: Context): TraceContext | undefined {
-  return traceContextOf({ traceparent: c.req.header('traceparent'), tracestate: c.req.header('tracestate') });
+/** The paths of its routes: the only ones that may be a metric's label. */
+export function routesOf(app: App): ReadonlySet<string> {
+  return new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
 }
 
-function response({ body, init }: Answer): Response {
+/** Responds at once where the value is at hand: a promise would cost a turn of the event loop and a listener. */
+function respond<T>(
+  value: T | Promise<T>,
+  render: (value: T) => PreparedResponse | Promise<PreparedResponse>,
+): Response | Promise<Response> {
+  if (value instanceof Promise) return value.then(render).then(toResponse);
+  const rendered = render(value);
+  return rendered instanceof Promise ? rendered.then(toResponse) : toResponse(rendered);
+}
+
+function toResponse({ body, init }: PreparedResponse): Response {
   return new Response(body, init);
+}
+
+function traceOf(c: Context<{ Bindings: HttpBindings }>): TraceContext | undefined {
+  return traceContextOf(c.env.incoming.headers);
 }

@@ -1,3 +1,5 @@
+import { PROXY_VARIABLES } from './azure/proxy.ts';
+
 /** What the environment asks of this process. Durations are in milliseconds. */
 export interface Config {
   /** TCP port to listen on; 0 lets the system pick a free one. */
@@ -17,7 +19,11 @@ export interface Config {
   /** How long requests in flight may finish after SIGTERM or SIGINT. */
   shutdownGraceMs: number;
   logLevel: string;
-  /** A remark that the page shows on top, or undefined: none. */
+  /** Names that may stand in `Host` outside Kubernetes, in lower case. */
+  allowedHosts: string[];
+  /** Whether this runs in a Kubernetes pod. */
+  kubernetes: boolean;
+  /** What the page says about itself, such as that all of it is made up; undefined: nothing. */
   pageBadge: string | undefined;
 }
 
@@ -47,6 +53,8 @@ export const TOKEN_CREDENTIALS = [
   'AzureDeveloperCliCredential',
 ];
 
+const HOST_NAME = /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){0,10}$/;
+
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
@@ -75,6 +83,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     return value;
   }
 
+  const allowedHosts = (text('ALLOWED_HOSTS') ?? '').split(',').flatMap((name) => name.trim().toLowerCase() || []);
+  if (!allowedHosts.every((name) => HOST_NAME.test(name))) {
+    throw new ConfigError(
+      'ALLOWED_HOSTS',
+      'is not a list of host names',
+      'host names without port, separated by commas',
+    );
+  }
   const subscriptionId = text('AZURE_SUBSCRIPTION_ID');
   if (subscriptionId !== undefined && !GUID.test(subscriptionId)) {
     throw new ConfigError(
@@ -84,7 +100,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
   // The Azure SDK's constructors throw at a proxy that is no URL, and show its password.
-  const proxy = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY'].flatMap((name) => [name, name.toLowerCase()]).find(text);
+  const proxy = PROXY_VARIABLES.flatMap((name) => [name, name.toLowerCase()]).find(text);
   if (proxy !== undefined && !/^https?:$/.test(URL.parse(text(proxy) ?? '')?.protocol ?? '')) {
     throw new ConfigError(proxy, 'is no URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
   }
@@ -100,7 +116,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     deadlineMs: wholeNumber('AZURE_DEADLINE_MS', 10_000, 1, LONGEST_TIMER_MS),
     answerMaxAgeMs: wholeNumber('ANSWER_MAX_AGE_MS', 1000, 0, LONGEST_TIMER_MS),
     shutdownGraceMs: wholeNumber('SHUTDOWN_GRACE_MS', 10_000, 0, LONGEST_TIMER_MS),
+    allowedHosts,
+    kubernetes: text('KUBERNETES_SERVICE_HOST') !== undefined,
+    pageBadge: text('PAGE_BADGE')?.slice(0, 100),
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS) ?? 'info',
-    pageBadge: text('PAGE_BADGE'),
   };
 }

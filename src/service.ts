@@ -1,14 +1,24 @@
 import type { Logger } from 'pino';
+import { createApp, routesOf } from './app.ts';
 import { createAzure } from './azure/azure.ts';
 import type { Cloud } from './azure/cloud.ts';
+import { REASONS } from './azure/diagnosis/catalogue.ts';
+import { createRefreshAheadCache } from './azure/refresh-ahead-cache.ts';
+import { type Snapshot, takeSnapshot } from './azure/snapshot.ts';
 import type { Config } from './config.ts';
-import { createAnswers } from './http/responses.ts';
-import { createListing } from './listing.ts';
-import { createRequestObserver } from './request-observer.ts';
+import { createHistory } from './history.ts';
+import { isAllowedHost } from './http/allowed-host.ts';
+import { createDocuments, problemDetails } from './http/responses.ts';
+import { createHttpServer } from './http/server.ts';
+import { memoize } from './memoize.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, OTHER } from './telemetry/metrics.ts';
+import { type Redact, redactValue } from './telemetry/redaction.ts';
+import { toSafeJson } from './telemetry/safe-json.ts';
+import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
+import { changeOf, createView } from './view.ts';
 
-/** Puts the service together, but for its routes, whose framework takes long to load. Asks Azure nothing yet. */
+/** Wires everything together. It neither listens nor asks Azure yet. */
 export function createService(options: {
   config: Config;
   cloud: Cloud;
@@ -16,33 +26,92 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
-  /** Takes secrets out of a text. */
-  redact: (text: string) => string;
-  /** True from the moment the process drains. */
-  isDraining: () => boolean;
+  redact: Redact;
   log: Logger;
 }) {
-  const { config, cloud, version, log } = options;
+  const { config, version, env, redact, log } = options;
+  const startedAt = new Date().toISOString();
+
   const metrics = createMetrics({
     version,
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
-    answerAgeMs: () => listing.ageMs(),
+    answerAgeMs: () => snapshots.ageMs(),
+    fallbackReasons: REASONS,
   });
-  const renewalLog = createFailureLog(log, 'healed: the token is renewed again');
+
+  const renewalLog = createFailureLog(log, 'the token is renewed again');
   const azure = createAzure({
     ...config,
-    cloud,
+    cloud: options.cloud,
     userAgentPrefix: `rg-api/${version}`,
-    env: options.env,
+    env,
     podLabelsFile: options.podLabelsFile,
     onRenewalFailure: renewalLog.failed,
-    onToken: renewalLog.succeeded,
+    onToken: () => renewalLog.succeeded(),
     onCall: metrics.recordAzureCall,
   });
-  const listing = createListing({ ...config, azure, log });
-  const { redact, isDraining } = options;
-  const answers = createAnswers({ redact, onFallback: metrics.recordFallback });
-  const observed = createRequestObserver(metrics, log);
-  const { deadlineMs, pageBadge } = config;
-  return { version, pageBadge, azure, listing, answers, deadlineMs, redact, isDraining, metrics, observed, log };
+
+  const history = createHistory();
+  const listingLog = createFailureLog(log, 'the resource groups are listed again');
+  const snapshots = createRefreshAheadCache(async (traceContext?: () => TraceContext | undefined) => {
+    const trace = traceContext?.();
+    const snapshot = await takeSnapshot(azure, trace?.headers);
+    const { listing } = snapshot;
+    history.record(changeOf(snapshot));
+    if (listing.kind === 'listed') listingLog.succeeded(snapshot.warnings, trace?.traceId);
+    else listingLog.failed(listing.failure, listing.diagnosis, trace?.traceId);
+    return snapshot;
+  }, config.answerMaxAgeMs);
+  const viewOf = memoize((snapshot: Snapshot) =>
+    createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
+  );
+
+  const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
+  const server = createHttpServer({
+    refuse({ headers: { host }, httpVersion }) {
+      if (httpVersion === '1.1' && host === undefined) return withoutHost;
+      return config.kubernetes || isAllowedHost(host, config.allowedHosts) ? undefined : misdirected;
+    },
+    problem: (status, title) =>
+      documents.problem(problemDetails(status, title, { detail: 'The server cannot read this request' })),
+    onAnswered({ request, status, durationMs }) {
+      const { method = '', url = '' } = request;
+      const path = url.split('?', 1)[0] ?? '';
+      const route = routes.has(path) ? path : OTHER;
+      metrics.recordRequest(
+        { route, method: method === 'GET' || method === 'HEAD' ? method : OTHER, status },
+        durationMs,
+      );
+      if (log.isLevelEnabled('debug')) {
+        const trace = traceContextOf(request.headers);
+        log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(trace) }, 'request');
+      }
+    },
+  });
+  const withoutHost = documents.problem(
+    problemDetails(400, 'Bad Request', { detail: 'A request of HTTP/1.1 needs the header Host' }),
+  );
+  const misdirected = documents.problem(
+    problemDetails(421, 'Misdirected Request', {
+      detail: 'This Host is not served here. Ask by address or localhost, or name the host in ALLOWED_HOSTS',
+    }),
+  );
+
+  const app = createApp({
+    version,
+    snapshots,
+    viewOf,
+    scrapes: createRefreshAheadCache(() => metrics.scrape(), config.answerMaxAgeMs),
+    documents,
+    redact,
+    isDraining: server.isDraining,
+    pageBadge: config.pageBadge,
+    metrics,
+    log,
+  });
+  const routes = routesOf(app);
+
+  return { azure, snapshots, viewOf, metrics, server, app };
 }
+
+export type Service = ReturnType<typeof createService>;

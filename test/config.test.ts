@@ -14,6 +14,9 @@ test('an empty environment gives the defaults', () => {
     deadlineMs: 10_000,
     answerMaxAgeMs: 1000,
     shutdownGraceMs: 10_000,
+    allowedHosts: [],
+    kubernetes: false,
+    pageBadge: undefined,
     logLevel: 'info',
   });
 });
@@ -28,6 +31,9 @@ test('every variable is read', () => {
     AZURE_DEADLINE_MS: '1',
     ANSWER_MAX_AGE_MS: '0',
     SHUTDOWN_GRACE_MS: '0',
+    ALLOWED_HOSTS: 'rgapi.example, Other.example',
+    KUBERNETES_SERVICE_HOST: '10.0.0.1',
+    PAGE_BADGE: 'made up',
     LOG_LEVEL: 'DEBUG',
   };
   expect(readConfig(env)).toEqual({
@@ -39,6 +45,9 @@ test('every variable is read', () => {
     deadlineMs: 1,
     answerMaxAgeMs: 0,
     shutdownGraceMs: 0,
+    allowedHosts: ['rgapi.example', 'other.example'],
+    kubernetes: true,
+    pageBadge: 'made up',
     logLevel: 'debug',
   });
 });
@@ -50,6 +59,9 @@ test('an empty variable counts as unset', () => {
 
 test.each([
   ['PORT', 'eighty'],
+  ['ALLOWED_HOSTS', 'rgapi.example:8080'],
+  ['ALLOWED_HOSTS', 'https://rgapi.example'],
+  ['ALLOWED_HOSTS', '*'],
   ['PORT', '-1'],
   ['PORT', '65536'],
   ['PORT', '80.5'],

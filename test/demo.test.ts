@@ -84,7 +84,7 @@ test.each(['app-service', 'no-login', 'throttled'])(
 const { 'app-service': _, ...TOGETHER } = SCENARIOS;
 
 test.each(Object.entries(TOGETHER))('scenario %s shows what it says', async (name, scenario) => {
-  const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '2000' });
+  const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' });
   const response = await get();
   const body = JSON.parse(await response.text());
   expect([response.status, response.headers.get('Fallback-Reason') ?? body.reason]).toEqual([

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -16,4 +16,32 @@ test('all versions are exact', () => {
   for (const [name, version] of Object.entries({ ...packageJson.dependencies, ...packageJson.devDependencies })) {
     expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
   }
+});
+
+test('Node is one version: that of the packages, of .node-version, and by its major that of the images and the types', () => {
+  const [version = '', ...others] = new Set(Object.values(packageJson.optionalDependencies));
+  expect(others).toEqual([]);
+  expect(readFileSync('.node-version', 'utf8').trim()).toBe(version);
+  const [major = ''] = version.split('.');
+  expect(packageJson.devDependencies['@types/node'].split('.')[0]).toBe(major);
+  const images = ['Dockerfile', ...globSync('test/**/Dockerfile')].map((file) => readFileSync(file, 'utf8')).join();
+  const bases = images.match(/(?<=\bnode:|\/nodejs)\d+/g) ?? [];
+  expect(new Set(bases)).toEqual(new Set([major]));
+});
+
+test('the oldest Node that "engines" allows is the one that test:oldest-node runs on', () => {
+  const [, oldest] = /^>=(\d+)$/.exec(packageJson.engines.node) ?? [];
+  expect(packageJson.scripts['test:oldest-node']).toContain(`--package=node@${oldest}.0.0 `);
+});
+
+/** Where the version of a release stands: in tags of images, labels and the like. */
+const VERSION =
+  /(?:Unreleased \(|rg-?api:|OWNER\/REPO:|refs\/tags\/v|image\.version="|kubernetes\.io\/version: "?)(\d+\.\d+\.\d+)/g;
+
+test('the version is that of package.json wherever it stands', () => {
+  const places = ['Dockerfile', ...globSync(['*.md', 'docs/**/*.md', 'k8s/**/*.{yaml,env}'])].flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(VERSION)].map(([text, version]) => ({ file, text, version })),
+  );
+  expect(places.length).toBeGreaterThan(3);
+  expect(places.filter(({ version }) => version !== packageJson.version)).toEqual([]);
 });

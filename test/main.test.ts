@@ -35,11 +35,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle process with 0', asyn
   service.child.kill(signal);
   const { code, stdout, stderr } = await service.end();
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout.map((line) => JSON.parse(line).level)).toEqual(['info', 'info']);
+  const messages = stdout.map((line) => JSON.parse(line).msg);
+  // Between them there may be a warning that there is no identity here: it depends on how fast the machine is.
+  expect(messages[0]).toContain('listening');
+  expect(messages).toContain('shutting down');
 });
 
 test('after SIGTERM readiness is 503, health 200, the request in flight finishes, and the process ends with 0', async () => {
-  const service = startDemo('slow', { AZURE_DEADLINE_MS: '2000' });
+  const service = startDemo('slow', { SHUTDOWN_GRACE_MS: '60000' });
   await service.url();
   const inFlight = service.get();
   // Answered after the request above has been taken in.
@@ -73,7 +76,10 @@ test('the end of the grace period ends the process with 1', async () => {
 });
 
 test('a rejection that nobody watches is logged and does not end the process', async () => {
-  const rejects = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("made-up")), 500)';
+  // As soon as somebody listens for it.
+  const rejects = `data:text/javascript,process.on('newListener', (event) => {
+    if (event === 'unhandledRejection') setImmediate(() => Promise.reject(new Error('made-up')));
+  })`;
   const service = startProcess(['--import', rejects, MAIN]);
   await service.url();
   expect(JSON.parse(await service.logged('unhandled rejection'))).toMatchObject({

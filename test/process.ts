@@ -14,7 +14,8 @@ afterEach(() => {
 /** Starts src/main.ts as a process of its own with these arguments for node and this environment, on a free port unless it says otherwise. */
 export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, args, {
-    env: { ...withoutAzure(process.env), NODE_OPTIONS: '', PORT: '0', ...env },
+    // To Node 24 type stripping is experimental, and it says so.
+    env: { ...withoutAzure(process.env), NODE_OPTIONS: '--disable-warning=ExperimentalWarning', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   cleanUp.push(() => child.kill('SIGKILL'));
@@ -65,9 +66,7 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
 export const MAIN = 'src/main.ts';
 
 /** The same on the stand-in Azure, as `npm run demo` starts it. */
-export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv) {
-  return startProcess(
-    ['--import', './test/fake-azure/demo.ts', MAIN, ...(scenario === undefined ? [] : [scenario])],
-    env,
-  );
+export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv, ...args: string[]) {
+  const scenarios = scenario === undefined ? [] : [scenario];
+  return startProcess(['--import', './test/fake-azure/demo.ts', MAIN, ...scenarios, ...args], env);
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler } from 'msw';
-import { pino } from 'pino';
-import { afterEach, expect } from 'vitest';
-import { createApp } from '../src/app.ts';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { http, passthrough, type RequestHandler } from 'msw';
+import { afterEach, expect, vi } from 'vitest';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
+import { createLog } from '../src/telemetry/log.ts';
 import { createRedaction } from '../src/telemetry/redaction.ts';
 import { holdAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
@@ -18,6 +20,9 @@ export const EXCHANGE = '/oauth2/v2.0/token';
 export const DISCOVERY = '/subscriptions?';
 export const LISTING = '/resourcegroups?';
 
+/** Waits until these expectations hold. How long that takes is the machine's business; the test's own time limit ends it. */
+export const eventually = (expectations: () => void) => vi.waitFor(expectations, { timeout: 50_000 });
+
 const realEnvironment = process.env;
 let cleanUp: (() => void)[] = [];
 
@@ -27,7 +32,7 @@ afterEach(() => {
 });
 
 /**
- * The service without its socket, on a stand-in Azure: the real SDK, the real credential chain as in a pod.
+ * The service on a port of loopback, on a fake Azure: the real SDK, the real credential chain as in a pod.
  * After the test no request may have gone astray.
  */
 export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}) {
@@ -38,8 +43,12 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     AZURE_CLIENT_ID: randomUUID(),
     ...env,
   };
-  const azure = startFakeAzure(...handlers);
+  const azure = startFakeAzure(
+    http.all('http://127.0.0.1:*/*', () => passthrough()),
+    ...handlers,
+  );
   cleanUp.push(() => {
+    service.server.close();
     azure.close();
     process.env = realEnvironment;
     expect(azure.strays).toEqual([]);
@@ -50,9 +59,8 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   if (!cloud) throw new Error('the test names an authority host of no known cloud');
   const logText: string[] = [];
   const redact = createRedaction(process.env);
-  const hooks = { streamWrite: redact };
-  const log = pino({ level: config.logLevel, base: null, hooks }, { write: (line: string) => logText.push(line) });
-  const state = { isDraining: false };
+  const write = (line: string) => logText.push(line);
+  const log = createLog({ level: config.logLevel, redact, isTerminal: false, write });
   const service = createService({
     config,
     cloud,
@@ -60,21 +68,23 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     env: process.env,
     podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
     redact,
-    isDraining: () => state.isDraining,
     log,
   });
-  const app = createApp(service);
+  const listening = service.server.listen(service.app.fetch, 0, '127.0.0.1');
 
   return {
-    app,
+    app: service.app,
+    url: async () => `http://127.0.0.1:${(await listening).port}`,
     azure,
     credential: service.azure.credential,
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
     service,
-    state,
-    /** The answer, which is as the OpenAPI document says. */
+    /** The response, which is as the OpenAPI document says. */
     get: async (path = '/', init?: RequestInit) => {
-      const response = await app.request(path, init);
+      const response = await fetch(`http://127.0.0.1:${(await listening).port}${path}`, {
+        redirect: 'manual',
+        ...init,
+      });
       holdAgainstDocument(path, init, response, await response.clone().text());
       return response;
     },
@@ -84,4 +94,14 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     /** How many requests Azure got whose URL contains this. */
     count: (part: string) => azure.requests.filter((request) => request.includes(part)).length,
   };
+}
+
+/** Asks with a Host of one's own, which fetch does not allow. */
+export async function askWithHost({ url }: { url: () => Promise<string> }, host: string, path = '/') {
+  const [response]: IncomingMessage[] = await once(get(`${await url()}${path}`, { headers: { host } }), 'response');
+  if (!response) throw new Error('no response');
+  const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+  const answer = { status: response.statusCode ?? 0, headers, body: await text(response) };
+  holdAgainstDocument(path, undefined, answer, answer.body);
+  return answer;
 }

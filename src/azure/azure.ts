@@ -1,8 +1,10 @@
 import type { Cloud } from './cloud.ts';
 import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis/diagnose.ts';
-import { gatherFacts } from './diagnosis/facts.ts';
+import { type Facts, gatherFacts } from './diagnosis/facts.ts';
+import { isNodeIdentity } from './diagnosis/node-identity.ts';
 import type { AzureFailure } from './errors.ts';
 import { defaultChain } from './identity/chain.ts';
+import { readIdentity } from './identity/claims.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
 import type { OnCall } from './instrument.ts';
 import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
@@ -19,6 +21,8 @@ export interface Azure extends ResourceGroupListing {
    */
   whoAmI: () => Promise<WhoAmI>;
   diagnose: Diagnose;
+  /** What the process, its files and its environment say about how it gets an identity. Never throws. */
+  facts: () => Promise<Facts>;
 }
 
 /** Puts one cloud together: one credential, and all that uses it. Asks Azure nothing yet. */
@@ -29,6 +33,8 @@ export function createAzure(options: {
   /** The subscription to list, or undefined: the first that the identity sees. */
   subscriptionId: string | undefined;
   deadlineMs: number;
+  /** How old an answer may be that callers share; 0: none may. */
+  answerMaxAgeMs: number;
   userAgentPrefix: string;
   /** What the diagnosis reads; @azure/identity reads process.env by itself. */
   env: NodeJS.ProcessEnv;
@@ -42,13 +48,17 @@ export function createAzure(options: {
   const acquireToken = defaultChain({
     cloud,
     identityBinding: options.identityBinding,
-    projectedToken: Boolean(options.env['AZURE_FEDERATED_TOKEN_FILE']),
+    workloadIdentityFile: workloadIdentityFile(options.env),
     userAgentPrefix,
   });
   const credential = createTokenCache(acquireToken, cloud.scope, {
     onToken: options.onToken,
     onCall: options.onCall,
     onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),
+    // Where every answer is to be fetched after its request began, so are refusals.
+    refusalHoldsMs: Math.min(1000, options.answerMaxAgeMs),
+    // NMI may come later than the pod, and a label may be corrected.
+    shouldRecheck: async ({ token }) => isNodeIdentity(readIdentity(token), await facts()),
   });
   const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
   const diagnose = createDiagnosis(credential, facts);
@@ -64,5 +74,11 @@ export function createAzure(options: {
     }),
     whoAmI: createWhoAmI({ credential, deadlineMs, gatherFacts: facts, diagnose }),
     diagnose,
+    facts,
   };
+}
+
+/** The projected token, where everything is set that an exchange of it needs. */
+function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
+  return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
 }

@@ -1,4 +1,4 @@
-import { AzureFailure, originalError } from './errors.ts';
+import { AzureFailure, errorMessage } from './errors.ts';
 
 /**
  * Settles as the work does, unless the signal aborts first: then rejects with its reason, and the work goes on unwatched.
@@ -13,7 +13,7 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/** The time limit of one answer, and what it is waiting for, to say so when that does not come in time. */
+/** The time limit of one answer, and what a failure at its end has to say. */
 export interface Deadline {
   /** Aborts at the deadline. */
   signal: AbortSignal;
@@ -22,33 +22,46 @@ export interface Deadline {
   /** Headers that every request to Resource Manager carries along. */
   headers: Record<string, string>;
   waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups';
+  /** The failure that the SDK is trying to overcome by repeating a request. */
+  lastFailure?: AzureFailure | undefined;
+  /** The id of the subscription that is listed. */
+  subscriptionId?: string | undefined;
 }
 
 /**
  * Does some work within so many milliseconds.
  *
- * @throws {AzureFailure} the work's own
- * @throws {AzureFailure} the work's own; `timeout` or `token-timeout`, which says what was being waited for; `unexpected` for any other error
+ * @throws {AzureFailure} the work's own, `unexpected` for any other error; at the deadline the failure that the SDK was trying
+ *   to overcome, or else `timeout` or `token-timeout`, which says what was being waited for
  */
 export async function withinDeadline<T>(
   deadlineMs: number,
-  work: (budget: Deadline) => Promise<T>,
+  work: (deadline: Deadline) => Promise<T>,
   headers: Record<string, string> = {},
 ): Promise<T> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), deadlineMs);
-  const { signal } = deadline;
-  const budget: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), deadlineMs);
+  const { signal } = controller;
+  const deadline: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
   try {
-    return await untilAborted(work(budget), signal);
-  } catch (cause) {
-    if (!signal.aborted) {
-      if (cause instanceof AzureFailure) throw cause;
-      throw new AzureFailure('unexpected', `Nobody foresaw this error: ${originalError(cause).message}`, { cause });
-    }
-    const kind = budget.waitingFor === 'a token' ? 'token-timeout' : 'timeout';
-    throw new AzureFailure(kind, `Still waiting for ${budget.waitingFor} after ${deadlineMs} ms`);
+    return await untilAborted(work(deadline), signal);
+  } catch (error) {
+    const failure = signal.aborted ? failureAtEnd(deadline, deadlineMs) : asFailure(error);
+    failure.subscriptionId ??= deadline.subscriptionId;
+    throw failure;
   } finally {
     clearTimeout(timer);
   }
+}
+
+function failureAtEnd({ lastFailure, waitingFor }: Deadline, deadlineMs: number): AzureFailure {
+  // An answer came, again and again; that it was not overcome in time is not the reason.
+  if (lastFailure) return lastFailure;
+  const kind = waitingFor === 'a token' ? 'token-timeout' : 'timeout';
+  return new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms`);
+}
+
+function asFailure(error: unknown): AzureFailure {
+  if (error instanceof AzureFailure) return error;
+  return new AzureFailure('unexpected', `Unexpected error: ${errorMessage(error)}`, { cause: error });
 }

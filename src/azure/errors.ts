@@ -1,10 +1,10 @@
 import type { Attempt } from './identity/attempt.ts';
 
 /** How authentication or authorization failed; the diagnosis finds the reason. */
-export type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
+type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
 /** How Azure itself failed; `token-timeout` where no token has come and nobody has refused one either. */
-export type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
+type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
 
 export type FailureKind = IdentityFailureKind | ServiceFailureKind;
 
@@ -24,7 +24,7 @@ const CATEGORIES: Record<FailureKind, FailureCategory> = {
   unexpected: 'service',
 };
 
-/** Azure gave no list. `cause` is the original error, untouched. */
+/** Why Azure gave no list. `cause` is the original error, untouched. */
 export class AzureFailure extends Error {
   readonly kind: FailureKind;
   /** Seconds after which Azure asks to be called again, where it said so. */
@@ -93,21 +93,41 @@ function field(error: Error, name: string): string | number | undefined {
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
 }
 
-/** Longer than any message that somebody meant to be read; what is longer is a page that came instead of an answer, or a stack trace. */
-const LONGEST_MESSAGE = 2000;
+/** Longer than any message that was written to be read: what is longer is a page in place of an answer, or a stack trace. */
+const MAX_MESSAGE_LENGTH = 2000;
 
-/** Without what two libraries append to a message: the whole output of a command, which may be a token, and the headers of a response, which may be cookies. */
+/**
+ * Takes out of a message what two libraries append to it: the whole output of a command, which may be a token, and the
+ * headers of a response, which may be cookies.
+ */
 export function withoutAppended(message: string): string {
-  return message
-    .replace(/(Received output:).*/s, '$1 (left out)')
-    .replace(/\nHeaders: \{.*?\}(?= - Correlation ID|$)/gs, '');
+  // Without a regular expression: this runs before the message is cut, because the cut may take away where a secret begins.
+  const output = message.indexOf(OUTPUT);
+  let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
+  let kept = '';
+  while (true) {
+    const begin = rest.indexOf(HEADERS);
+    if (begin < 0) return kept + rest;
+    kept += rest.slice(0, begin);
+    const end = rest.indexOf(AFTER_HEADERS, begin);
+    if (end < 0) return kept;
+    rest = rest.slice(end + 1);
+  }
 }
 
-/** The message of an error, as it is, but without what libraries append to it, and not without end. */
+const OUTPUT = 'Received output:';
+const HEADERS = '\nHeaders: {';
+const AFTER_HEADERS = '} - Correlation ID';
+
+/** The message of an error, as it is, but without what libraries append to it, and cut. */
 export function errorMessage(error: unknown): string {
-  const words = withoutAppended(error instanceof Error ? error.message : String(error));
-  if (words.length <= LONGEST_MESSAGE) return words;
+  return cutMessage(withoutAppended(error instanceof Error ? error.message : String(error)));
+}
+
+/** Cuts the middle out of a long message. */
+export function cutMessage(message: string): string {
+  if (message.length <= MAX_MESSAGE_LENGTH) return message;
   // A stack trace of Python has its error at its end.
-  const half = LONGEST_MESSAGE / 2;
-  return `${words.slice(0, half)} … ${words.slice(-half)}`;
+  const half = MAX_MESSAGE_LENGTH / 2;
+  return `${message.slice(0, half)} … ${message.slice(-half)}`;
 }

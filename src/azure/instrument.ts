@@ -2,7 +2,7 @@ import { AzureFailure, type FailureKind } from './errors.ts';
 
 export type AzureOperation = 'acquire-token' | 'list-subscriptions' | 'list-resource-groups';
 
-/** One call of Azure, with all its pages and tries. */
+/** One call to Azure, with all its pages and tries. */
 export interface AzureCall {
   operation: AzureOperation;
   outcome: 'succeeded' | FailureKind;
@@ -11,7 +11,7 @@ export interface AzureCall {
 
 export type OnCall = (call: AzureCall) => void;
 
-/** Does a call of Azure and tells what came of it; one that its signal has aborted is a `timeout`. */
+/** Makes a call to Azure and reports its outcome; one without a failure of its own that its signal has aborted is a `timeout`. */
 export async function instrument<T>(
   onCall: OnCall,
   operation: AzureOperation,
@@ -25,8 +25,8 @@ export async function instrument<T>(
     outcome = 'succeeded';
     return result;
   } catch (error) {
-    if (signal?.aborted) outcome = 'timeout';
-    else if (error instanceof AzureFailure) outcome = error.kind;
+    if (error instanceof AzureFailure) outcome = error.kind;
+    else if (signal?.aborted) outcome = 'timeout';
     throw error;
   } finally {
     onCall({ operation, outcome, durationMs: performance.now() - startedAtMs });

@@ -1,7 +1,7 @@
 import { withinDeadline } from './deadline.ts';
 import type { Diagnose, Diagnosis } from './diagnosis/diagnose.ts';
 import type { Facts } from './diagnosis/facts.ts';
-import { isNodeIdentity, nodeIdentityHint } from './diagnosis/node-identity.ts';
+import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from './diagnosis/node-identity.ts';
 import { type Identity, readIdentity } from './identity/claims.ts';
 import type { TokenCache } from './identity/token-cache.ts';
 
@@ -9,6 +9,8 @@ import type { TokenCache } from './identity/token-cache.ts';
 export interface Warning {
   reason: string;
   hint: string;
+  /** Complete lines for bash that help; may be empty. */
+  commands: readonly string[];
   documentation?: string;
   /** The original message, untouched. */
   detail?: string;
@@ -51,28 +53,38 @@ export function createWhoAmI(options: {
   };
 }
 
-export function warningOf({ reason, hint, documentation, detail }: Diagnosis): Warning {
-  return { detail, ...(documentation !== undefined && { documentation }), reason, hint };
+export function warningOf({ reason, hint, commands, documentation, detail }: Diagnosis): Warning {
+  return { detail, ...(documentation !== undefined && { documentation }), reason, hint, commands };
+}
+
+/** The warnings of one answer and why it has no list: what has been said already is not said twice. */
+export function withListing(warnings: readonly Warning[], listing: Warning): Warning[] {
+  const others = warnings.filter(({ reason }) => reason !== listing.reason);
+  return [...others, listing];
 }
 
 /** What works, but looks suspicious. */
 function suspicions(identity: Identity, credential: string, facts: Facts): Warning[] {
   const warnings: Warning[] = [];
   const { clientId } = identity;
-  if (isNodeIdentity(identity, facts)) {
+  const isNode = isNodeIdentity(identity, facts);
+  if (isNode) {
     warnings.push({
       reason: 'node-identity',
-      hint: nodeIdentityHint(identity),
+      hint: nodeIdentityHint({ facts, identity }),
+      commands: nodeIdentityCommands({ facts, identity }),
       documentation: 'https://learn.microsoft.com/azure/aks/workload-identity-overview',
     });
   }
   const configured = facts.variables['AZURE_CLIENT_ID'];
-  if (configured !== undefined && clientId !== null && configured.toLowerCase() !== clientId.toLowerCase()) {
+  // Of the node's identity it has just been said.
+  if (!isNode && configured !== undefined && clientId !== null && configured.toLowerCase() !== clientId.toLowerCase()) {
     warnings.push({
       reason: 'other-client-id',
       hint:
         `Check why the credential that AZURE_CLIENT_ID (${configured}) was meant for did not answer: ` +
         `${credential} did, as ${clientId}.`,
+      commands: [],
     });
   }
   return warnings;

@@ -1,37 +1,20 @@
-import type { Context } from 'hono';
-import { accepts } from 'hono/accepts';
-
-interface Range {
-  type: string;
-  q: number;
-}
-
-const [JSON_TYPE, HTML_TYPE] = ['application/json', 'text/html'] as const;
+import { parseAccept } from 'hono/utils/accept';
 
 /**
- * Whether the client would rather have HTML than JSON: a browser would, curl would not. Wildcards count, which hono's own
- * matching leaves out.
+ * Whether the client is a browser, which prefers HTML to JSON; curl does not. `text/html` has to be named: a wildcard is not
+ * enough, and neither is a list with a bare `*`, which only old programs send (Java's HttpURLConnection).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-accept
  */
-export function prefersHtml(c: Context): boolean {
-  const accept = c.req.header('Accept');
-  // What curl and all other programs send that do not care.
+export function acceptsHtml(accept: string | undefined): boolean {
+  // What curl and most other programs send.
   if (accept === undefined || accept === '*/*') return false;
-  const match = (ranges: Range[]) => {
-    const [json, html] = [weigh(ranges, JSON_TYPE), weigh(ranges, HTML_TYPE)];
-    const isHtml = html.q > json.q || (html.q === json.q && html.q > 0 && html.precision > json.precision);
-    return isHtml ? HTML_TYPE : JSON_TYPE;
-  };
-  const supports = [JSON_TYPE, HTML_TYPE];
-  return accepts(c, { header: 'Accept', supports, default: JSON_TYPE, match }) === HTML_TYPE;
-}
-
-/** What the most precise range that covers a type says of it. */
-function weigh(ranges: Range[], type: string): { q: number; precision: number } {
-  const covering = ['*/*', `${type.split('/')[0]}/*`, type];
-  return ranges
-    .map((range) => ({ q: range.q, precision: covering.indexOf(range.type.toLowerCase()) }))
-    .filter(({ precision }) => precision >= 0)
-    .reduce((best, weight) => (weight.precision > best.precision ? weight : best), { q: 0, precision: -1 });
+  const ranges = parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));
+  const html = ranges.find(({ type }) => type === 'text/html');
+  if (!html || html.q === 0 || ranges.some(({ type }) => type === '*')) return false;
+  const json = ['application/json', 'application/*', '*/*']
+    .map((type) => ranges.find((range) => range.type === type))
+    .find((range) => range !== undefined);
+  if (!json || html.q > json.q) return true;
+  return html.q === json.q && json.type !== 'application/json';
 }

@@ -1,12 +1,66 @@
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import type { FailureKind } from '../azure/errors.ts';
-import type { ResourceGroups } from '../azure/resource-manager/resource-groups.ts';
-import type { Diagnosed } from '../listing.ts';
+import type { Snapshot } from '../azure/snapshot.ts';
+import type { Warning } from '../azure/whoami.ts';
+import type { View } from '../view.ts';
+
+/** A response before it is made, which may be made many times: for all who share a snapshot. */
+export interface PreparedResponse {
+  body: string | Uint8Array<ArrayBuffer>;
+  init: { status: number; headers: Record<string, string> };
+}
+
+/** A response describes one moment, and is for the origin that asked. */
+const COMMON_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** Encode longer bodies once. A shorter one costs less as a string: it leaves in one piece with its headers. */
+const LONGEST_STRING_BYTES = 4096;
+
+export function prepare(body: string, type: string, status = 200, headers?: Record<string, string>): PreparedResponse {
+  const bytes = Buffer.from(body);
+  // With its length, or Node would look for it in every response that is made of this.
+  const length = { 'Content-Length': String(bytes.length) };
+  const init = { status, headers: { 'Content-Type': type, ...length, ...COMMON_HEADERS, ...headers } };
+  return { body: bytes.length > LONGEST_STRING_BYTES ? bytes : body, init };
+}
+
+/** Problem details. Where the type is about:blank, the title is that of the HTTP status. */
+export interface ProblemDetails {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  [extension: string]: unknown;
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9457 */
+export function problemDetails(
+  status: number,
+  title: string,
+  { type = 'about:blank', ...members }: { type?: string; detail: string; [extension: string]: unknown },
+): ProblemDetails {
+  return { type, title, status, ...members };
+}
+
+/** Makes responses of JSON documents, without secrets. */
+export interface Documents {
+  json(document: object): PreparedResponse;
+  problem(details: ProblemDetails, headers?: Record<string, string>): PreparedResponse;
+}
+
+/** `serialize` makes JSON text of a value, without secrets. */
+export function createDocuments(serialize: (value: object) => string): Documents {
+  return {
+    json: (document) => prepare(serialize(document), 'application/json'),
+    problem: (details, headers) => prepare(serialize(details), 'application/problem+json', details.status, headers),
+  };
+}
 
 const STATUS_OF: Partial<Record<FailureKind, 502 | 503 | 504>> = {
-  broken: 502,
-  unreachable: 502,
-  unexpected: 502,
   throttled: 503,
   timeout: 504,
   'token-timeout': 504,
@@ -15,103 +69,90 @@ const STATUS_OF: Partial<Record<FailureKind, 502 | 503 | 504>> = {
 const TITLE_OF: Partial<Record<FailureKind, string>> = {
   broken: 'Azure Resource Manager is broken',
   unreachable: 'Azure Resource Manager cannot be reached',
-  unexpected: 'No list, for a reason that nobody foresaw',
   throttled: 'Azure Resource Manager throttles',
   timeout: 'Azure Resource Manager did not answer in time',
   'token-timeout': 'No access token in time',
 };
 
-/** An answer tells of one moment: the next one may differ. */
-const ALWAYS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
-
-/** What is longer is encoded once; what is shorter costs less as a string, which leaves in one piece with its headers. */
-const LONGEST_STRING_BYTES = 4096;
-
-/** A response before it is made, which may be made many times. */
-export interface Answer {
-  body: string | Uint8Array<ArrayBuffer>;
-  init: { status: number; headers: Record<string, string> };
+/** Status and headers of `GET /`, as JSON and as page: the one place that decides what a failure is in HTTP. */
+export function headOf({ listing, warnings }: Snapshot): { status: number; headers: Record<string, string> } {
+  const Vary = 'Accept';
+  const identityWarning = warnings.map(({ reason }) => reason).join(', ');
+  const headers = { Vary, ...(identityWarning !== '' && { 'Identity-Warning': identityWarning }) };
+  switch (listing.kind) {
+    case 'listed':
+      return { status: 200, headers };
+    case 'fallback':
+      return { status: 200, headers: { ...headers, 'Fallback-Reason': listing.diagnosis.reason } };
+    case 'failed': {
+      const { kind, retryAfterSeconds } = listing.failure;
+      const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) };
+      return { status: STATUS_OF[kind] ?? 502, headers: { Vary, ...retryAfter } };
+    }
+  }
 }
 
-export interface Answers {
-  /** A JSON document for a person in a terminal: one member a line. */
-  document(body: object): Answer;
-  /** A problem document (RFC 9457). Where its type is about:blank, its title is that of the HTTP status. */
-  problem(status: number, title: string, members: ProblemMembers, headers?: Record<string, string>): Answer;
-  /** What GET / answers: the names, `[]` and why, or a problem document; made once for all who share the outcome. */
-  list(outcome: ResourceGroups | Diagnosed): Answer;
+/** `GET /` as JSON: the names, `[]`, or problem details. */
+export function listResponse(documents: Documents, snapshot: Snapshot): PreparedResponse {
+  const { status, headers } = headOf(snapshot);
+  const { listing } = snapshot;
+  switch (listing.kind) {
+    case 'listed':
+      return prepare(JSON.stringify(listing.names), 'application/json', status, headers);
+    case 'fallback':
+      return prepare('[]', 'application/json', status, headers);
+    case 'failed':
+      return documents.problem(
+        problemDetails(
+          status,
+          TITLE_OF[listing.failure.kind] ?? 'No list, for an unexpected reason',
+          explanation(listing.diagnosis),
+        ),
+        headers,
+      );
+  }
 }
 
-interface ProblemMembers {
-  type?: string;
-  detail: string;
-  attempts?: object;
-  facts?: object;
-}
-
-/** Makes the answers of the service. */
-export function createAnswers(deps: {
-  /** Takes secrets out of a text. */
-  redact: (text: string) => string;
-  /** A list is answered with `[]`, for this reason. */
-  onFallback: (reason: string) => void;
-}): Answers {
-  let latest: { outcome: ResourceGroups | Diagnosed; answer: Answer } | undefined;
-
-  function document(body: object, type = 'application/json', status = 200, headers?: Record<string, string>): Answer {
-    return answer(deps.redact(`${JSON.stringify(body, null, 2)}\n`), type, status, headers);
-  }
-
-  function problem(
-    status: number,
-    title: string,
-    { type = 'about:blank', ...members }: ProblemMembers,
-    headers?: Record<string, string>,
-  ): Answer {
-    return document({ type, title, status, ...members }, 'application/problem+json', status, headers);
-  }
-
-  function answerOf(outcome: ResourceGroups | Diagnosed): Answer {
-    const { status, headers } = headOf(outcome);
-    if ('names' in outcome) return answer(JSON.stringify(outcome.names), 'application/json', status, headers);
-    const { failure, diagnosis } = outcome;
-    if (failure.category === 'identity') return answer('[]', 'application/json', status, headers);
-    return problem(status, TITLE_OF[failure.kind] ?? 'No list', explained(diagnosis), headers);
-  }
-
+/** The members of problem details that explain a failure. What to do comes last, so it is the last line in your terminal. */
+function explanation({ reason, hint, commands, documentation, detail }: Diagnosis) {
   return {
-    document,
-    problem,
-    list(outcome) {
-      if ('failure' in outcome && outcome.failure.category === 'identity') deps.onFallback(outcome.diagnosis.reason);
-      if (latest?.outcome !== outcome) latest = { outcome, answer: answerOf(outcome) };
-      return latest.answer;
+    type: `urn:rg-api:${reason}`,
+    detail,
+    ...(documentation && { documentation }),
+    reason,
+    hint,
+    ...(commands.length > 0 && { commands }),
+  };
+}
+
+/** `GET /whoami`: who the token says we are, or problem details that explain why there is none. */
+export function whoAmIDocument(view: View): { problem: ProblemDetails } | { identity: object } {
+  const { who, subscription, warnings, instance, history } = view;
+  if (who.kind === 'unidentified') {
+    const { facts, attempts } = who.diagnosis;
+    const members = { instance, history, facts, attempts, ...explanation(who.diagnosis) };
+    return { problem: problemDetails(503, 'No access token', members) };
+  }
+  const { identity, credential, expiresOn } = who;
+  return {
+    identity: {
+      identity,
+      credential,
+      expiresOn,
+      subscription,
+      instance,
+      history,
+      warnings: warnings.map(withoutEmpty),
     },
   };
 }
 
-/** Status and headers of GET /, in whatever form it is answered. */
-export function headOf(outcome: ResourceGroups | Diagnosed): { status: number; headers: Record<string, string> } {
-  const Vary = 'Accept';
-  if ('names' in outcome) return { status: 200, headers: { Vary } };
-  const { failure, diagnosis } = outcome;
-  if (failure.category === 'identity') {
-    return { status: 200, headers: { Vary, 'Fallback-Reason': diagnosis.reason } };
-  }
-  const { retryAfterSeconds } = failure;
-  const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) };
-  return { status: STATUS_OF[failure.kind] ?? 502, headers: { Vary, ...retryAfter } };
+/** An empty list of commands helps nobody. */
+function withoutEmpty({ commands, ...warning }: Warning): object {
+  return { ...warning, ...(commands.length > 0 && { commands }) };
 }
 
-export function answer(body: string, type: string, status = 200, headers?: Record<string, string>): Answer {
-  const bytes = Buffer.from(body);
-  // With its length, or Node would look for it in every response that is made of this.
-  const length = { 'Content-Length': String(bytes.length) };
-  const init = { status, headers: { 'Content-Type': type, ...length, ...ALWAYS, ...headers } };
-  return { body: bytes.length > LONGEST_STRING_BYTES ? bytes : body, init };
-}
-
-/** The members of a problem document that explain a failure; what to do comes last, where a terminal leaves the eye. */
-export function explained({ reason, hint, documentation, detail }: Diagnosis) {
-  return { type: `urn:rg-api:${reason}`, detail, documentation, reason, hint };
+export function whoAmIResponse(documents: Documents, view: View): PreparedResponse {
+  const document = whoAmIDocument(view);
+  return 'problem' in document ? documents.problem(document.problem) : documents.json(document.identity);
 }

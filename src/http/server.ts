@@ -1,66 +1,226 @@
-import type { Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import type { PreparedResponse } from './responses.ts';
 
-/** Ends a server in good order. */
-export interface Shutdown {
-  /** True from the moment `drain` was called. */
-  isDraining: () => boolean;
-  /**
-   * Lets requests in flight finish, then stops listening. Resolves to true when all have been answered, to false when
-   * `graceMs` milliseconds end before that.
-   */
-  drain: (graceMs: number) => Promise<boolean>;
+/** A request that has been answered. */
+export interface AnsweredRequest {
+  request: IncomingMessage;
+  status: number;
+  durationMs: number;
 }
 
-/** Watches the requests of a server from now on; to be called before it listens. */
-export function createShutdown(server: Server): Shutdown {
-  /** The latest response of each connection; those before it have been sent. To listen for the end of each would cost more than to answer. */
-  const latest = new Map<Socket, ServerResponse>();
+/** The one place that knows node:http: its limits, its connections, how it ends. */
+export interface HttpServer {
+  /**
+   * Serves the app.
+   *
+   * @throws the system error, such as EADDRINUSE
+   */
+  listen(fetch: Parameters<typeof getRequestListener>[0], port: number, host: string): Promise<AddressInfo>;
+  /** True from the moment `drain` was called. */
+  isDraining(): boolean;
+  /** Lets requests in flight finish, then closes. Resolves to false when `graceMs` milliseconds end before that. */
+  drain(graceMs: number): Promise<boolean>;
+  /** Ends all connections at once. */
+  close(): void;
+}
+
+/** Each connection costs memory before its first byte. A small container holds some thousands, and a pod has no more clients. */
+const MAX_CONNECTIONS = 4000;
+
+/** Requests that clients have sent ahead (pipelined) and that wait for the answer to the one before. Each costs some kilobytes. */
+const MAX_QUEUED_REQUESTS = 4000;
+
+/** A client that has not read its response by then never will. */
+const WRITE_TIMEOUT_MS = 30_000;
+const WRITE_CHECK_INTERVAL_MS = 1000;
+
+/**
+ * While draining, an idle connection stays open for this long, at most half of the grace: a request may be on its way. A
+ * response that has not been read by then is given up as well.
+ */
+const DRAIN_WINDOW_MS = 2000;
+const DRAIN_CHECK_INTERVAL_MS = 50;
+
+interface Connection {
+  /** The response that was begun last; those before it have been read. */
+  response: ServerResponse | undefined;
+  /** When it was complete, in milliseconds of the monotonic clock; undefined while it is being made. */
+  completeAtMs: number | undefined;
+  /** Begins the requests that wait for it, in order. */
+  queue: (() => void)[];
+}
+
+/** Creates the server; it does not listen yet. */
+export function createHttpServer(options: {
+  /** A response instead of the app's, for a request that must not reach it. */
+  refuse: (request: IncomingMessage) => PreparedResponse | undefined;
+  /** Problem details for what never becomes a request. */
+  problem: (status: number, title: string) => PreparedResponse;
+  onAnswered: (answered: AnsweredRequest) => void;
+}): HttpServer {
+  const { refuse, problem, onAnswered } = options;
+  const connections = new Map<Duplex, Connection>();
+  let queuedRequests = 0;
+  let listener: ReturnType<typeof getRequestListener> | undefined;
   let draining = false;
+  /** Called while draining, when there may be nothing left to wait for. */
+  let onProgress = () => {};
 
-  server.on('connection', (socket) => socket.once('close', () => latest.delete(socket)));
+  const server = createServer({
+    // A request without a body is here at once or never: slow ones must not hold a connection.
+    headersTimeout: 10_000,
+    requestTimeout: 15_000,
+    connectionsCheckingInterval: 5000,
+    // Browsers and proxies send a few kilobytes; more is refused with 431.
+    maxHeaderSize: 16_384,
+    // Node would refuse with an empty body.
+    requireHostHeader: false,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
 
-  // Before the server's own listener, which may have sent the headers when it returns.
-  server.prependListener('request', (request, response) => {
-    latest.set(request.socket, response);
-    if (draining) endConnectionAfter(response);
+  server.on('connection', (socket) => {
+    connections.set(socket, { response: undefined, completeAtMs: undefined, queue: [] });
+    socket.once('close', () => {
+      queuedRequests -= connections.get(socket)?.queue.length ?? 0;
+      connections.delete(socket);
+      onProgress();
+    });
   });
 
-  function inFlight(): ServerResponse[] {
-    return [...latest.values()].filter((response) => !response.closed);
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    const connection = connections.get(socket);
+    if (!connection) return;
+    const begin = () => respond(connection, request, response);
+    if (connection.response === undefined || connection.response.closed) {
+      begin();
+      return;
+    }
+    // A pipelined request waits until the response before it has been read, and with it all that the client may send.
+    if (queuedRequests >= MAX_QUEUED_REQUESTS) {
+      socket.destroy();
+      return;
+    }
+    queuedRequests += 1;
+    if (connection.queue.push(begin) > 1) return;
+    socket.pause();
+    connection.response.once('close', () => beginNext(socket, connection));
+  });
+
+  function beginNext(socket: Socket, connection: Connection): void {
+    const begin = socket.destroyed ? undefined : connection.queue.shift();
+    if (!begin) return;
+    queuedRequests -= 1;
+    begin();
+    if (connection.queue.length === 0) socket.resume();
+    else connection.response?.once('close', () => beginNext(socket, connection));
   }
 
-  function endConnectionAfter(response: ServerResponse): void {
+  async function respond(connection: Connection, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAtMs = performance.now();
+    connection.response = response;
+    connection.completeAtMs = undefined;
+    if (draining) watchWhileDraining(connection, response);
+    const refusal = refuse(request);
+    if (refusal) {
+      response.writeHead(refusal.init.status, refusal.init.headers);
+      response.end(refusal.body);
+    } else {
+      await listener?.(request, response);
+    }
+    connection.completeAtMs = performance.now();
+    onAnswered({ request, status: response.statusCode, durationMs: connection.completeAtMs - startedAtMs });
+  }
+
+  function watchWhileDraining(connection: Connection, response: ServerResponse): void {
     // Otherwise a keep-alive connection would bring the next request.
-    if (!response.headersSent) response.setHeader('Connection', 'close');
+    if (!response.headersSent && connection.queue.length === 0) response.setHeader('Connection', 'close');
+    response.once('close', onProgress);
   }
 
-  async function finish(): Promise<true> {
-    // While these finish the port stays open: a probe that asks in between is told 503, and not refused.
-    await Promise.all(inFlight().map(closed));
-    server.close();
-    // Now only those can be left that came meanwhile, and no more of them come than there are connections.
-    while (inFlight().length > 0) await Promise.all(inFlight().map(closed));
-    return true;
-  }
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
+    const { body, init } = problem(417, 'Expectation Failed');
+    response.writeHead(init.status, init.headers);
+    response.end(body);
+  });
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const { response } = connections.get(socket) ?? {};
+    if (!socket.writable || (response && !response.closed)) {
+      socket.destroy();
+      return;
+    }
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+    const title = STATUS_CODES[status] ?? '';
+    const { body, init } = problem(status, title);
+    const headers = Object.entries({ ...init.headers, Connection: 'close' }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`);
+  });
+
+  const writeCheck = setInterval(() => {
+    for (const [socket, connection] of connections) {
+      if (isUnread(connection, WRITE_TIMEOUT_MS)) socket.destroy();
+    }
+  }, WRITE_CHECK_INTERVAL_MS).unref();
 
   return {
+    async listen(fetch, port, host) {
+      // The name of a request that has none.
+      listener = getRequestListener(fetch, { hostname: 'localhost' });
+      server.listen(port, host);
+      await once(server, 'listening');
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('The server listens, but not on a port');
+      return address;
+    },
     isDraining: () => draining,
     async drain(graceMs) {
       draining = true;
-      for (const response of inFlight()) endConnectionAfter(response);
-      const { promise: graceEnds, resolve } = Promise.withResolvers<false>();
-      const timer = setTimeout(resolve, graceMs, false);
-      const isDone = await Promise.race([finish(), graceEnds]);
-      clearTimeout(timer);
-      return isDone;
+      const windowMs = Math.min(DRAIN_WINDOW_MS, graceMs / 2);
+      const windowEndsAtMs = performance.now() + windowMs;
+      const isDone = () =>
+        connections.size === 0 ||
+        (performance.now() >= windowEndsAtMs &&
+          [...connections.values()].every((connection) => !isBusy(connection) || isUnread(connection, windowMs)));
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      onProgress = () => {
+        if (isDone()) resolve(true);
+      };
+      for (const connection of connections.values()) {
+        if (connection.response && isBusy(connection)) watchWhileDraining(connection, connection.response);
+      }
+      const check = setInterval(onProgress, DRAIN_CHECK_INTERVAL_MS);
+      const graceEnd = setTimeout(resolve, graceMs, false);
+      onProgress();
+      // The port stays open until then: a probe that asks is told 503, and not refused.
+      const drained = await promise;
+      clearInterval(check);
+      clearTimeout(graceEnd);
+      if (drained) close();
+      return drained;
     },
+    close,
   };
+
+  function close(): void {
+    clearInterval(writeCheck);
+    server.close();
+    server.closeAllConnections();
+  }
 }
 
-function closed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    if (response.closed) resolve();
-    else response.once('close', () => resolve());
-  });
+/** Whether a response is being made or read. */
+function isBusy({ response, queue }: Connection): boolean {
+  return queue.length > 0 || (response !== undefined && !response.closed);
+}
+
+/** Whether a complete response has not been read within so many milliseconds. */
+function isUnread({ response, completeAtMs }: Connection, withinMs: number): boolean {
+  return response?.closed === false && completeAtMs !== undefined && performance.now() - completeAtMs >= withinMs;
 }

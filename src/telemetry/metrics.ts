@@ -1,12 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AzureCall } from '../azure/instrument.ts';
-import { createRequestDurations } from '../request-durations.ts';
+
+/** The label of anything that a client makes up. */
+export const OTHER = '_OTHER';
 
 /** What the process tells Prometheus; every label has a bounded set of values. */
 export interface Metrics {
-  /** `route` is the path of a route, never that of a request; `status` is the HTTP status. */
-  recordRequest(route: string, method: string, status: number, durationSeconds: number): void;
-  /** An answer was `[]` although nobody knows whether there are no resource groups. */
+  /** `route` is the path of a route or OTHER, never a path that a client made up; the same holds for `method`. */
+  recordRequest(labels: { route: string; method: string; status: number }, durationMs: number): void;
+  /** A list was answered with `[]` because authentication or authorization failed. */
   recordFallback(reason: string): void;
   recordAzureCall(call: AzureCall): void;
   /** Adds what prom-client measures of any process: CPU, memory, event loop, garbage collection. */
@@ -28,16 +30,20 @@ export function createMetrics(options: {
   version: string;
   /** When the token at hand expires, in milliseconds since the epoch; undefined while there is none. */
   tokenExpiresOn: () => number | undefined;
+  /** All reasons of a fallback: each series begins at 0, or increase() would miss the first fallback. */
+  fallbackReasons: readonly string[];
   /** The age of the answer that is shared, in milliseconds; undefined before the first. */
   answerAgeMs: () => number | undefined;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
 
-  const requests = createRequestDurations({
+  const requests = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'How long requests took to answer, by route, method and status.',
-    bucketsSeconds: DURATION_BUCKETS_SECONDS,
+    labelNames: ['route', 'method', 'status'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers,
   });
   const azureCalls = new Histogram({
     name: 'rgapi_azure_call_duration_seconds',
@@ -52,6 +58,7 @@ export function createMetrics(options: {
     labelNames: ['reason'],
     registers,
   });
+  for (const reason of options.fallbackReasons) fallbacks.inc({ reason }, 0);
   gauge(
     'rgapi_shared_answer_age_seconds',
     'The age of the answer of Azure that requests share; absent before the first.',
@@ -84,7 +91,7 @@ export function createMetrics(options: {
   }
 
   return {
-    recordRequest: requests.observe,
+    recordRequest: (labels, durationMs) => requests.observe(labels, durationMs / 1000),
     recordFallback: (reason) => fallbacks.inc({ reason }),
     recordAzureCall: ({ operation, outcome, durationMs }) =>
       azureCalls.observe({ operation, outcome }, durationMs / 1000),
@@ -95,11 +102,11 @@ export function createMetrics(options: {
         registry.removeSingleMetric(`nodejs_active_${kind}_total`);
       }
     },
-    scrape: async () => `${requests.expose()}\n${await registry.metrics()}`,
+    scrape: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
 function inSeconds(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : ms / 1000;
+  return ms === undefined || !Number.isFinite(ms) ? undefined : ms / 1000;
 }

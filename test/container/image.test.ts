@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -32,14 +32,14 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     rmSync(directory, { recursive: true });
   });
 
-  /** Starts it as the manifests do: read-only, without capabilities, with their limits, and with Workload ID. */
-  async function start(...environment: string[]): Promise<string> {
+  /** How the manifests run it: read-only, without capabilities, with their limits, and with Workload ID; on this stand-in Azure. */
+  function asInManifests(...environment: string[]): string[] {
     const token = temporaryFile('azure-identity-token', serviceAccountToken());
     chmodSync(join(token, '../..'), 0o755);
     chmodSync(join(token, '..'), 0o755);
     const { AZURE_CLIENT_ID, AZURE_TENANT_ID } = workloadIdentity();
-    const container = await engineSays(
-      ...['run', '--detach', '--network', 'host', '--read-only', '--cap-drop', 'ALL'],
+    return [
+      ...['--network', 'host', '--read-only', '--cap-drop', 'ALL'],
       ...['--security-opt', 'no-new-privileges', '--memory', '128m', '--cpus', '0.5'],
       ...HOSTS.flatMap((host) => ['--add-host', `${host}:${STAND_IN}`]),
       ...['--volume', `${azure.certificate}:/etc/stand-in.pem:ro`, '--volume', `${token}:/etc/azure-identity-token:ro`],
@@ -53,8 +53,11 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
         `AZURE_TENANT_ID=${AZURE_TENANT_ID}`,
         ...environment,
       ].flatMap((variable) => ['--env', variable]),
-      IMAGE,
-    );
+    ];
+  }
+
+  async function start(...environment: string[]): Promise<string> {
+    const container = await engineSays('run', '--detach', ...asInManifests(...environment), IMAGE);
     containers.push(container);
     return container;
   }
@@ -132,20 +135,45 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
     expect(config).toMatchObject({
       User: '65532:65532',
-      Entrypoint: ['/nodejs/bin/node'],
-      Cmd: ['--max-semi-space-size=4', '/app/main.js'],
+      Entrypoint: ['/nodejs/bin/node', '--max-semi-space-size=4', '/app/main.js'],
       ExposedPorts: { '8080/tcp': {} },
       Labels: expect.objectContaining({
         'org.opencontainers.image.version': packageJson.version,
         'org.opencontainers.image.licenses': 'MIT',
       }),
     });
+    // None of the base: it would be an argument of the service.
+    expect(config.Cmd ?? []).toEqual([]);
     expect(config.Env).toContain('HOST=0.0.0.0');
-    // As the script that tries the bundle without a container.
     expect(config.Env).toContain('NODE_COMPILE_CACHE=/app/compile-cache');
-    expect(packageJson.scripts['start:built']).toBe(
-      'NODE_COMPILE_CACHE=dist/compile-cache node --max-semi-space-size=4 dist/main.js',
+    // As the script that tries the bundle without a container.
+    expect(packageJson.scripts['start:built']).toBe('node --max-semi-space-size=4 dist/main.js');
+  });
+
+  test('what follows the image are arguments of the service: --check is the yes or no of a Job', async () => {
+    const run = (...environment: string[]) =>
+      engineSays('run', '--rm', ...asInManifests(...environment), IMAGE, '--check');
+    expect(await run()).toContain(workloadIdentity().AZURE_CLIENT_ID);
+    await expect(run('AZURE_FEDERATED_TOKEN_FILE=/nonexistent')).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('token-file-missing'),
+    });
+  });
+
+  test('carries our licence, and that of each package in the bundle', async () => {
+    const container = await engineSays('create', IMAGE);
+    containers.push(container);
+    const text = (file: string) => pipe(`"$ENGINE" export ${container} | tar --extract --to-stdout app/${file}`);
+    expect(await text('LICENSE')).toBe(readFileSync('LICENSE', 'utf8').trim());
+    const notices = await text('THIRD-PARTY-NOTICES.txt');
+    const { sources }: { sources: string[] } = JSON.parse(await text('main.js.map'));
+    const names = new Set(
+      sources.flatMap((source) => /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []),
     );
+    expect(names.size).toBeGreaterThan(40);
+    for (const name of names) {
+      expect(notices).toMatch(new RegExp(`^${RegExp.escape(name)} \\d[^ ]* \\([^)]+\\)\\n\\n.{10}`, 'ms'));
+    }
   });
 
   test('starts from what was compiled before', async () => {
@@ -154,7 +182,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(await pipe(`"$ENGINE" logs ${container} 2>&1`)).toContain('main.js was accepted');
   });
 
-  test('adds the bundle, its map and what was compiled of it to its base, without a source or a secret, and its user may write none', async () => {
+  test('adds the bundle, its map, what was compiled of it and the licences to its base, without a source or a secret, and its user may write none', async () => {
     const files = async (image: string) => {
       const container = await engineSays('create', image);
       containers.push(container);
@@ -166,6 +194,8 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     const added = mine.filter((line) => !base.has(name(line)) && !ofEngine.test(name(line)));
     expect(added.map((line) => name(line).replace(/(?<=cache\/).+?-65532\/(?:[0-9a-f]{8})?/, '…')).sort()).toEqual([
       'app/',
+      'app/LICENSE',
+      'app/THIRD-PARTY-NOTICES.txt',
       'app/compile-cache/',
       'app/compile-cache/…',
       'app/compile-cache/…',

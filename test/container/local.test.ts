@@ -97,6 +97,13 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect(await engineSays('wait', container)).toBe('0');
   });
 
+  test('what follows the image are arguments of the service', async () => {
+    const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
+    expect(config.Entrypoint).toEqual(['node', '/app/main.js']);
+    // None of the base: it would be an argument of the service.
+    expect(config.Cmd ?? []).toEqual([]);
+  });
+
   test('without a mounted login it says how to mount one', async () => {
     await run('--user', USER);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');

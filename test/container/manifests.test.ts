@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { Deployment } from 'kubernetes-models/apps/v1';
+import { Job } from 'kubernetes-models/batch/v1';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { ClusterRole, ClusterRoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1';
@@ -17,6 +18,7 @@ const KINDS = {
   ClusterRole,
   ClusterRoleBinding,
   Deployment,
+  Job,
   Namespace,
   NetworkPolicy,
   Pod,
@@ -33,15 +35,29 @@ const parse = (yaml: string): Manifest[] => parseAllDocuments(yaml).map((documen
 const kustomize = (directory: string) => parse(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' }));
 const hasKubectl = existsSync('/usr/bin/kubectl') || existsSync('/usr/local/bin/kubectl');
 
-/** A copy of k8s/ in which a user has edited the one file. */
+/** A copy of k8s/ in which a user has edited the files that are there to be edited. */
 const edited = mkdtempSync(join(tmpdir(), 'rg-api-k8s-'));
 afterAll(() => rmSync(edited, { recursive: true }));
 const [CLIENT_ID, TENANT_ID] = ['22222222-2222-4222-8222-222222222222', '11111111-1111-4111-8111-111111111111'];
+const DIGEST = `sha256:${'a1'.repeat(32)}`;
 cpSync('k8s', edited, { recursive: true });
 writeFileSync(
-  join(edited, 'workload-identity/settings.env'),
-  `CLIENT_ID=${CLIENT_ID}\nTENANT_ID=${TENANT_ID}\nIMAGE=made-up.example/rgapi:9.9.9\n`,
+  join(edited, 'settings/settings.env'),
+  `CLIENT_ID=${CLIENT_ID}\nTENANT_ID=${TENANT_ID}\nIMAGE=made-up.example:5000/rgapi:9.9.9\n`,
 );
+writeFileSync(join(edited, 'components/digest/digest.env'), `DIGEST=${DIGEST}\n`);
+
+/** What an overlay of a user makes of a folder with these components, in this order. */
+function withComponents(folder: string, ...components: string[]): Manifest[] {
+  const overlay = join(edited, `mine-${[folder, ...components].join('-').replaceAll('/', '-')}`);
+  mkdirSync(overlay, { recursive: true });
+  const paths = components.map((component) => `../components/${component}`);
+  writeFileSync(
+    join(overlay, 'kustomization.yaml'),
+    JSON.stringify({ resources: [`../${folder}`], components: paths }),
+  );
+  return kustomize(overlay);
+}
 
 /**
  * The fields of a manifest that its schema does not know, as an API server with strict validation would name them: those that
@@ -65,37 +81,87 @@ function unknown(manifest: Manifest): string[] {
   return [...seen].filter((path) => !known.has(path));
 }
 
+const podOf = ({ kind, metadata, spec }: Manifest) => (kind === 'Pod' ? { metadata, spec } : spec.template);
+const runsPods = ({ kind }: Manifest) => ['Deployment', 'Job', 'Pod'].includes(kind);
+const ofKind = (manifests: Manifest[], kind: string) => manifests.find((manifest) => manifest.kind === kind);
+const template = (manifests: Manifest[]) => podOf(manifests.find(runsPods));
+
+/** Whether a selector takes a pod with these labels. */
+function selects({ matchLabels = {}, matchExpressions = [] }: Manifest, labels: Record<string, string>): boolean {
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values }: Manifest) => {
+      expect(operator).toBe('In');
+      return values.includes(labels[key]);
+    })
+  );
+}
+
 describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
-  const pod = parse(readFileSync('k8s/pod.yaml', 'utf8'));
+  const namespace = parse(readFileSync('k8s/namespace.yaml', 'utf8'));
+  const podIdentity = kustomize('k8s/pod-identity');
   const workloadIdentity = kustomize('k8s/workload-identity');
   const identityBinding = kustomize('k8s/identity-binding');
-  const ofKind = (manifests: Manifest[], kind: string) => manifests.find((manifest) => manifest.kind === kind);
-  const template = (manifests: Manifest[]) => ofKind(manifests, 'Deployment').spec.template;
+  const check = kustomize('k8s/check');
+  const bindingCheck = kustomize('k8s/identity-binding/check');
+  const waits = ['ca-certificate', 'digest', 'prometheus-operator', 'wait-for-identity'];
 
-  test.each([...pod, ...workloadIdentity, ...identityBinding].map((manifest) => [manifest.kind, manifest]))(
-    '%s has the schema of Kubernetes, and no other field',
-    (kind, manifest) => {
+  /** Each folder, and each component on whatever it is for. */
+  const ALL: Record<string, Manifest[]> = {
+    'namespace.yaml': namespace,
+    'pod-identity': podIdentity,
+    'workload-identity': workloadIdentity,
+    'identity-binding': identityBinding,
+    check,
+    'identity-binding/check': bindingCheck,
+    'workload-identity with all components': withComponents('workload-identity', ...waits),
+    'identity-binding with all components': withComponents('identity-binding', ...waits),
+    'check with a CA and a digest': withComponents('check', 'ca-certificate', 'digest'),
+    'identity-binding/check with a CA and a digest': withComponents(
+      'identity-binding/check',
+      'ca-certificate',
+      'digest',
+    ),
+  };
+  const each = Object.entries(ALL).flatMap(([folder, manifests]) =>
+    manifests.map((manifest): [string, string, Manifest] => [folder, manifest.kind, manifest]),
+  );
+
+  test('nothing in k8s/ is left out here', () => {
+    const tried = [...Object.keys(ALL), ...waits.map((name) => `components/${name}`)];
+    const folders = globSync('k8s/**/kustomization.yaml').map((file) => relative('k8s', dirname(file)));
+    // The first is part of every folder, the second of k8s/identity-binding.
+    expect(folders.filter((folder) => !tried.includes(folder)).toSorted()).toEqual([
+      'components/identity-binding',
+      'settings',
+    ]);
+  });
+
+  test.each(each.filter(([, kind]) => kind !== 'ServiceMonitor'))(
+    '%s: the %s has the schema of Kubernetes, and no other field',
+    (_, kind, manifest) => {
       const Model: { new (data: never): { validate(): void } } = KINDS[kind as keyof typeof KINDS];
       expect(() => new Model(manifest as never).validate()).not.toThrow();
       expect(unknown(manifest)).toEqual([]);
     },
   );
 
-  test.each([
-    ['the pod', pod[0]?.spec],
-    ['the Deployment with Workload ID', template(workloadIdentity).spec],
-    ['the Deployment with an identity binding', template(identityBinding).spec],
-  ])('%s keeps to the Pod Security level restricted, read-only and with limits', (_, spec: PodSpec & Manifest) => {
-    expect(violations(spec)).toEqual([]);
-    expect(spec.automountServiceAccountToken).toBe(false);
-    expect(spec.securityContext.runAsUser).toBe(65532);
-    const [container] = spec.containers;
-    expect(container.securityContext.readOnlyRootFilesystem).toBe(true);
-    expect(container.resources).toEqual({ requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '128Mi' } });
-  });
+  test.each(each.filter(([, , manifest]) => runsPods(manifest)))(
+    '%s: the %s keeps to the Pod Security level restricted, read-only and with limits',
+    (_, __, manifest) => {
+      const { spec }: { spec: PodSpec & Manifest } = podOf(manifest);
+      expect(violations(spec)).toEqual([]);
+      expect(spec.automountServiceAccountToken).toBe(false);
+      expect(spec.securityContext.runAsUser).toBe(65532);
+      for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+        expect(container.securityContext.readOnlyRootFilesystem).toBe(true);
+        expect(container.resources).toEqual({ requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '128Mi' } });
+      }
+    },
+  );
 
   test('the check of fields finds a misspelt one, however deep', () => {
-    const misspelt = structuredClone(pod[0]);
+    const misspelt = structuredClone(podIdentity[0]);
     misspelt.spec.containers[0].securityContext.readOnlyRootFileSystem = true;
     misspelt.kinds = 'Pod';
     expect(unknown(misspelt)).toEqual(['.kinds', '.spec.containers.0.securityContext.readOnlyRootFileSystem']);
@@ -105,14 +171,35 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     const bad = {
       hostNetwork: true,
       volumes: [{ name: 'x', hostPath: { path: '/' } }],
-      containers: [{ name: 'c', securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } } }],
+      containers: [
+        {
+          name: 'c',
+          securityContext: { privileged: true, capabilities: { add: ['SYS_ADMIN'] } },
+          readinessProbe: { tcpSocket: { host: '169.254.169.254' } },
+        },
+      ],
     };
-    expect(violations(bad)).toHaveLength(8);
+    expect(violations(bad)).toHaveLength(9);
+  });
+
+  test('the namespace enforces, warns and audits the level restricted, of a pinned version', () => {
+    const level = (mode: string) => `pod-security.kubernetes.io/${mode}`;
+    for (const mode of ['enforce', 'warn', 'audit']) {
+      expect(namespace[0].metadata.labels).toMatchObject({
+        [level(mode)]: 'restricted',
+        [`${level(mode)}-version`]: expect.stringMatching(/^v1\.\d+$/),
+      });
+    }
+  });
+
+  test('no kubectl delete -k takes the namespace away', () => {
+    for (const [folder, kind] of each)
+      if (folder !== 'namespace.yaml') expect([folder, kind]).not.toContain('Namespace');
   });
 
   test('the pod carries the label of pod identity, Linux and the namespace', () => {
-    expect(pod).toHaveLength(1);
-    expect(pod[0]).toMatchObject({
+    expect(podIdentity).toHaveLength(1);
+    expect(podIdentity[0]).toMatchObject({
       kind: 'Pod',
       metadata: { name: 'rgapi', namespace: 'rgapi', labels: { aadpodidbinding: 'rgapi' } },
       spec: { nodeSelector: { 'kubernetes.io/os': 'linux' } },
@@ -120,54 +207,126 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   });
 
   test('the label of Workload ID is on the pod template, and its service account is used', () => {
-    for (const manifests of [workloadIdentity, identityBinding]) {
+    for (const manifests of [workloadIdentity, identityBinding, check, bindingCheck]) {
       expect(template(manifests)).toMatchObject({
         metadata: { labels: { 'azure.workload.identity/use': 'true' } },
         spec: { serviceAccountName: 'rgapi' },
       });
     }
-    expect(template(workloadIdentity).metadata).not.toHaveProperty('annotations');
-    expect(template(identityBinding).metadata.annotations).toEqual({
-      'azure.workload.identity/use-identity-binding': 'true',
-    });
+    for (const manifests of [workloadIdentity, check]) {
+      expect(template(manifests).metadata).not.toHaveProperty('annotations');
+    }
+    for (const manifests of [identityBinding, bindingCheck]) {
+      expect(template(manifests).metadata.annotations).toEqual({
+        'azure.workload.identity/use-identity-binding': 'true',
+      });
+    }
   });
 
-  test('namespace, label, image, port, probes and environment agree with each other and with the code', () => {
-    const [, tag] = pod[0].spec.containers[0].image.split(':');
-    expect(tag).toBe(packageJson.version);
-    for (const spec of [pod[0].spec, template(workloadIdentity).spec, template(identityBinding).spec]) {
+  test('image, port, probes and environment agree with each other and with the code', () => {
+    const { image } = template(podIdentity).spec.containers[0];
+    expect(image.split(':')[1]).toBe(packageJson.version);
+    const sources = globSync('src/**/*.ts').map((file) => readFileSync(file, 'utf8'));
+    for (const manifests of [podIdentity, workloadIdentity, identityBinding, check, bindingCheck]) {
+      const { spec } = template(manifests);
       const [container] = spec.containers;
-      expect(container.image).toBe(pod[0].spec.containers[0].image);
-      expect(container.ports).toEqual([{ name: 'http', containerPort: readConfig({}).port }]);
-      expect(container.startupProbe.httpGet).toEqual({ path: '/healthz', port: 'http' });
-      expect(container.livenessProbe.httpGet).toEqual({ path: '/healthz', port: 'http' });
-      expect(container.readinessProbe.httpGet).toEqual({ path: '/readyz', port: 'http' });
-      const env: { name: string; value: string }[] = container.env;
+      expect(container.image).toBe(image);
+      const env: { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } }[] = container.env;
       expect(() => readConfig(Object.fromEntries(env.map(({ name, value }) => [name, value])))).not.toThrow();
-      expect(env).toEqual([{ name: 'AZURE_TOKEN_CREDENTIALS', value: 'prod' }]);
+      expect(env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom?.fieldRef.fieldPath])).toEqual([
+        ['AZURE_TOKEN_CREDENTIALS', 'prod'],
+        ['POD_NAME', 'metadata.name'],
+        ['POD_NAMESPACE', 'metadata.namespace'],
+        ['POD_SERVICE_ACCOUNT', 'spec.serviceAccountName'],
+        ['NODE_NAME', 'spec.nodeName'],
+      ]);
+      // Where the service looks for them.
+      const labels = `${container.volumeMounts[0].mountPath}/${spec.volumes[0].downwardAPI.items[0].path}`;
+      expect(sources.filter((source) => source.includes(`'${labels}'`))).toHaveLength(1);
+    }
+    for (const manifests of [podIdentity, workloadIdentity, identityBinding]) {
+      const { spec } = template(manifests);
+      const [container] = spec.containers;
+      expect(container.ports).toEqual([{ name: 'http', containerPort: readConfig({}).port, protocol: 'TCP' }]);
+      for (const [probe, path] of Object.entries({ startup: '/healthz', readiness: '/readyz', liveness: '/healthz' })) {
+        expect(container[`${probe}Probe`].httpGet).toEqual({ path, port: 'http' });
+        expect(container[`${probe}Probe`].timeoutSeconds, probe).toBeGreaterThan(1);
+      }
       const preStopSeconds = container.lifecycle?.preStop.sleep.seconds ?? 0;
       expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(
         preStopSeconds + readConfig({}).shutdownGraceMs / 1000,
       );
-      // Where src/main.ts looks for them.
-      const main = readFileSync('src/main.ts', 'utf8');
-      expect(main).toContain(`'${container.volumeMounts[0].mountPath}/${spec.volumes[0].downwardAPI.items[0].path}'`);
     }
+  });
+
+  test('everything carries the common labels, and is of the namespace', () => {
+    for (const [folder, kind, { metadata }] of each) {
+      const isOfCluster = ['Namespace', 'ClusterRole', 'ClusterRoleBinding'].includes(kind);
+      expect([folder, kind, metadata.namespace]).toEqual([folder, kind, isOfCluster ? undefined : 'rgapi']);
+      expect(metadata.labels, `${folder}: ${kind}`).toHaveProperty(['app.kubernetes.io/part-of'], 'rgapi');
+    }
+    for (const manifests of [podIdentity, workloadIdentity, identityBinding, check, bindingCheck]) {
+      expect(template(manifests).metadata.labels).toMatchObject({
+        'app.kubernetes.io/name': 'rgapi',
+        'app.kubernetes.io/instance': expect.any(String),
+        'app.kubernetes.io/part-of': 'rgapi',
+        'app.kubernetes.io/version': packageJson.version,
+      });
+    }
+  });
+
+  test('Deployment, bare pod and Job keep apart, in one namespace', () => {
+    const [ofDeployment, ofPod, ofJob] = [workloadIdentity, podIdentity, check].map(
+      (manifests) => template(manifests).metadata.labels,
+    );
     for (const manifests of [workloadIdentity, identityBinding]) {
-      const labels = { 'app.kubernetes.io/name': 'rgapi' };
-      expect(template(manifests).metadata.labels).toMatchObject(labels);
-      expect(ofKind(manifests, 'Deployment').spec.selector).toEqual({ matchLabels: labels });
-      expect(ofKind(manifests, 'Service').spec).toMatchObject({ selector: labels, ports: [{ targetPort: 'http' }] });
-      expect(ofKind(manifests, 'PodDisruptionBudget').spec.selector).toEqual({ matchLabels: labels });
-      expect(ofKind(manifests, 'NetworkPolicy').spec.podSelector).toEqual({ matchLabels: labels });
-      for (const { kind, metadata } of manifests) {
-        const isOfCluster = ['Namespace', 'ClusterRole', 'ClusterRoleBinding'].includes(kind);
-        expect([kind, metadata.namespace]).toEqual([kind, isOfCluster ? undefined : 'rgapi']);
+      for (const selector of [
+        ofKind(manifests, 'Deployment').spec.selector,
+        { matchLabels: ofKind(manifests, 'Service').spec.selector },
+        ofKind(manifests, 'PodDisruptionBudget').spec.selector,
+        ...template(manifests).spec.topologySpreadConstraints.map(({ labelSelector }: Manifest) => labelSelector),
+      ]) {
+        expect([ofDeployment, ofPod, ofJob].map((labels) => selects(selector, labels))).toEqual([true, false, false]);
+        // What changes with a release would end in "field is immutable".
+        expect(selector.matchLabels).not.toHaveProperty(['app.kubernetes.io/version']);
+      }
+      // The bare pod has to reach the metadata service, which the policy shuts off.
+      const { podSelector } = ofKind(manifests, 'NetworkPolicy').spec;
+      expect([ofDeployment, ofPod, ofJob].map((labels) => selects(podSelector, labels))).toEqual([true, false, true]);
+      expect(ofKind(manifests, 'Service').spec.ports).toMatchObject([{ port: 80, targetPort: 'http' }]);
+    }
+  });
+
+  test('the change from Workload ID to an identity binding touches no immutable field', () => {
+    const fixed = (manifests: Manifest[]) => [
+      ofKind(manifests, 'Deployment').spec.selector,
+      ofKind(manifests, 'Service').spec.type,
+    ];
+    expect(fixed(identityBinding)).toEqual(fixed(workloadIdentity));
+  });
+
+  test('lists that kubectl replaces as a whole have the defaults of the API server, or a second apply would say "configured"', () => {
+    for (const [folder, kind, manifest] of each) {
+      if (kind === 'NetworkPolicy') {
+        for (const { ports } of [...manifest.spec.ingress, ...(manifest.spec.egress ?? [])]) {
+          for (const port of ports) expect(port, folder).toHaveProperty('protocol');
+        }
+      }
+      if (!runsPods(manifest)) continue;
+      for (const { downwardAPI } of podOf(manifest).spec.volumes) {
+        for (const { fieldRef } of downwardAPI?.items ?? [])
+          expect(fieldRef, folder).toHaveProperty('apiVersion', 'v1');
       }
     }
   });
 
   test('one edited file reaches every place', () => {
+    for (const folder of ['identity-binding', 'workload-identity', 'pod-identity', 'check', 'identity-binding/check']) {
+      const manifests = kustomize(join(edited, folder));
+      expect(template(manifests).spec.containers[0].image, folder).toBe('made-up.example:5000/rgapi:9.9.9');
+      expect(manifests.filter(({ kind }) => kind === 'ConfigMap')).toEqual([]);
+      expect(JSON.stringify(manifests)).not.toContain('set by settings.env');
+    }
     const manifests = kustomize(join(edited, 'identity-binding'));
     expect(ofKind(manifests, 'ServiceAccount').metadata.annotations).toEqual({
       'azure.workload.identity/client-id': CLIENT_ID,
@@ -176,14 +335,86 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     expect(ofKind(manifests, 'ClusterRole').rules).toEqual([
       { apiGroups: ['cid.wi.aks.azure.com'], resources: [CLIENT_ID], verbs: ['use-managed-identity'] },
     ]);
-    expect(template(manifests).spec.containers[0].image).toBe('made-up.example/rgapi:9.9.9');
-    expect(manifests.filter(({ kind }) => kind === 'ConfigMap')).toEqual([]);
-    expect(JSON.stringify(manifests)).not.toContain('set by settings.env');
   });
 
   test('a rolling update has no gap, and a drain leaves a pod', () => {
     const { spec } = ofKind(workloadIdentity, 'Deployment');
     expect(spec).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxUnavailable: 0 } } });
     expect(ofKind(workloadIdentity, 'PodDisruptionBudget').spec.maxUnavailable).toBe(1);
+  });
+
+  test('the Job runs the check once, for longer than it waits, and is gone later', () => {
+    for (const manifests of [check, bindingCheck]) {
+      const { spec } = ofKind(manifests, 'Job');
+      expect(spec).toMatchObject({ backoffLimit: 0, template: { spec: { restartPolicy: 'Never' } } });
+      const { args, command } = spec.template.spec.containers[0];
+      // The entrypoint of the image is the service.
+      expect(command).toBeUndefined();
+      expect(args).toEqual(['--check', '--wait', expect.stringMatching(/^\d+$/)]);
+      expect(spec.activeDeadlineSeconds).toBeGreaterThan(2 * Number(args[2]));
+      expect(spec.ttlSecondsAfterFinished).toBeGreaterThan(0);
+    }
+  });
+
+  test('the Job may do what the Deployment may: it differs in what makes it one only', () => {
+    const ofJob = structuredClone(template(check).spec);
+    const ofDeployment = structuredClone(template(workloadIdentity).spec);
+    delete ofJob.restartPolicy;
+    delete ofJob.containers[0].args;
+    for (const own of ['topologySpreadConstraints', 'terminationGracePeriodSeconds']) delete ofDeployment[own];
+    for (const own of ['ports', 'startupProbe', 'readinessProbe', 'livenessProbe', 'lifecycle']) {
+      delete ofDeployment.containers[0][own];
+    }
+    expect(ofJob).toEqual(ofDeployment);
+  });
+
+  test('the component for a CA mounts it where Node is told to look', () => {
+    for (const folder of ['workload-identity', 'identity-binding', 'check']) {
+      const { spec } = template(withComponents(folder, 'ca-certificate'));
+      const [container] = spec.containers;
+      const { value } = container.env.find(({ name }: Manifest) => name === 'NODE_EXTRA_CA_CERTS');
+      const mount = container.volumeMounts.find(({ mountPath }: Manifest) => value.startsWith(`${mountPath}/`));
+      expect(mount.readOnly).toBe(true);
+      expect(spec.volumes).toContainEqual({ name: mount.name, configMap: { name: 'ca-certificate' } });
+      // What was there before is still there.
+      expect(container.env).toHaveLength(6);
+      expect(spec.volumes).toHaveLength(2);
+    }
+  });
+
+  test('the component for a digest pins the image, and keeps its tag for people', () => {
+    for (const folder of ['workload-identity', 'identity-binding', 'check']) {
+      const { image } = template(withComponents(folder, 'digest')).spec.containers[0];
+      expect(image).toBe(`made-up.example:5000/rgapi:9.9.9@${DIGEST}`);
+    }
+  });
+
+  test('the component for the Prometheus operator finds the Service, and its scraper is let in', () => {
+    const manifests = withComponents('workload-identity', 'prometheus-operator');
+    const { spec } = ofKind(manifests, 'ServiceMonitor');
+    const service = ofKind(manifests, 'Service');
+    expect(selects(spec.selector, service.metadata.labels)).toBe(true);
+    expect(service.spec.ports.map(({ name }: Manifest) => name)).toContain(spec.endpoints[0].port);
+    const policy = manifests.find(({ metadata }) => metadata.name === 'rgapi-prometheus');
+    expect(selects(policy.spec.podSelector, template(manifests).metadata.labels)).toBe(true);
+    // As the operator labels its pods.
+    const labels = { 'app.kubernetes.io/name': 'prometheus', 'app.kubernetes.io/managed-by': 'prometheus-operator' };
+    expect(selects(policy.spec.ingress[0].from[0].podSelector, labels)).toBe(true);
+  });
+
+  test('the component that waits runs the container of the pod once more, with the check as arguments', () => {
+    const { spec } = template(withComponents('workload-identity', ...waits));
+    const [container] = spec.containers;
+    expect(spec.initContainers).toEqual([
+      {
+        name: 'wait-for-identity',
+        args: ['--check', '--wait', '90'],
+        image: container.image,
+        env: container.env,
+        resources: container.resources,
+        securityContext: container.securityContext,
+        volumeMounts: container.volumeMounts,
+      },
+    ]);
   });
 });

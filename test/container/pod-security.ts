@@ -9,11 +9,19 @@ interface SecurityContext {
   sysctls?: unknown[];
 }
 
+interface Action {
+  httpGet?: { host?: string };
+  tcpSocket?: { host?: string };
+}
+
 interface Container {
   name: string;
   securityContext?: SecurityContext;
   ports?: { hostPort?: number }[];
-  livenessProbe?: { httpGet?: { host?: string } };
+  startupProbe?: Action;
+  readinessProbe?: Action;
+  livenessProbe?: Action;
+  lifecycle?: { postStart?: Action; preStop?: Action };
 }
 
 export interface PodSpec {
@@ -74,7 +82,13 @@ export function violations(pod: PodSpec): string[] {
       container.ports?.some(({ hostPort }) => hostPort),
       `${name}: a port of the host`,
     );
-    forbid(container.livenessProbe?.httpGet?.host !== undefined, `${name}: a probe of another host`);
+    // Since 1.34, the version that k8s/namespace.yaml pins.
+    const { startupProbe, readinessProbe, livenessProbe, lifecycle } = container;
+    const actions = [startupProbe, readinessProbe, livenessProbe, lifecycle?.postStart, lifecycle?.preStop];
+    forbid(
+      actions.some((action) => (action?.httpGet?.host ?? action?.tcpSocket?.host) !== undefined),
+      `${name}: a probe or a hook that asks another host`,
+    );
   }
   return found;
 }

@@ -22,7 +22,10 @@ test.each([
   ['well', WELL],
   ['without a token', ILL],
   ['with a token that may not list', { ...WELL, listing: ILL.listing }],
-  ['with a warning', { ...WELL, who: { ...WELL.who, warnings: [{ reason: 'node-identity', hint: 'Label it.' }] } }],
+  [
+    'with a warning',
+    { ...WELL, who: { ...WELL.who, warnings: [{ reason: 'node-identity', hint: 'Label it.', commands: [] }] } },
+  ],
   ['with a badge', { ...WELL, badge: 'made up' }],
   ['with an empty subscription', { ...WELL, listing: { kind: 'listed', names: [] } }],
   [

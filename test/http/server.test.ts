@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { Agent, createServer, get as httpGet, type IncomingMessage, type RequestListener } from 'node:http';
-import { connect } from 'node:net';
+import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
-import { createShutdown } from '../../src/http/server.ts';
+import { createDocuments, prepare, problemDetails } from '../../src/http/responses.ts';
+import { type AnsweredRequest, createHttpServer } from '../../src/http/server.ts';
 
 let cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -10,27 +12,34 @@ afterEach(() => {
   cleanUp = [];
 });
 
-/** A server on a free port whose requests to /slow are answered when the test says so. */
+const documents = createDocuments(JSON.stringify);
+
+/** A server on a free port. A request to /slow is answered when the test says so, /large with some megabytes. */
 async function startServer() {
-  const { promise: release, resolve } = Promise.withResolvers<void>();
-  const arrived = Promise.withResolvers<void>();
-  const listener: RequestListener = async ({ url }, response) => {
-    if (url === '/slow') {
-      arrived.resolve();
-      await release;
-    }
-    response.end('done');
-  };
-  const server = createServer(listener);
-  const shutdown = createShutdown(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  cleanUp.push(() => {
-    server.close();
-    server.closeAllConnections();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const slowArrived = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const answered: AnsweredRequest[] = [];
+  const server = createHttpServer({
+    refuse: ({ headers: { host } }) => (host === 'refused' ? prepare('refused', 'text/plain', 421) : undefined),
+    problem: (status, title) => documents.problem(problemDetails(status, title, { detail: 'made-up' })),
+    onAnswered: (request) => answered.push(request),
   });
+  const large = new Uint8Array(8 * 1024 * 1024);
+  const { port } = await server.listen(
+    async (request) => {
+      const { pathname } = new URL(request.url);
+      begun.push(pathname);
+      if (pathname === '/slow') {
+        slowArrived.resolve();
+        await released;
+      }
+      return new Response(pathname === '/large' ? large : pathname);
+    },
+    0,
+    '127.0.0.1',
+  );
+  cleanUp.push(server.close);
   const get = async (path: string, agent?: Agent) => {
     const [response]: IncomingMessage[] = await once(httpGet({ host: '127.0.0.1', port, path, agent }), 'response');
     if (!response) throw new Error('no response');
@@ -38,61 +47,163 @@ async function startServer() {
     await once(response, 'end');
     return response;
   };
-  return { server, shutdown, port, get, release: resolve, slowArrived: arrived.promise };
+  /** A connection that writes this and then sends no more. */
+  const write = (bytes: string): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    cleanUp.push(() => socket.destroy());
+    socket.write(bytes);
+    return socket;
+  };
+  return { server, port, get, write, release, slowArrived: slowArrived.promise, begun, answered };
 }
 
-test('an idle server drains at once, idle keep-alive connections notwithstanding', async () => {
-  const { shutdown, get, server } = await startServer();
+/** Reads until this has come so many times. */
+async function readUntil(socket: Socket, part: string, times = 1): Promise<string> {
+  let all = '';
+  for await (const chunk of socket.setEncoding('latin1').iterator({ destroyOnReturn: false })) {
+    all += chunk;
+    if (all.split(part).length > times) return all;
+  }
+  return all;
+}
+
+const keepAlive = () => {
   const agent = new Agent({ keepAlive: true });
   cleanUp.push(() => agent.destroy());
-  await get('/', agent);
-  expect(shutdown.isDraining()).toBe(false);
-  expect(await shutdown.drain(60_000)).toBe(true);
-  expect(shutdown.isDraining()).toBe(true);
-  expect(server.listening).toBe(false);
+  return agent;
+};
+
+test('a server without connections drains at once', async () => {
+  const { server } = await startServer();
+  expect(server.isDraining()).toBe(false);
+  const startedAtMs = performance.now();
+  expect(await server.drain(60_000)).toBe(true);
+  expect(performance.now() - startedAtMs).toBeLessThan(2000);
+  expect(server.isDraining()).toBe(true);
 });
 
-test('a request in flight finishes, and takes its connection along', async () => {
-  const { shutdown, get, release, slowArrived } = await startServer();
-  const agent = new Agent({ keepAlive: true });
-  cleanUp.push(() => agent.destroy());
-  const slow = get('/slow', agent);
-  await slowArrived;
-  const drained = shutdown.drain(60_000);
-  release();
-  const response = await slow;
-  expect(response.statusCode).toBe(200);
-  expect(response.headers.connection).toBe('close');
+test('while it drains, a request on an idle keep-alive connection is answered, and closes the connection', async () => {
+  const { server, get } = await startServer();
+  const agent = keepAlive();
+  await get('/', agent);
+  const drained = server.drain(60_000);
+  expect((await get('/', agent)).headers.connection).toBe('close');
   expect(await drained).toBe(true);
 });
 
-test('while a request is in flight a probe still gets its answer', async () => {
-  const { shutdown, get, release, slowArrived } = await startServer();
+test('an idle keep-alive connection that brings no request is closed in the end', async () => {
+  const { server, get } = await startServer();
+  const agent = keepAlive();
+  await get('/', agent);
+  expect(await server.drain(200)).toBe(true);
+});
+
+test('a request in flight finishes, and closes its connection', async () => {
+  const { server, get, release, slowArrived } = await startServer();
+  const slow = get('/slow', keepAlive());
+  await slowArrived;
+  const drained = server.drain(60_000);
+  release();
+  expect((await slow).headers.connection).toBe('close');
+  expect(await drained).toBe(true);
+});
+
+test('while a request is in flight the port stays open, so that a probe is answered', async () => {
+  const { server, get, release, slowArrived } = await startServer();
   const slow = get('/slow');
   await slowArrived;
-  const drained = shutdown.drain(60_000);
-  const probe = await get('/');
-  expect(probe.statusCode).toBe(200);
-  expect(probe.headers.connection).toBe('close');
+  const drained = server.drain(60_000);
+  expect((await get('/')).statusCode).toBe(200);
   release();
   await slow;
   expect(await drained).toBe(true);
-  await expect(get('/')).rejects.toThrow('ECONNREFUSED');
 });
 
-test('a request that never ends is waited for no longer than the grace period', async () => {
-  const { shutdown, get, slowArrived } = await startServer();
+test('the end of the grace period is told from the end of the requests', async () => {
+  const { server, get, slowArrived } = await startServer();
   get('/slow').catch(() => {});
   await slowArrived;
-  expect(await shutdown.drain(50)).toBe(false);
+  expect(await server.drain(50)).toBe(false);
 });
 
-test('a client that connected and says nothing does not hold the process', async () => {
-  const { shutdown, port } = await startServer();
-  const silent = connect(port, '127.0.0.1');
-  silent.on('error', () => {});
-  cleanUp.push(() => silent.destroy());
-  await once(silent, 'connect');
-  silent.write('GET / HTTP/1.1\r\nHos');
-  expect(await shutdown.drain(60_000)).toBe(true);
+test('a client that does not read its response is not waited for', async () => {
+  const { server, write, answered } = await startServer();
+  const socket = write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket.pause(), 'connect');
+  await expect.poll(() => answered.length, { timeout: 30_000 }).toBe(1);
+  expect(await server.drain(2000)).toBe(true);
+});
+
+test('a pipelined request is not begun before the response to the one before it has been sent', async () => {
+  const { write, begun, release, slowArrived } = await startServer();
+  const socket = write(
+    'GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: x\r\n\r\n',
+  );
+  await slowArrived;
+  expect(begun).toEqual(['/slow']);
+  release();
+  const all = await readUntil(socket, '/3');
+  expect(begun).toEqual(['/slow', '/2', '/3']);
+  expect([...all.matchAll(/\r\n\r\n(\/slow|\/2|\/3)/g)].map(([, body]) => body)).toEqual(['/slow', '/2', '/3']);
+});
+
+test('all of many pipelined requests are answered, in order', async () => {
+  const { write, begun } = await startServer();
+  const paths = Array.from({ length: 2000 }, (_, i) => `/${i}`);
+  const socket = write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+  await readUntil(socket, '\r\n\r\n/1999');
+  expect(begun).toEqual(paths);
+});
+
+test('a client that does not read holds up its own pipelined requests only', async () => {
+  const { write, get, begun } = await startServer();
+  const socket = write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50));
+  await once(socket.pause(), 'connect');
+  await get('/');
+  await get('/');
+  expect(begun.filter((path) => path === '/large').length).toBeLessThanOrEqual(2);
+});
+
+test('a request is counted with its status and duration', async () => {
+  const { get, answered } = await startServer();
+  await get('/');
+  await expect
+    .poll(() => answered)
+    .toMatchObject([{ request: { url: '/' }, status: 200, durationMs: expect.any(Number) }]);
+});
+
+test('a refused request does not reach the app', async () => {
+  const { write, begun, answered } = await startServer();
+  expect(await readUntil(write('GET / HTTP/1.1\r\nHost: refused\r\n\r\n'), 'refused')).toMatch(/^HTTP\/1\.1 421 /);
+  expect(begun).toEqual([]);
+  expect(answered).toMatchObject([{ status: 421 }]);
+});
+
+test.each([
+  ['HTTP/1.0 without a Host', 'GET / HTTP/1.0\r\n\r\n', 200],
+  ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 200],
+  ['a malformed request', 'nonsense\r\n\r\n', 400],
+  ['headers without end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  [
+    'an expectation that nobody meets',
+    'GET / HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nConnection: close\r\n\r\n',
+    417,
+  ],
+])('%s gets a complete response', async (_, request, status) => {
+  const { write } = await startServer();
+  const response = await text(write(request));
+  expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .+\\r\\n`));
+  const body = response.slice(response.indexOf('\r\n\r\n') + 4);
+  expect(body.length).toBe(Number(/content-length: (\d+)/i.exec(response)?.[1]));
+  if (status !== 200) expect(JSON.parse(body)).toMatchObject({ type: 'about:blank', status });
+});
+
+test('a port in use is the error of the system', async () => {
+  const { port } = await startServer();
+  const { listen } = createHttpServer({
+    refuse: () => undefined,
+    problem: () => prepare('', 'text/plain'),
+    onAnswered: () => {},
+  });
+  await expect(listen(() => new Response(), port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

@@ -1,7 +1,7 @@
-import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Diagnosis } from '../../src/azure/diagnosis/diagnose.ts';
 import { createFailureLog } from '../../src/telemetry/failure-log.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
@@ -16,24 +16,43 @@ const facts: Diagnosis['facts'] = {
   metadataService: 'made-up',
   kubernetes: true,
   container: true,
+  place: 'kubernetes',
   variables: {},
   proxy: { variables: [], hosts: [] },
 };
 
-function startLog() {
-  const lines: { level: number; reason: string; msg: string; timesSinceLastLine?: number; stack?: string }[] = [];
-  const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const failureLog = createFailureLog(log, 'healed');
-  const fail = (reason: string, error = new Error('made-up')) =>
+interface Line {
+  level: string;
+  reason: string;
+  reasons?: string[];
+  msg: string;
+  timesSinceLastLine?: number;
+  stack?: string;
+  trace_id?: string;
+}
+
+function startLog(level = 'info') {
+  const texts: string[] = [];
+  const log = createLog({ level, redact: (text) => text, isTerminal: false, write: (text) => texts.push(text) });
+  const failureLog = createFailureLog(log, 'the made-up list is here again');
+  const fail = (reason: string, error = new Error('made-up'), more: Partial<Diagnosis> = {}) =>
     failureLog.failed(error, {
       reason,
-      hint: 'what to do',
+      hint: 'Do this.',
+      commands: [],
       detail: 'in its own words',
-      original: { name: 'Error', message: 'in its own words' },
-      attempts: [],
+      original: { name: 'Error', code: 'Odd', status: 403, message: 'in its own words' },
+      attempts: [{ name: 'MadeUpCredential', outcome: 'failed', message: 'made up' }],
       facts,
+      ...more,
     });
-  return { lines, fail, succeed: failureLog.succeeded };
+  return {
+    texts,
+    lines: (): Line[] => texts.map((text) => JSON.parse(text)),
+    fail,
+    succeed: failureLog.succeeded,
+    fall: failureLog.failed,
+  };
 }
 
 test('a failure that lasts is one line, and another each minute that says how often it happened', () => {
@@ -42,14 +61,14 @@ test('a failure that lasts is one line, and another each minute that says how of
     fail('no-role');
     vi.advanceTimersByTime(1000);
   }
-  expect(lines.map(({ timesSinceLastLine }) => timesSinceLastLine)).toEqual([undefined, 60, 60]);
+  expect(lines().map(({ timesSinceLastLine }) => timesSinceLastLine)).toEqual([undefined, 60, 60]);
 });
 
 test('another reason is another line at once', () => {
   const { lines, fail } = startLog();
   fail('no-token');
   fail('no-role');
-  expect(lines.map(({ reason }) => reason)).toEqual(['no-token', 'no-role']);
+  expect(lines().map(({ reason }) => reason)).toEqual(['no-token', 'no-role']);
 });
 
 test('reasons that take turns are one line a minute each', () => {
@@ -58,36 +77,100 @@ test('reasons that take turns are one line a minute each', () => {
     fail(second % 2 === 0 ? 'no-token' : 'no-role');
     vi.advanceTimersByTime(1000);
   }
-  expect(lines.map(({ reason }) => reason)).toEqual(['no-token', 'no-role', 'no-token', 'no-role']);
+  expect(lines().map(({ reason }) => reason)).toEqual(['no-token', 'no-role', 'no-token', 'no-role']);
 });
 
-test('healing is one line, and the next failure is logged at once', () => {
+test('recovery is one line, and the next failure is logged at once', () => {
   const { lines, fail, succeed } = startLog();
   succeed();
   fail('no-role');
   succeed();
   succeed();
   fail('no-role');
-  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
-    [40, 'made-up'],
-    [30, 'healed'],
-    [40, 'made-up'],
+  expect(lines().map(({ level, msg }) => [level, msg])).toEqual([
+    ['warn', 'no-role: Do this.'],
+    ['info', 'recovered: the made-up list is here again'],
+    ['warn', 'no-role: Do this.'],
   ]);
 });
 
-test('the line has reason, hint and the original error', () => {
-  const { lines, fail } = startLog();
+test('a warning beside a success is a line, repeated each minute, and never a recovery', () => {
+  const { lines, fail, succeed } = startLog();
+  const nodeIdentity = { reason: 'node-identity', hint: 'Label the pod.' };
   fail('no-role');
-  expect(lines[0]).toMatchObject({
-    reason: 'no-role',
-    hint: 'what to do',
-    original: { name: 'Error', message: 'in its own words' },
+  for (let second = 0; second < 70; second++) {
+    succeed([nodeIdentity], 'made-up-trace');
+    vi.advanceTimersByTime(1000);
+  }
+  expect(lines().map(({ level, msg, timesSinceLastLine }) => [level, msg, timesSinceLastLine])).toEqual([
+    ['warn', 'no-role: Do this.', undefined],
+    ['warn', 'node-identity: Label the pod.', undefined],
+    ['warn', 'node-identity: Label the pod.', 60],
+  ]);
+  expect(lines().at(-1)?.trace_id).toBe('made-up-trace');
+  succeed();
+  expect(lines().at(-1)).toMatchObject({
+    msg: 'recovered: the made-up list is here again',
+    reasons: ['no-role', 'node-identity'],
   });
-  expect(lines[0]).not.toHaveProperty('stack');
 });
 
-test('a failure that nobody foresaw has the stack of its cause', () => {
+test('the line has reason and hint in its message, and the original error', () => {
   const { lines, fail } = startLog();
-  fail('unknown', new Error('wrapped', { cause: new Error('made-up cause') }));
-  expect(lines[0]?.stack).toMatch(/^Error: made-up cause\n/);
+  fail('no-role');
+  expect(lines()).toEqual([
+    {
+      level: 'warn',
+      time: expect.any(String),
+      reason: 'no-role',
+      original: { name: 'Error', code: 'Odd', status: 403, message: 'in its own words' },
+      msg: 'no-role: Do this.',
+    },
+  ]);
+});
+
+test('what each credential said is in a line at debug', () => {
+  const { lines, fail } = startLog('debug');
+  fail('no-role');
+  fail('no-role');
+  expect(lines()).toMatchObject([
+    { level: 'warn', msg: 'no-role: Do this.' },
+    { level: 'debug', reason: 'no-role', attempts: [{ name: 'MadeUpCredential' }], msg: 'made-up' },
+  ]);
+});
+
+test('no line is longer than a kilobyte, whatever Azure says', () => {
+  const { texts, fall, fail } = startLog();
+  const trace = '0'.repeat(32);
+  for (const text of ['x', '"', '\u202e', '\u{1f600}', 'ä']) {
+    const message = text.repeat(2000);
+    fail(`unknown`, new Error(message, { cause: new Error(message) }), {
+      hint: message,
+      commands: [],
+      original: { name: 'AggregateAuthenticationError', code: 'AuthorizationFailed', status: 403, message },
+    });
+    fall(
+      new Error(message),
+      {
+        reason: 'federated-credential-subject',
+        hint: message,
+        commands: [],
+        detail: message,
+        original: { name: 'AggregateAuthenticationError', code: 700213, status: 401, message },
+        attempts: [],
+        facts,
+      },
+      trace,
+    );
+    vi.advanceTimersByTime(60_000);
+  }
+  expect(texts).toHaveLength(10);
+  for (const line of texts) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1000);
+});
+
+test('an unexpected failure has the beginning of the stack of its cause, without the message', () => {
+  const { lines, fail } = startLog();
+  fail('unknown', new Error('wrapped', { cause: new Error('made-up cause\nHeaders: {"set-cookie":"made-up"}') }));
+  expect(lines()[0]?.stack).toMatch(/^at .*failure-log\.test\.ts/);
+  expect(lines()[0]?.stack).not.toContain('made-up');
 });

@@ -1,16 +1,33 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createRedaction } from '../../src/telemetry/redaction.ts';
+import { createRedaction, redactValue } from '../../src/telemetry/redaction.ts';
 import { madeUpToken } from '../fake-azure/tokens.ts';
 
 const redact = createRedaction({});
 
-test('a token is taken out wherever it stands, whole or cut off', () => {
-  const token = madeUpToken('made-up', 60);
-  for (const text of [token, `Bearer ${token}`, `open '${token}'`, `"access_token":"${token}"`, token.slice(0, -20)]) {
-    const redacted = redact(text);
-    expect(redacted).toContain('(token removed)');
-    expect(redacted).not.toContain(token.split('.')[1]);
-  }
+const token = madeUpToken('made-up', 60);
+const [header = '', payload = '', signature = ''] = token.split('.');
+
+test.each([
+  ['alone', token],
+  ['after a scheme', `Bearer ${token}`],
+  ['in quotes', `open '${token}'`],
+  ['in JSON', `{"access_token":"${token}"}`],
+  ['cut off', token.slice(0, -20)],
+  ['cut off in its payload', token.slice(0, header.length + 40)],
+  ['after a newline', `output:\n${token}`],
+  ['after a newline of JSON', JSON.stringify(`output:\n${token}`)],
+  ['after an encoded equals sign', `id_token%3D${token}`],
+  ['in lines of 64 characters', `begin\n${token.replace(/.{64}/g, '$&\n')}\nend`],
+])('header, payload and signature of a token are taken out: %s', (_, text) => {
+  const redacted = redact(text);
+  expect(redacted).toContain('(token removed)');
+  for (const part of [header, payload, signature]) expect(redacted).not.toContain(part.slice(0, 20));
+  for (const part of [header, payload, signature]) expect(redacted).not.toContain(part.slice(-15));
+});
+
+test('what stands around a token stays', () => {
+  expect(redact(`before\n${token}\nCaused by: made-up`)).toBe('before\n(token removed)\nCaused by: made-up');
 });
 
 test('the user and password of a URL are taken out', () => {
@@ -19,39 +36,76 @@ test('the user and password of a URL are taken out', () => {
   );
 });
 
-test('everything else stays as it is, and JSON stays JSON', () => {
-  const line = JSON.stringify({
-    url: 'https://management.azure.com/subscriptions?api-version=2022-12-01',
-    mail: 'someone@example.com',
-    text: 'a "quoted" text\nwith // two slashes and user@host',
-  });
-  expect(redact(line)).toBe(line);
-  expect(JSON.parse(redact(JSON.stringify({ a: madeUpToken('made-up', 60), b: '//u:p@h"' })))).toEqual({
-    a: '(token removed)',
-    b: '//h"',
-  });
+test('everything else stays as it is', () => {
+  const text =
+    'a "quoted" text\nwith // two slashes and user@host, keyJsonWebToken.parse, management.azure.com/subscriptions?a=b';
+  expect(redact(text)).toBe(text);
 });
 
+test('text made to be slow to read is not', () => {
+  for (const text of ['eyJ-', 'eyJ.', 'eyJhbGciOiJub25lIn0.\n', '//x', 'x'.repeat(30).concat('\n')]) {
+    expect(redact(text.repeat(100_000)).length).toBeGreaterThan(0);
+  }
+});
+
+const secret = 'made-up~se"cret/8Q+';
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
 test.each([
-  ['as it is', 'made-up~se"cret/8Q+'],
+  ['as it is', secret],
   ['in JSON', 'made-up~se\\"cret/8Q+'],
   ['in a URL', 'made-up~se%22cret%2F8Q%2B'],
-  ['in HTML', 'made-up~se&quot;cret/8Q+'],
+  ['in a URL, in lower case', 'made-up~se%22cret%2f8Q%2b'],
   ['in a form', 'made-up%7Ese%22cret%2F8Q%2B'],
 ])('the secrets of the environment are taken out: %s', (_, shown) => {
   for (const variable of ['AZURE_CLIENT_SECRET', 'AZURE_PASSWORD', 'IDENTITY_HEADER', 'MSI_SECRET']) {
-    const text = createRedaction({ [variable]: 'made-up~se"cret/8Q+' })(`client_secret=${shown}&more`);
+    const text = createRedaction({ [variable]: secret })(`client_secret=${shown}&more`);
     expect(text).toBe('client_secret=(secret removed)&more');
   }
 });
 
-test('so are the password of a proxy and the query of the token proxy', () => {
+test.each(['', 'u:', 'id:', 'client:'])('so are they in base64, behind %j', (user) => {
+  for (const encoded of [base64(user + secret), Buffer.from(user + secret).toString('base64url')]) {
+    const text = createRedaction({ AZURE_CLIENT_SECRET: secret })(`Authorization: Basic ${encoded}`);
+    expect(text).toContain('(secret removed)');
+    // What is left around it tells at most one character of the secret's end.
+    expect(text.replace('(secret removed)', '').length).toBeLessThan(
+      'Authorization: Basic '.length + base64(user).length + 4,
+    );
+  }
+});
+
+test('so are the password of a proxy in all its forms and the query of the token proxy', () => {
   const redactAll = createRedaction({
-    https_proxy: 'http://made-up-user:made-up-password@proxy.example:3128',
+    https_proxy: 'http://made-up-user:made%2Dup%20p%40ss@proxy.example:3128',
     AZURE_KUBERNETES_TOKEN_PROXY: 'https://token-proxy.example/path?made-up-signature',
     AZURE_CLIENT_ID: 'made-up-client',
   });
-  expect(redactAll('made-up-password, made-up-signature, made-up-client, proxy.example')).toBe(
-    '(secret removed), (secret removed), made-up-client, proxy.example',
+  expect(redactAll('made%2Dup%20p%40ss, made-up p@ss, made-up-signature, made-up-client, proxy.example')).toBe(
+    '(secret removed), (secret removed), (secret removed), made-up-client, proxy.example',
+  );
+  expect(redactAll(`Proxy-Authorization: Basic ${base64('made-up-user:made-up p@ss')}`)).toBe(
+    'Proxy-Authorization: Basic (secret removed)',
+  );
+  const redactShort = createRedaction({ HTTPS_PROXY: 'http://me:pass@proxy.example' });
+  expect(redactShort(`Basic ${base64('me:pass')}`)).toBe('Basic (secret removed)');
+});
+
+test('only the strings of a value are redacted, so that a short secret leaves the document as it is', () => {
+  const redactTrue = createRedaction({ AZURE_CLIENT_SECRET: 'true', MSI_SECRET: '8080', IDENTITY_HEADER: 'null' });
+  const value = { true: true, port: 8080, none: null, list: ['so true', { deep: 'x8080' }] };
+  expect(redactValue(redactTrue, value)).toEqual({
+    true: true,
+    port: 8080,
+    none: null,
+    list: ['so (secret removed)', { deep: 'x(secret removed)' }],
+  });
+});
+
+test('a value without secrets comes back as it was', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      expect(redactValue(redact, value)).toEqual(value);
+    }),
   );
 });

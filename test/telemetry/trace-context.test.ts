@@ -1,5 +1,6 @@
 import { http } from 'msw';
 import { expect, test } from 'vitest';
+import { traceContextOf } from '../../src/telemetry/trace-context.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 import { startService } from '../service.ts';
@@ -29,7 +30,10 @@ test('the trace of a request goes on to Resource Manager', async () => {
 
 test.each([
   ['nothing', undefined],
-  ['an unknown version', `ff-${TRACE_ID}-00f067aa0ba902b7-01`],
+  ['a higher version that goes on without a hyphen', `01-${TRACE_ID}-00f067aa0ba902b7-01.more`],
+  ['two headers', `${traceparent}, ${traceparent}`],
+  ['a part', traceparent.slice(0, -1)],
+  ['version ff', `ff-${TRACE_ID}-00f067aa0ba902b7-01`],
   ['no trace', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`],
   ['no span', `00-${TRACE_ID}-${'0'.repeat(16)}-01`],
   ['upper case', `00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
@@ -46,12 +50,29 @@ test.each([
   expect(log().map((line) => line.trace_id)).toEqual([undefined]);
 });
 
+test.each([
+  [`01-${TRACE_ID}-00f067aa0ba902b7-01`, '01'],
+  [`cc-${TRACE_ID}-00f067aa0ba902b7-03-what-the-future-will-be-like`, '01'],
+  [`fe-${TRACE_ID}-00f067aa0ba902b7-02-`, '00'],
+])('%s of a higher version is read and goes on as version 00', (header, flags) => {
+  expect(traceContextOf({ traceparent: header })).toEqual({
+    traceId: TRACE_ID,
+    headers: { traceparent: `00-${TRACE_ID}-00f067aa0ba902b7-${flags}` },
+  });
+});
+
+test('the flags of version 00 go on as they are', () => {
+  const header = `00-${TRACE_ID}-00f067aa0ba902b7-03`;
+  expect(traceContextOf({ traceparent: header })?.headers.traceparent).toBe(header);
+});
+
 test('the trace id is in the line of a request and in the warning of a failure that it met', async () => {
   const { get, log } = startService([imds({ answer: identityNotFound })], { LOG_LEVEL: 'debug' });
   await get('/', { headers: { traceparent } });
   expect(log()).toMatchObject([
-    { level: 40, reason: 'identity-not-found', trace_id: TRACE_ID },
-    { level: 20, path: '/', trace_id: TRACE_ID },
+    { level: 'warn', reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 'debug', reason: 'identity-not-found', trace_id: TRACE_ID },
+    { level: 'debug', path: '/', trace_id: TRACE_ID },
   ]);
 });
 

@@ -1,5 +1,20 @@
 import type { Identity } from '../identity/claims.ts';
+import {
+  annotateServiceAccount,
+  labelPodTemplate,
+  listServiceAccounts,
+  restartDeployment,
+  showNmiBindings,
+  showNmiLog,
+  showWebhook,
+  useServiceAccount,
+} from './commands.ts';
+import type { Evidence } from './evidence.ts';
 import type { Facts } from './facts.ts';
+import { isLabelled, orUnknown, serviceAccountOf, usesPodIdentity } from './values.ts';
+
+/** What is known even where nothing fails. */
+type Context = Pick<Evidence, 'facts' | 'identity'>;
 
 /** Whether a pod got the identity of its node: the kubelet's, or that of the machine itself. */
 export function isNodeIdentity(identity: Identity | undefined, { kubernetes }: Facts): boolean {
@@ -7,10 +22,58 @@ export function isNodeIdentity(identity: Identity | undefined, { kubernetes }: F
   return kubernetes && /-agentpool$|\/virtualMachine(ScaleSet)?s\//i.test(resourceId);
 }
 
-export function nodeIdentityHint(identity: Identity | undefined): string {
-  return (
-    'Put the label azure.workload.identity/use: "true" on the pod template, annotate its service account with ' +
-    'azure.workload.identity/client-id, and recreate the pod: it runs as the identity of its node, ' +
-    `${identity?.managedIdentityResourceId}, to which no role should be given for its sake.`
-  );
+/** The mistake that leads to it: the node answers every pod whose own identity is not asked for. */
+export function nodeIdentityHint(context: Context): string {
+  const { facts, identity } = context;
+  const effect =
+    `it runs as the identity of its node, ${orUnknown(identity?.managedIdentityResourceId)}, ` +
+    'to which no role should be given for its sake.';
+  switch (mistakeOf(context)) {
+    case 'service-account':
+      return (
+        'Set serviceAccountName in the pod template to the service account with the annotation azure.workload.identity/client-id, and recreate the pod: ' +
+        `its service account default has no such annotation, so ${effect}`
+      );
+    case 'annotation':
+      return (
+        `Annotate the service account ${orUnknown(serviceAccountOf(context))} with azure.workload.identity/client-id, and recreate the pod: ` +
+        `it has the projected token of Workload ID, but no AZURE_CLIENT_ID, so ${effect}`
+      );
+    case 'nmi':
+      return (
+        'Check that NMI runs on this node and that an AzureIdentityBinding selects the pod (pod identity is retired: plan for Workload ID): ' +
+        `the pod has the label aadpodidbinding ${orUnknown(facts.podLabels?.aadpodidbinding)}, but NMI did not answer it, so ${effect} A token of NMI replaces it within a minute.`
+      );
+    case 'webhook':
+      return (
+        'Check that the Workload ID webhook runs, then recreate the pod: ' +
+        `it has the label azure.workload.identity/use, but nothing was injected, so ${effect}`
+      );
+    case 'label':
+      return (
+        'Put the label azure.workload.identity/use: "true" on the pod template, annotate its service account with ' +
+        `azure.workload.identity/client-id, and recreate the pod: without the label ${effect}`
+      );
+  }
+}
+
+export function nodeIdentityCommands(context: Context): readonly string[] {
+  switch (mistakeOf(context)) {
+    case 'service-account':
+      return [listServiceAccounts(context), useServiceAccount(context)];
+    case 'annotation':
+      return [annotateServiceAccount(context, 'client-id'), restartDeployment(context)];
+    case 'nmi':
+      return [showNmiBindings(context), showNmiLog()];
+    case 'webhook':
+      return [showWebhook(), restartDeployment(context)];
+    case 'label':
+      return [annotateServiceAccount(context, 'client-id'), labelPodTemplate(context)];
+  }
+}
+
+function mistakeOf(context: Context): 'service-account' | 'annotation' | 'nmi' | 'webhook' | 'label' {
+  if (context.facts.projectedToken) return serviceAccountOf(context) === 'default' ? 'service-account' : 'annotation';
+  if (usesPodIdentity(context)) return 'nmi';
+  return isLabelled(context) ? 'webhook' : 'label';
 }

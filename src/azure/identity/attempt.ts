@@ -6,17 +6,20 @@ export interface Attempt {
   /** What the credential said, untouched; empty where it has said nothing (yet). */
   message: string;
   error?: unknown;
-  /** What became of its last request, if that has ended; @azure/identity drops most of it. */
+  /** The last request of it that ended; @azure/identity drops most of this. */
   exchange?: Exchange | undefined;
 }
 
-/** One request of a credential: an answer, or the system's code for why there was none. */
+/** One request of a credential: a response, or the system's code for why there was none. */
 export interface Exchange {
   host: string;
   code?: string;
   status?: number;
-  /** The beginning of an answer that is no token. */
+  contentType?: string;
+  /** The beginning of a response that is no token. */
   body?: string;
   /** By how many seconds the server's clock was ahead of ours. */
   serverAheadSeconds?: number | undefined;
+  /** The request only asked whether a metadata service is there: its status refuses nothing. */
+  isProbe?: true;
 }

@@ -14,10 +14,13 @@ import {
   DefaultAzureCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
+import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
 import type { Attempt, Exchange } from './attempt.ts';
+import { azureCliCredential } from './azure-cli.ts';
+import { checkRegularFile } from './token-file.ts';
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
 interface Acquisition {
@@ -29,14 +32,26 @@ export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisit
 
 /** Microsoft Entra ID answers in a second; a request that has no answer by now is lost. */
 const ENTRA_LIMIT_MS = 15_000;
-/** An `az` may take some seconds. */
+/** The command line tools of developers may take some seconds. */
 const PROCESS_LIMIT_MS = 30_000;
+/** The SDK's own limit is one second, which a cold process on a busy machine misses although the metadata service answers. */
+const PROBE_LIMIT_MS = 3000;
 
 interface Member {
   name: string;
   credential: TokenCredential;
   /** Its last request, of whatever acquisition. */
   lastExchange?: Exchange | undefined;
+}
+
+interface ChainOptions {
+  cloud: Cloud;
+  identityBinding: boolean;
+  /** AZURE_FEDERATED_TOKEN_FILE, where that, AZURE_CLIENT_ID and AZURE_TENANT_ID are all set: Workload ID is configured. */
+  workloadIdentityFile: string | undefined;
+  userAgentPrefix: string;
+  /** Something works less well than it could; one sentence. */
+  onWarning?: (message: string) => void;
 }
 
 /**
@@ -46,40 +61,40 @@ interface Member {
  *
  * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
-export function defaultChain(options: {
-  cloud: Cloud;
-  identityBinding: boolean;
-  /** Whether there is a projected token, which ManagedIdentityCredential then takes to Microsoft Entra ID. */
-  projectedToken: boolean;
-  userAgentPrefix: string;
-}): AcquireToken {
-  const { cloud, userAgentPrefix } = options;
+export function defaultChain(options: ChainOptions): AcquireToken {
+  const { cloud, userAgentPrefix, onWarning = () => {} } = options;
   // A new object each time: the credentials write into their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
     userAgentOptions: { userAgentPrefix },
     httpClient,
     // By default an IMDS that answers 404 or 500 is asked for 15 to 20 seconds, longer than anybody waits for an answer.
-    // One retry bridges a hiccup; after that whoever asks next tries again.
+    // One retry bridges a hiccup; after that the next request tries again.
     retryOptions: { maxRetries: 1, retryDelayInMs: 500 },
-    // Without it an `az` that hangs would never be given up.
+    // Without it a tool that hangs would never be given up.
     processTimeoutInMs: PROCESS_LIMIT_MS,
   });
-  const members = membersOf(new DefaultAzureCredential(credentialOptions()));
+  let members = membersOf(new DefaultAzureCredential(credentialOptions()), onWarning);
   if (options.identityBinding) members.unshift(identityBindingMember(credentialOptions));
+  members = members.map((member) => adapt(member, members, options.workloadIdentityFile, credentialOptions));
 
   return (scope, getTokenOptions) => {
-    const watched = members.map((member) => watch(member, limitOf(member.name, options.projectedToken)));
+    const watched = members.map((member) => watch(member, limitOf(member.name, options.workloadIdentityFile)));
     const chain = new ChainedTokenCredential(...watched.map(({ credential }) => credential));
     return { attempts: watched.map(({ attempt }) => attempt), token: chain.getToken(scope, getTokenOptions) };
   };
 }
 
 /** The credentials that a DefaultAzureCredential has chosen, those with their reason that it left out because their constructor threw. */
-function membersOf(chain: DefaultAzureCredential): Member[] {
+function membersOf(chain: DefaultAzureCredential, onWarning: (message: string) => void): Member[] {
   // Private to TypeScript, and the only place that has them. Where a version has it no more, the chain is watched as one.
   const sources: unknown = Reflect.get(chain, '_sources');
-  if (!Array.isArray(sources)) return [{ name: 'DefaultAzureCredential', credential: chain }];
+  if (!Array.isArray(sources)) {
+    onWarning(
+      'This version of @azure/identity hides the credentials of its chain: a failure cannot say which credential failed',
+    );
+    return [{ name: 'DefaultAzureCredential', credential: chain }];
+  }
   return sources.map((credential) => {
     const leftOut: unknown = Reflect.get(credential, 'credentialUnavailableErrorMessage');
     if (leftOut === undefined) return { name: credential.constructor.name, credential };
@@ -87,6 +102,58 @@ function membersOf(chain: DefaultAzureCredential): Member[] {
     const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '');
     return { name, credential: unavailable(String(leftOut)) };
   });
+}
+
+/** Replaces what one credential of the SDK does worse than the service needs it. */
+function adapt(
+  member: Member,
+  members: readonly Member[],
+  workloadIdentityFile: string | undefined,
+  options: () => object,
+): Member {
+  const { name, credential } = member;
+  if (name === 'AzureCliCredential') return { name, credential: azureCliCredential() };
+  if (name === 'ManagedIdentityCredential') {
+    if (workloadIdentityFile === undefined) return { name, credential: probingLonger(credential) };
+    // It would repeat the exchange of WorkloadIdentityCredential with an HTTP client of its own, which cannot be watched or limited.
+    if (members.some((other) => other.name === 'WorkloadIdentityCredential')) {
+      return { name, credential: unavailable('Left out: WorkloadIdentityCredential makes the same token exchange') };
+    }
+    return { name, credential: checkingFile(tokenExchange(options), workloadIdentityFile) };
+  }
+  if (name.startsWith('WorkloadIdentityCredential') && workloadIdentityFile !== undefined) {
+    return { name, credential: checkingFile(credential, workloadIdentityFile) };
+  }
+  return member;
+}
+
+function tokenExchange(options: () => object): TokenCredential {
+  try {
+    return new WorkloadIdentityCredential(options());
+  } catch (cause) {
+    return unavailable(errorMessage(cause));
+  }
+}
+
+function probingLonger(credential: TokenCredential): TokenCredential {
+  return {
+    getToken: (scopes, options) =>
+      credential.getToken(scopes, { ...options, requestOptions: { timeout: PROBE_LIMIT_MS } }),
+  };
+}
+
+/** The SDK opens the file whatever it is: a named pipe or a device would hold a thread or fill the memory. */
+function checkingFile(credential: TokenCredential, file: string): TokenCredential {
+  return {
+    async getToken(scopes, options) {
+      try {
+        await checkRegularFile(file);
+      } catch (cause) {
+        throw new CredentialUnavailableError(`The projected token ${file}: ${errorMessage(cause)}`, { cause });
+      }
+      return credential.getToken(scopes, options);
+    },
+  };
 }
 
 function identityBindingMember(options: () => object): Member {
@@ -123,8 +190,8 @@ const attempting = new AsyncLocalStorage<Attempt>();
  * How long a credential may take: none has a time-out of its own, and those behind it are waiting. NMI may take longer than any
  * limit, while it waits for an identity to be assigned; the tools of a developer as long as they are given to end.
  */
-function limitOf(name: string, projectedToken: boolean): number | undefined {
-  if (name === 'ManagedIdentityCredential' && !projectedToken) return undefined;
+function limitOf(name: string, workloadIdentityFile: string | undefined): number | undefined {
+  if (name === 'ManagedIdentityCredential' && workloadIdentityFile === undefined) return undefined;
   return /Cli|PowerShell/.test(name) ? PROCESS_LIMIT_MS + 1000 : ENTRA_LIMIT_MS;
 }
 
@@ -171,25 +238,40 @@ function isOfMsal(error: unknown): boolean {
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Enough of an error's body to tell what it says. */
-const EXCERPT_LENGTH = 500;
+const EXCERPT_LENGTH = 1000;
 
 async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
   const attempt: Partial<Attempt> = attempting.getStore() ?? {};
-  const { hostname: host } = new URL(request.url);
-  attempt.exchange = undefined;
+  const { hostname: host, pathname } = new URL(request.url);
+  // The SDK leaves out the header on purpose: what refuses the request is a metadata service.
+  const isProbe = pathname.startsWith('/metadata/identity/') && !request.headers.has('Metadata');
+  const common = { host, ...(isProbe && { isProbe }) };
   request.onDownloadProgress = ({ loadedBytes }) => {
     if (loadedBytes > MAX_ANSWER_BYTES) throw new Error(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`);
   };
   try {
     const response = await send(request);
-    attempt.exchange = { host, status: response.status, serverAheadSeconds: serverAheadSeconds(response) };
-    if (response.status !== 200) attempt.exchange.body = (response.bodyAsText ?? '').slice(0, EXCERPT_LENGTH);
+    const { status, bodyAsText, headers } = response;
+    const contentType = headers.get('content-type')?.slice(0, 100);
+    attempt.exchange = {
+      ...common,
+      status,
+      ...(contentType !== undefined && { contentType }),
+      ...(status !== 200 && { body: (bodyAsText ?? '').slice(0, EXCERPT_LENGTH) }),
+      serverAheadSeconds: serverAheadSeconds(response),
+    };
     return response;
   } catch (error) {
-    const code: unknown = Reflect.get(Object(error), 'code');
-    attempt.exchange = { host, ...(typeof code === 'string' && { code }) };
+    attempt.exchange = { ...common, ...codeOf(error) };
     throw error;
   }
+}
+
+/** The system's code; the SDK's own time limit has none. */
+function codeOf(error: unknown): { code?: string } {
+  const code: unknown = Reflect.get(Object(error), 'code');
+  if (typeof code === 'string') return { code };
+  return error instanceof Error && error.name === 'AbortError' ? { code: 'ETIMEDOUT' } : {};
 }
 
 const transport = createDefaultHttpClient();
@@ -201,9 +283,3 @@ const httpClient: HttpClient = {
 
 /** The same for the credential that brings its own client, that of the identity binding's proxy. */
 const observing: PipelinePolicy = { name: 'observe', sendRequest: observe };
-
-/** By how many seconds the clock of the server that sent this was ahead of ours. */
-export function serverAheadSeconds({ headers }: PipelineResponse): number | undefined {
-  const dateMs = Date.parse(headers.get('date') ?? '');
-  return Number.isNaN(dateMs) ? undefined : Math.round((dateMs - Date.now()) / 1000);
-}

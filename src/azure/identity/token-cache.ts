@@ -13,37 +13,38 @@ interface Token extends AccessToken {
 /** The credential as this process needs it: the token of one scope, kept and renewed. */
 export interface TokenCache {
   /**
-   * A token that has not expired, waited for as long as it takes; whoever cannot wait that long turns away, and the
-   * acquisition goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token
-   * (Continuous Access Evaluation).
+   * A token that has not expired, however long that takes. A caller that cannot wait that long turns away; the acquisition
+   * goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token (Continuous
+   * Access Evaluation).
    *
    * @throws {AzureFailure} `no-token`
    */
   getToken(claims?: string): Promise<Token>;
-  /** Drops the token at hand, because Resource Manager refused it. */
+  /** Drops the token at hand, because Resource Manager refused it, and replaces it where the credential can do that. */
   forgetToken(): void;
   /** What each credential of the chain came to when a token was last asked for, in order; still changing while that goes on. */
   attempts(): readonly Attempt[];
-  /** The token that came last, be it still good or not: to read who it says we are. */
+  /** The token that came last, still good or not: to read who it says we are. */
   latestToken(): Token | undefined;
   /** Why the token at hand cannot be renewed, while that is so. */
   renewalFailure(): AzureFailure | undefined;
 }
 
-export interface TokenEvents {
+export interface TokenCacheOptions {
   /** A token came. */
   onToken?: () => void;
-  /** A token that is due for renewal was not renewed, and nobody waited for it. */
+  /** A token that is due for renewal was not renewed, and no caller waited for it. */
   onRenewalFailure?: (failure: AzureFailure) => void;
   /** The chain of credentials was asked. */
   onCall?: OnCall;
+  /** After a refusal nobody asks again for so many milliseconds, so that a broken identity is not hammered. */
+  refusalHoldsMs?: number;
+  /** Whether to ask for this token anew every minute, in the background, because its identity may be the wrong one. */
+  shouldRecheck?: (token: Token) => boolean | Promise<boolean>;
 }
 
-/**
- * After an outcome nobody asks again for this long: not after a failure, so that a broken identity is not hammered, and
- * not after a token that had expired when it came, which a clock that is off makes of every token.
- */
-const OUTCOME_HOLDS_MS = 1000;
+/** A token that had expired when it came is used for this long: a clock that is off makes every token such a one. */
+const EXPIRED_TOKEN_HOLDS_MS = 1000;
 
 /** A token this near to its end is not used any more: it could expire on its way. */
 const EXPIRY_MARGIN_MS = 1000;
@@ -53,14 +54,31 @@ const RENEWAL_WINDOW_MS = 270_000;
 
 /**
  * An acquisition that has not ended by now never will. NMI may hold a request for 80 to 100 seconds while it waits for the
- * identity to be assigned; no credential has a time-out of its own, and without this bound one lost answer would be waited for for ever.
+ * identity to be assigned; no credential has a time-out of its own, and without this limit one lost answer would block all callers.
  */
 const ACQUISITION_LIMIT_MS = 120_000;
 const NO_ANSWER = `No token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`;
 
 /** The pause between renewals: short enough to try several times before the end, long enough not to start an `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
-  return Math.min(30_000, Math.max(OUTCOME_HOLDS_MS, remainingMs / 10));
+  return Math.min(30_000, Math.max(1000, remainingMs / 10));
+}
+
+/** Claims that ask for nothing. MSAL answers a request with any claims past its cache, so a token that was refused is replaced. */
+const NO_CLAIMS = '{"access_token":{}}';
+
+/** The pause between such requests, where Resource Manager refuses each new token as well. */
+const REPLACEMENT_PAUSE_MS = 5000;
+
+/** The pause between rechecks of a token whose identity may be the wrong one. */
+const RECHECK_MS = 60_000;
+
+/**
+ * Whether a credential gets a new token in place of one that Resource Manager refused. Not a managed identity: the metadata
+ * service has a cache of its own. Not the tools of a developer, which take no claims and keep their own tokens.
+ */
+export function canReplaceToken(credentialName: string): boolean {
+  return /^(WorkloadIdentity|Environment)Credential\b/.test(credentialName);
 }
 
 /**
@@ -71,50 +89,54 @@ function renewalPauseMs(remainingMs: number): number {
 export function createTokenCache(
   acquireToken: AcquireToken,
   scope: string,
-  { onToken, onRenewalFailure, onCall = () => {} }: TokenEvents = {},
+  options: TokenCacheOptions = {},
 ): TokenCache {
+  const { onToken, onRenewalFailure = () => {}, onCall = () => {}, refusalHoldsMs = 1000, shouldRecheck } = options;
   let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
   let failure: { error: AzureFailure; holdsUntilMs: number } | undefined;
   let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
   let attempts: readonly Attempt[] = [];
   let latest: Token | undefined;
+  /** Whether MSAL's cache holds a token that Resource Manager refused. */
+  let isRefused = false;
+  let nextReplacementAtMs = 0;
 
-  function acquire(claims?: string): Promise<Token> {
+  function acquire(claims?: string, isRecheck = false): Promise<Token> {
     if (acquisition && acquisition.claims === claims) return acquisition.outcome;
     const previous = acquisition?.outcome.catch(() => {});
-    const begin = () => instrument(onCall, 'acquire-token', () => ask(claims));
+    const begin = () => instrument(onCall, 'acquire-token', () => ask(claims, isRecheck));
     const outcome = previous ? previous.then(begin) : begin();
     const current = { outcome, claims };
     acquisition = current;
     const done = () => {
       if (acquisition === current) acquisition = undefined;
     };
-    // Also what observes a failure after everybody who waited has gone.
+    // Also observes a failure after all who waited have gone.
     outcome.then(done, done);
     return outcome;
   }
 
-  async function ask(claims?: string): Promise<Token> {
+  async function ask(claims: string | undefined, isRecheck: boolean): Promise<Token> {
+    const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
+    if (!isRecheck) attempts = request.attempts;
     const limit = new AbortController();
-    const timer = setTimeout(() => {
-      limit.abort(new Error(NO_ANSWER));
-    }, ACQUISITION_LIMIT_MS);
+    const timer = setTimeout(() => limit.abort(new Error(NO_ANSWER)), ACQUISITION_LIMIT_MS);
     try {
-      const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
-      attempts = request.attempts;
       const accessToken = await untilAborted(request.token, limit.signal);
       if (!accessToken) throw new Error('The chain of credentials answered without a token');
       const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
       const value = { ...accessToken, credential: winner?.name ?? 'unknown' };
       const now = Date.now();
       const { expiresOnTimestamp } = value;
-      const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + OUTCOME_HOLDS_MS);
+      const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + EXPIRED_TOKEN_HOLDS_MS);
       const dueMs =
         value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
       // MSAL answers a renewal that is due with the old token once more, and has the new one for the next call.
       token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
       latest = value;
+      attempts = request.attempts;
       failure = undefined;
+      if (claims !== undefined) isRefused = false;
       onToken?.();
       return value;
     } catch (cause) {
@@ -122,13 +144,31 @@ export function createTokenCache(
       // As they are now: what was given up may go on.
       const error = new AzureFailure('no-token', message, {
         cause,
-        attempts: attempts.map((attempt) => ({ ...attempt })),
+        attempts: request.attempts.map((attempt) => ({ ...attempt })),
       });
-      failure = { error, holdsUntilMs: Date.now() + OUTCOME_HOLDS_MS };
+      if (!isRecheck) failure = { error, holdsUntilMs: Date.now() + refusalHoldsMs };
       throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async function recheck(): Promise<void> {
+    if (!token || acquisition || Date.now() >= token.usableUntilMs) return;
+    try {
+      if (await shouldRecheck?.(token.value)) await acquire(NO_CLAIMS, true);
+    } catch {
+      // The token at hand is as good as before.
+    }
+  }
+
+  if (shouldRecheck) setInterval(recheck, RECHECK_MS).unref();
+
+  /** The claims that make MSAL replace a token that was refused, where one was and the last try is some seconds ago. */
+  function replacementClaims(now: number): string | undefined {
+    if (!isRefused || now < nextReplacementAtMs) return undefined;
+    nextReplacementAtMs = now + REPLACEMENT_PAUSE_MS;
+    return NO_CLAIMS;
   }
 
   return {
@@ -137,14 +177,15 @@ export function createTokenCache(
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
           token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
-          acquire().catch(onRenewalFailure ?? (() => {}));
+          acquire().catch(onRenewalFailure);
         }
         return token.value;
       }
       if (failure && now < failure.holdsUntilMs) throw failure.error;
-      return acquire(claims);
+      return acquire(claims ?? replacementClaims(now));
     },
     forgetToken() {
+      if (token && canReplaceToken(token.value.credential)) isRefused = true;
       token = undefined;
     },
     attempts: () => attempts,

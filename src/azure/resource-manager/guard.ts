@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TokenCredential } from '@azure/core-auth';
 import {
   bearerTokenAuthenticationPolicyName,
@@ -10,85 +9,96 @@ import {
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
-import { serverAheadSeconds } from '../identity/chain.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
+import { reducePage } from './page.ts';
+import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
 
 /**
- * A subscription holds at most 980 resource groups, so that even pages of a single one end before this. Whoever sends
- * more links than that never ends.
+ * A subscription holds at most 980 resource groups, so even pages with a single group each end before this. A server that
+ * sends more links never stops.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
  */
 const MAX_PAGES = 1000;
 
 /**
- * The largest answer that is read. A page of resource groups has some hundred kilobytes, with the most and longest tags that
- * Azure allows some megabytes; whoever sends more would fill the memory of a small container.
+ * The largest response that is read, decompressed. A page of 980 resource groups has some hundred kilobytes, with 15 long tags
+ * each three or four megabytes; a much larger response would fill the memory of a small container.
  */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
 
-/** What a client is told that is throttled without being told for how long. */
-const DEFAULT_RETRY_AFTER_SECONDS = 5;
-
-/** One walk through the pages of a list. */
-interface Walk extends Pick<Deadline, 'signal' | 'deadlineAtMs'> {
-  /** Headers that each of its requests carries along. */
-  headers: Record<string, string>;
-  visited: Set<string>;
+/** What the constructor of an ARM client gets beside the credential. */
+interface ClientOptions {
+  endpoint: string;
+  userAgentOptions: { userAgentPrefix: string };
+  additionalPolicies: { policy: PipelinePolicy; position: 'perRetry' }[];
 }
 
+/** Reads the pages of one list with an ARM client of its own. */
+export type ReadPages = <Client extends { pipeline: Pipeline }, T>(
+  operation: Exclude<AzureOperation, 'acquire-token'>,
+  deadline: Deadline,
+  createClient: (credential: TokenCredential, options: ClientOptions) => Client,
+  read: (client: Client) => Promise<T>,
+) => Promise<T>;
+
+const LISTS = {
+  'list-subscriptions': { waitingFor: 'the list of subscriptions', fields: ['subscriptionId', 'displayName'] },
+  'list-resource-groups': { waitingFor: 'the list of resource groups', fields: ['name'] },
+} as const;
+
 /**
- * What the ARM clients of one cloud are made with, and the walk within which they may be used: every request of a walk stays
- * at the cloud's Resource Manager, ends at the time limit and answers with a page.
+ * Makes the reader of pages for one cloud: every request stays at the cloud's Resource Manager, ends at the deadline and is
+ * answered with a page.
+ *
+ * Each list gets a new client (0.1 ms), because the pagers hand the caller's options to page one only: what every request has
+ * to keep to is in the policies of the client. Sockets outlive a client; the SDK's HTTP client is one for the process.
  */
-export function guardResourceManager(cloud: Cloud, credential: TokenCache, userAgentPrefix: string, onCall: OnCall) {
-  // The clients outlive a walk, and their pagers hand options to page one only: what every request has to keep to
-  // reaches the policies through the asynchronous context.
-  const walks = new AsyncLocalStorage<Walk>();
-  return {
-    credential: withoutSdkCache(credential),
-    clientOptions: {
+export function createPageReader(options: {
+  cloud: Cloud;
+  credential: TokenCache;
+  userAgentPrefix: string;
+  onCall: OnCall;
+}): ReadPages {
+  const { cloud, credential, userAgentPrefix, onCall } = options;
+  const sdkCredential = withoutSdkCache(credential);
+
+  return (operation, deadline, createClient, read) => {
+    const { waitingFor, fields } = LISTS[operation];
+    deadline.waitingFor = waitingFor;
+    deadline.lastFailure = undefined;
+    const client = createClient(sdkCredential, {
       endpoint: cloud.resourceManager,
       userAgentOptions: { userAgentPrefix },
-      additionalPolicies: [{ policy: refuseLongWaits(walks), position: 'perRetry' as const }],
-    },
-    /** Puts the guard into a client made with them, as its outermost policy. */
-    guard<Client extends { pipeline: Pipeline }>(client: Client): Client {
-      // An additional policy would stand behind the one that sets the token and answers claims challenges.
-      client.pipeline.addPolicy(guardRequests(cloud, credential, walks), {
-        beforePolicies: [bearerTokenAuthenticationPolicyName],
-      });
-      return client;
-    },
-    /**
-     * Reads the pages of one list.
-     *
-     * @throws {AzureFailure} when authentication or authorization fails
-     * @throws {AzureFailure} when Azure itself fails
-     */
-    walk<T>(operation: AzureOperation, budget: Deadline, read: () => Promise<T>): Promise<T> {
-      const { signal, deadlineAtMs, headers } = budget;
-      return instrument(
-        onCall,
-        operation,
-        async () => {
-          try {
-            return await walks.run({ signal, deadlineAtMs, headers, visited: new Set() }, read);
-          } catch (error) {
-            throw error instanceof AzureFailure ? error : sdkFailure(error, cloud);
-          }
-        },
-        signal,
-      );
-    },
+      additionalPolicies: [{ policy: watchTries(cloud, deadline), position: 'perRetry' }],
+    });
+    // An additional policy would stand behind the one that sets the token and answers claims challenges.
+    client.pipeline.addPolicy(guardRequests(cloud, credential, deadline, fields), {
+      beforePolicies: [bearerTokenAuthenticationPolicyName],
+    });
+    return instrument(
+      onCall,
+      operation,
+      async () => {
+        try {
+          return await read(client);
+        } catch (error) {
+          if (error instanceof AzureFailure) throw error;
+          // Aborted at the deadline, which the error of the SDK does not say.
+          if (deadline.signal.aborted) throw deadline.lastFailure ?? error;
+          throw sdkFailure(error, cloud);
+        }
+      },
+      deadline.signal,
+    );
   };
 }
 
 /**
- * What the ARM clients get for a credential. It says of every token that it has expired already, so that the SDK's own token
- * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and what it renews in the background
- * it does not watch, so that a refusal at the end of a token would end the process. The scope is that of the credential.
+ * What the ARM clients get for a credential. It says of every token that it has expired already, so the SDK's own token
+ * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and nothing catches the errors of
+ * its renewals in the background, so a refusal at the end of a token would end the process. The scope is the credential's own.
  */
 function withoutSdkCache(credential: TokenCache): TokenCredential {
   return {
@@ -99,144 +109,73 @@ function withoutSdkCache(credential: TokenCache): TokenCredential {
   };
 }
 
-/** Around each call with all its tries: where it may go, how long it may take, and that its answer is a page. */
-function guardRequests(cloud: Cloud, credential: TokenCache, walks: AsyncLocalStorage<Walk>): PipelinePolicy {
+/** Around each request with all its tries: where it may go, how long it may take, and that the response is a page. */
+function guardRequests(
+  cloud: Cloud,
+  credential: TokenCache,
+  deadline: Deadline,
+  fields: readonly string[],
+): PipelinePolicy {
+  const visited = new Set<string>();
   return {
     name: 'guardRequests',
     async sendRequest(request, next) {
-      const walk = walks.getStore();
-      if (!walk) throw new Error('a request outside of a walk');
       // The SDK follows a nextLink wherever it leads, and takes the bearer token along.
       if (URL.parse(request.url)?.origin !== cloud.resourceManager) {
         throw new AzureFailure('broken', `A nextLink leads away from ${cloud.resourceManager}; not followed`);
       }
-      if (walk.visited.has(request.url))
-        throw new AzureFailure('broken', 'A nextLink leads back to a page seen before');
-      if (walk.visited.size === MAX_PAGES) throw new AzureFailure('broken', `No end after ${MAX_PAGES} pages`);
-      walk.visited.add(request.url);
-      request.abortSignal = walk.signal;
-      for (const [name, value] of Object.entries(walk.headers)) request.headers.set(name, value);
-      const tooMuch = limitAnswer(request, MAX_ANSWER_BYTES);
+      if (visited.has(request.url)) throw new AzureFailure('broken', 'A nextLink leads back to a page seen before');
+      if (visited.size === MAX_PAGES) throw new AzureFailure('broken', `No end after ${MAX_PAGES} pages`);
+      visited.add(request.url);
+      request.abortSignal = deadline.signal;
+      for (const [name, value] of Object.entries(deadline.headers)) request.headers.set(name, value);
+      const isTooLarge = limitResponse(request, MAX_RESPONSE_BYTES);
       const response = await next(request).catch((error: unknown) => {
-        if (!tooMuch()) throw error;
-        throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_ANSWER_BYTES} bytes`);
+        if (!isTooLarge()) throw error;
+        throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_RESPONSE_BYTES} bytes`);
       });
       if (response.status !== 200) {
         if (response.status === 401) credential.forgetToken();
         throw responseFailure(response);
       }
-      assertPage(response);
+      // A body that is not a page makes the SDK's deserializer fail with a TypeError that does not say what came instead.
+      response.bodyAsText = reducePage(response, fields);
       return response;
     },
   };
 }
 
-/** Breaks off an answer that is larger, decompressed; says whether it had to. */
-function limitAnswer(request: PipelineRequest, maxBytes: number): () => boolean {
-  let isTooMuch = false;
+/** Breaks off a response that is larger than this, decompressed; returns whether it had to. */
+function limitResponse(request: PipelineRequest, maxBytes: number): () => boolean {
+  let isTooLarge = false;
   request.onDownloadProgress = ({ loadedBytes }) => {
-    isTooMuch = loadedBytes > maxBytes;
-    if (isTooMuch) throw new Error(`an answer of more than ${maxBytes} bytes`);
+    isTooLarge = loadedBytes > maxBytes;
+    if (isTooLarge) throw new Error(`a response of more than ${maxBytes} bytes`);
   };
-  return () => isTooMuch;
+  return () => isTooLarge;
 }
 
-/** Around each try: the SDK would wait for any Retry-After, an hour too; a wait that ends after the deadline is refused at once. */
-function refuseLongWaits(walks: AsyncLocalStorage<Walk>): PipelinePolicy {
+/**
+ * Around each try: keeps the failure that the SDK is going to repeat, and refuses at once a wait that ends after the deadline.
+ * The SDK would wait for any Retry-After, even an hour.
+ */
+function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
   return {
-    name: 'refuseLongWaits',
+    name: 'watchTries',
     async sendRequest(request, next) {
-      const response = await next(request);
-      const walk = walks.getStore();
-      const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
-      if (walk && waitMs !== undefined && performance.now() + waitMs >= walk.deadlineAtMs) {
-        throw responseFailure(response);
+      let response: PipelineResponse;
+      try {
+        response = await next(request);
+      } catch (error) {
+        if (!deadline.signal.aborted) deadline.lastFailure = sdkFailure(error, cloud);
+        throw error;
       }
+      const failure = response.status >= 400 ? responseFailure(response) : undefined;
+      // A failure of the identity is never repeated as it is: what follows a 401 is a request for another token.
+      deadline.lastFailure = failure?.category === 'service' ? failure : undefined;
+      const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
+      if (failure && waitMs !== undefined && performance.now() + waitMs >= deadline.deadlineAtMs) throw failure;
       return response;
     },
   };
-}
-
-/** Milliseconds that a response asks to be left alone for, in one of the ways that the SDK's retry policy understands. */
-function retryAfterMs({ headers }: PipelineResponse): number | undefined {
-  for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
-    const ms = headers.get(name);
-    if (ms && Number(ms) >= 0) return Number(ms);
-  }
-  const value = headers.get('retry-after');
-  if (!value) return undefined;
-  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
-}
-
-/** The error of Resource Manager with its own code and message, which the SDK's pager drops. */
-export class ResourceManagerError extends Error {
-  readonly statusCode: number;
-  readonly code: string | undefined;
-  /** By how many seconds the clock of Resource Manager was ahead of ours. */
-  readonly serverAheadSeconds: number | undefined;
-
-  constructor(response: PipelineResponse) {
-    const error = Object(parseJson(response.bodyAsText)?.['error']);
-    super(typeof error.message === 'string' ? error.message : excerpt(response));
-    this.name = 'ResourceManagerError';
-    this.statusCode = response.status;
-    this.code = typeof error.code === 'string' ? error.code : undefined;
-    this.serverAheadSeconds = serverAheadSeconds(response);
-  }
-}
-
-function responseFailure(response: PipelineResponse): AzureFailure {
-  const cause = new ResourceManagerError(response);
-  const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
-  switch (response.status) {
-    case 401:
-      return new AzureFailure('token-rejected', said, { cause });
-    case 403:
-      // Without a code it was not Resource Manager that refused, but somebody on the way.
-      if (cause.code === undefined) return new AzureFailure('broken', said, { cause });
-      return new AzureFailure('not-authorized', said, { cause });
-    case 404:
-      if (cause.code === 'SubscriptionNotFound') return new AzureFailure('no-subscription', said, { cause });
-      return new AzureFailure('broken', said, { cause });
-    case 429: {
-      const waitMs = retryAfterMs(response);
-      const retryAfterSeconds =
-        waitMs === undefined ? DEFAULT_RETRY_AFTER_SECONDS : Math.max(1, Math.ceil(waitMs / 1000));
-      return new AzureFailure('throttled', said, { cause, retryAfterSeconds });
-    }
-    default:
-      return new AzureFailure('broken', said, { cause });
-  }
-}
-
-/** A body that is no page makes the SDK's deserializer fail with a TypeError that tells nobody what came instead. */
-function assertPage(response: PipelineResponse): void {
-  if (!Array.isArray(parseJson(response.bodyAsText)?.['value'])) {
-    throw new AzureFailure('broken', `Resource Manager answered 200, but not with a list: ${excerpt(response)}`);
-  }
-}
-
-function parseJson(text: string | null | undefined): Record<string, unknown> | undefined {
-  try {
-    return Object(JSON.parse(text ?? ''));
-  } catch {
-    return undefined;
-  }
-}
-
-function excerpt({ headers, bodyAsText }: PipelineResponse): string {
-  const body = (bodyAsText ?? '').replace(/\s+/g, ' ').trim();
-  const type = headers.get('content-type') ?? 'no content type';
-  return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
-}
-
-/** Whatever the SDK throws by itself: it could not send, was cut off, or could not make sense of what it got. */
-function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
-  const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
-  // Sending fails with a RestError that has a code, the errno; one without is the pager's, which did not like a nextLink.
-  const isTransport = name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
-  return isTransport || name === 'AbortError'
-    ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
-    : new AzureFailure('broken', `What Resource Manager answered makes no sense: ${message}`, { cause });
 }

@@ -5,16 +5,23 @@ import { type Deadline, withinDeadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
-import { guardResourceManager } from './guard.ts';
+import { createPageReader, type ReadPages } from './guard.ts';
 
 /**
- * Ten times what a subscription may hold, and names ten times as long as they may be: whoever lists more is not Resource Manager,
- * and would fill the memory page by page.
+ * Ten times what a subscription may hold: a longer list does not come from Resource Manager, and would fill the memory page by
+ * page.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
  */
 const MAX_GROUPS = 9800;
-const MAX_NAMES_LENGTH = MAX_GROUPS * 900;
+
+/** @see https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftresources */
+const MAX_NAME_LENGTH = 90;
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** How long it is remembered that a subscription's name could not be found out. */
+const NO_NAME_HOLDS_MS = 60_000;
 
 interface Subscription {
   id: string;
@@ -49,93 +56,91 @@ export function createResourceGroupListing(options: {
   userAgentPrefix: string;
   onCall: OnCall;
 }): ResourceGroupListing {
-  const { cloud, credential, deadlineMs } = options;
-  const guarded = guardResourceManager(cloud, credential, options.userAgentPrefix, options.onCall);
-  const { subscriptions } = guarded.guard(new SubscriptionClient(guarded.credential, guarded.clientOptions));
-  /** The subscription in use and its client; a discovered one is remembered only while it works. */
-  let current: { subscription: Subscription; client: ResourceManagementClient } | undefined;
+  const { credential, deadlineMs } = options;
+  const readPages = createPageReader(options);
   const configured = options.subscriptionId === undefined ? undefined : { id: options.subscriptionId };
+  /** The subscription that was discovered; remembered only while it works. */
+  let discovered: Subscription | undefined;
 
-  async function firstSubscription(budget: Deadline): Promise<Subscription> {
-    budget.waitingFor = 'the list of subscriptions';
-    return guarded.walk('list-subscriptions', budget, async () => {
+  function firstSubscription(deadline: Deadline): Promise<Subscription> {
+    return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId) return { id: subscriptionId, name: displayName };
-        throw new AzureFailure('broken', 'Resource Manager listed a subscription without an id');
+        if (subscriptionId && GUID.test(subscriptionId)) return { id: subscriptionId, name: displayName };
+        throw new AzureFailure('broken', 'Resource Manager listed a subscription without a valid id');
       }
       throw new AzureFailure('no-subscription', 'The identity has a token, but no role in any subscription');
     });
   }
 
-  async function groupsOf(budget: Deadline, subscription: Subscription): Promise<ResourceGroups> {
-    budget.waitingFor = 'the list of resource groups';
-    if (current?.subscription.id !== subscription.id) {
-      const client = new ResourceManagementClient(guarded.credential, subscription.id, guarded.clientOptions);
-      current = { subscription, client: guarded.guard(client) };
-    }
-    const { resourceGroups } = current.client;
-    try {
-      return await guarded.walk('list-resource-groups', budget, async () => {
-        const names: string[] = [];
-        let length = 0;
-        for await (const { name } of resourceGroups.list()) {
-          // Typed as a string, but nobody has looked.
-          if (typeof name !== 'string' || name === '') {
-            throw new AzureFailure('broken', 'Resource Manager listed a resource group without a name');
-          }
-          names.push(name);
-          length += name.length;
-          if (names.length > MAX_GROUPS || length > MAX_NAMES_LENGTH) {
-            throw new AzureFailure(
-              'broken',
-              `Resource Manager listed more than ${MAX_GROUPS} resource groups, or names without end`,
-            );
-          }
+  async function groupsOf(deadline: Deadline, subscription: Subscription): Promise<ResourceGroups> {
+    deadline.subscriptionId = subscription.id;
+    const createClient = (...[sdkCredential, clientOptions]: ClientArguments) =>
+      new ResourceManagementClient(sdkCredential, subscription.id, clientOptions);
+    return readPages('list-resource-groups', deadline, createClient, async ({ resourceGroups }) => {
+      const names: string[] = [];
+      for await (const { name = '' } of resourceGroups.list()) {
+        if (name === '' || name.length > MAX_NAME_LENGTH) {
+          throw new AzureFailure('broken', 'Resource Manager listed a resource group without a valid name');
         }
-        return { subscription, names };
-      });
-    } catch (error) {
-      if (error instanceof AzureFailure) error.subscriptionId = subscription.id;
-      throw error;
-    }
+        if (names.push(name) > MAX_GROUPS) {
+          throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
+        }
+      }
+      return { subscription, names };
+    });
   }
 
-  async function list(budget: Deadline): Promise<ResourceGroups> {
-    // The clients would ask for it themselves, but nobody could tell then what is being waited for.
-    await credential.getToken();
-    if (configured) return groupsOf(budget, configured);
+  async function groupsOfFirst(deadline: Deadline): Promise<ResourceGroups> {
+    const subscription = await firstSubscription(deadline);
+    const resourceGroups = await groupsOf(deadline, subscription);
+    discovered = subscription;
+    return resourceGroups;
+  }
 
-    const remembered = current?.subscription;
+  async function list(deadline: Deadline): Promise<ResourceGroups> {
+    // The clients would ask for it themselves, but then we could not tell what we are waiting for.
+    await credential.getToken();
+    if (configured) return groupsOf(deadline, configured);
+    if (!discovered) return groupsOfFirst(deadline);
     try {
-      return await groupsOf(budget, remembered ?? (await firstSubscription(budget)));
+      return await groupsOf(deadline, discovered);
     } catch (error) {
-      current = undefined;
+      discovered = undefined;
       const isGone = error instanceof AzureFailure && error.category === 'identity' && error.kind !== 'token-rejected';
-      if (remembered === undefined || !isGone) throw error;
-      return groupsOf(budget, await firstSubscription(budget));
+      if (!isGone) throw error;
+      deadline.subscriptionId = undefined;
+      return groupsOfFirst(deadline);
     }
   }
 
   /** The name that was looked up last; there is hardly ever another. */
-  let named: { id: string; name: string } | undefined;
+  let named: { id: string; name: string | undefined; lookedUpAtMs: number } | undefined;
 
-  async function findName(budget: Deadline, id: string): Promise<string | undefined> {
-    budget.waitingFor = 'the list of subscriptions';
-    await guarded.walk('list-subscriptions', budget, async () => {
+  function findName(deadline: Deadline, id: string): Promise<string | undefined> {
+    return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId?.toLowerCase() !== id.toLowerCase() || !displayName) continue;
-        named = { id, name: displayName };
-        return;
+        if (subscriptionId?.toLowerCase() === id.toLowerCase() && displayName) return displayName;
       }
+      return undefined;
     });
-    return named?.id === id ? named.name : undefined;
   }
 
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
     async nameSubscription(id, withinMs, headers) {
-      if (named?.id === id) return named.name;
-      return withinDeadline(withinMs, (budget) => findName(budget, id), headers).catch(() => undefined);
+      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_HOLDS_MS)) {
+        return named.name;
+      }
+      const work = (deadline: Deadline) => findName(deadline, id);
+      const name = await withinDeadline(withinMs, work, headers).catch(() => undefined);
+      named = { id, name, lookedUpAtMs: performance.now() };
+      return name;
     },
   };
+}
+
+type ClientArguments = Parameters<Parameters<ReadPages>[2]>;
+
+function subscriptionClient(...[credential, clientOptions]: ClientArguments): SubscriptionClient {
+  return new SubscriptionClient(credential, clientOptions);
 }

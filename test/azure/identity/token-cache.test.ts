@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createTokenCache } from '../../../src/azure/identity/token-cache.ts';
+import { cloudOf } from '../../../src/azure/cloud.ts';
+import { defaultChain } from '../../../src/azure/identity/chain.ts';
+import { canReplaceToken, createTokenCache } from '../../../src/azure/identity/token-cache.ts';
 import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from '../../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../fake-azure/resource-manager.ts';
 import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from '../../fake-azure/responses.ts';
 import { IDENTITY, madeUpToken } from '../../fake-azure/tokens.ts';
 import { identityBinding, workloadIdentity } from '../../fake-azure/workload-identity.ts';
-import { DISCOVERY, EXCHANGE, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
+import { DISCOVERY, EXCHANGE, eventually, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -23,9 +25,6 @@ afterEach(() => {
 });
 const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
 
-/** Waits until a condition holds that follows from what is under way. */
-const eventually = (condition: () => void) => vi.waitFor(condition, { timeout: 5000 });
-
 test('ten callers at once cause one acquisition', async () => {
   const { credential, count } = startService([imds()]);
   const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken()));
@@ -35,7 +34,7 @@ test('ten callers at once cause one acquisition', async () => {
 });
 
 test('200 requests on a cold process cause one acquisition, one discovery and one listing', async () => {
-  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)]);
+  const { get, count } = startService([imds(), subscriptions(['One']), groups(3)], { ANSWER_MAX_AGE_MS: '60000' });
   const answers = await Promise.all(Array.from({ length: 200 }, async () => (await get()).text()));
   expect(new Set(answers)).toEqual(new Set(['["rg-1","rg-2","rg-3"]']));
   expect([count(TOKEN), count(DISCOVERY), count('/resourcegroups?')]).toEqual([1, 1, 1]);
@@ -183,6 +182,13 @@ test('a failed acquisition is not repeated for a second, then it is', async () =
   expect(count(TOKEN)).toBe(2);
 });
 
+test('refusals are held for as long as the options say, not at all for 0', async () => {
+  const source = scripted(new Error('made-up refusal'));
+  const credential = createTokenCache(source.acquire, 'made-up-scope', { refusalHoldsMs: 0 });
+  for (let i = 0; i < 3; i++) await expect(credential.getToken()).rejects.toThrow();
+  expect(source.getToken).toHaveBeenCalledTimes(3);
+});
+
 test('an identity that arrives late is found without a restart', async () => {
   const { get, azure } = startService([imds({ answer: identityNotFound }), subscriptions(['One']), groups(1)], {
     ANSWER_MAX_AGE_MS: '0',
@@ -292,13 +298,146 @@ test('after another az login a token that Resource Manager refused is not used a
   expect(used).toEqual([`Bearer ${wrong}`, `Bearer ${right}`, `Bearer ${right}`]);
 });
 
+/** Keeps the tokens that Resource Manager gets; refuses those that `isRefused` says. */
+function refusing(isRefused: (turn: number) => boolean) {
+  const used: (string | null)[] = [];
+  const handler = resourceManager((request) => {
+    used.push(request.headers.get('Authorization'));
+    return isRefused(used.length) ? refuses(401, 'InvalidAuthenticationToken')(request) : undefined;
+  });
+  return { used, handler };
+}
+
+const clientSecret = {
+  AZURE_CLIENT_ID: IDENTITY.clientId,
+  AZURE_TENANT_ID: IDENTITY.tenantId,
+  AZURE_CLIENT_SECRET: 'made-up-secret',
+};
+
+test.each([
+  ['Workload ID', workloadIdentity(), []],
+  ['a client secret', clientSecret, []],
+  [
+    'an identity binding',
+    identityBinding(),
+    [
+      tokenProxy(() =>
+        HttpResponse.json({
+          token_type: 'Bearer',
+          expires_in: 3600,
+          access_token: madeUpToken(RESOURCE_MANAGER, 3600),
+        }),
+      ),
+    ],
+  ],
+])('a token of %s that Resource Manager refused is replaced past the cache of MSAL', async (_, env, more) => {
+  const { used, handler } = refusing((turn) => turn === 1);
+  const { get } = startService([...more, handler, entra(), noImds(), subscriptions(['One']), groups(1)], {
+    ...env,
+    ANSWER_MAX_AGE_MS: '0',
+  });
+  expect((await get()).headers.get('Fallback-Reason')).not.toBeNull();
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  expect(used[1]).not.toBe(used[0]);
+  expect(used[2]).toBe(used[1]);
+});
+
+test('where Resource Manager refuses every token, a new one is asked for every five seconds, not by every caller', async () => {
+  const { used, handler } = refusing(() => true);
+  const { get, count } = startService([handler, entra()], { ...workloadIdentity(), ANSWER_MAX_AGE_MS: '0' });
+  for (let i = 0; i < 10; i++) await get();
+  expect(count(EXCHANGE)).toBe(2);
+  pass(5);
+  for (let i = 0; i < 10; i++) await get();
+  expect(count(EXCHANGE)).toBe(3);
+  expect(new Set(used).size).toBe(3);
+});
+
+test.each([
+  ['WorkloadIdentityCredential', true],
+  ['WorkloadIdentityCredential (identity binding)', true],
+  ['EnvironmentCredential', true],
+  ['ManagedIdentityCredential', false],
+  ['AzureCliCredential', false],
+  ['DefaultAzureCredential', false],
+])('whether a refused token of %s can be replaced: %s', (name, expected) => {
+  expect(canReplaceToken(name)).toBe(expected);
+});
+
+/** A cache on the real chain that rechecks its token, with timers that run when a test says so. */
+function startRecheck(shouldRecheck: () => boolean) {
+  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+  const cloud = cloudOf();
+  if (!cloud) throw new Error('no public cloud');
+  const chain = defaultChain({
+    cloud,
+    identityBinding: false,
+    workloadIdentityFile: undefined,
+    userAgentPrefix: 'test',
+  });
+  const onRenewalFailure = vi.fn();
+  return { credential: createTokenCache(chain, cloud.scope, { shouldRecheck, onRenewalFailure }), onRenewalFailure };
+}
+
+test('a token of a managed identity that is to be rechecked is asked for anew every minute, past the cache of MSAL', async () => {
+  const { azure, count } = startService([imds({ claims: { appid: 'made-up-node' } })]);
+  const { credential } = startRecheck(() => true);
+  const first = await credential.getToken();
+  vi.advanceTimersByTime(59_000);
+  expect(count(TOKEN)).toBe(1);
+  azure.use(imds({ claims: { appid: 'made-up-pod' } }));
+  vi.advanceTimersByTime(1000);
+  await eventually(() => expect(credential.latestToken()?.token).not.toBe(first.token));
+  expect(await credential.getToken()).toBe(credential.latestToken());
+  expect(count(TOKEN)).toBe(2);
+});
+
+test('a recheck that fails leaves everything as it is', async () => {
+  const { azure, count } = startService([imds()]);
+  const { credential, onRenewalFailure } = startRecheck(() => true);
+  const first = await credential.getToken();
+  azure.use(imds({ answer: identityNotFound }));
+  vi.advanceTimersByTime(60_000);
+  await eventually(() => expect(count(TOKEN)).toBe(2));
+  azure.use(noImds());
+  for (let i = 0; i < 3; i++) {
+    vi.advanceTimersByTime(60_000);
+    await new Promise(setImmediate);
+  }
+  expect((await credential.getToken()).token).toBe(first.token);
+  expect(onRenewalFailure).not.toHaveBeenCalled();
+  expect(credential.renewalFailure()).toBeUndefined();
+  expect(credential.attempts().at(-1)).toMatchObject({ outcome: 'succeeded' });
+});
+
+test('a failure of the source at a recheck is not a failure to renew', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+  const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
+  const onRenewalFailure = vi.fn();
+  const credential = createTokenCache(source.acquire, 'made-up-scope', { onRenewalFailure, shouldRecheck: () => true });
+  const first = await credential.getToken();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+  expect(await credential.getToken()).toBe(first);
+  expect(onRenewalFailure).not.toHaveBeenCalled();
+  expect(credential.renewalFailure()).toBeUndefined();
+});
+
+test('a token that need not be rechecked is not', async () => {
+  const { count } = startService([imds()]);
+  const { credential } = startRecheck(() => false);
+  await credential.getToken();
+  await vi.advanceTimersByTimeAsync(180_000);
+  expect(count(PROBE_OR_TOKEN)).toBe(2);
+});
+
 test('the deadline holds for the token that a claims challenge asks for, too', async () => {
   const claims = Buffer.from('{"access_token":{}}').toString('base64');
   const headers = { 'WWW-Authenticate': `Bearer error="insufficient_claims", claims="${claims}"` };
   const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
   const { get } = startService([entra({ answer: inTurn(asUsual, hangs) }), resourceManager(challenges)], {
     ...workloadIdentity(),
-    AZURE_DEADLINE_MS: '300',
+    AZURE_DEADLINE_MS: '2000',
   });
   expect((await get()).status).toBe(504);
 });

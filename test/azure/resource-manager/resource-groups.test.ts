@@ -12,7 +12,6 @@ import {
   type Answer,
   asUsual,
   drops,
-  floods,
   hangs,
   html,
   inTurn,
@@ -21,6 +20,7 @@ import {
   stalls,
   throttles,
   truncated,
+  unreachable,
 } from '../../fake-azure/responses.ts';
 import { DISCOVERY, LISTING, startService, TOKEN } from '../../service.ts';
 
@@ -154,7 +154,12 @@ const broken: [string, Answer][] = [
   ['null among the groups', says('{"value":[null]}')],
   ['a group without a name', says('{"value":[{"id":"/made-up","name":null}]}')],
   ['a name that is a number', says('{"value":[{"id":"/made-up","name":7}]}')],
+  ['a name longer than Azure allows', says(JSON.stringify({ value: [{ name: 'x'.repeat(91) }] }))],
   ['a nextLink that is a number', says('{"value":[],"nextLink":7}')],
+  [
+    'a nextLink without end',
+    says(JSON.stringify({ value: [], nextLink: `${RESOURCE_MANAGER}/${'x'.repeat(10_000)}` })),
+  ],
   ['501', refuses(501, 'NotImplemented')],
   ['404 of something else', refuses(404, 'ResourceNotFound')],
   ['a redirect to another host', () => HttpResponse.redirect('https://elsewhere.example/', 307)],
@@ -174,27 +179,106 @@ test.each(broken.slice(0, 6))('%s instead of the subscriptions is an AzureFailur
   await expect(listResourceGroups()).rejects.toMatchObject({ name: 'AzureFailure', kind: 'broken' });
 });
 
-test.each([
-  ['more groups than there can be', 9801, 9801],
-  ['names without end', Array.from({ length: 4 }, () => 'x'.repeat(3_000_000)), 1],
-])('%s are an AzureFailure', async (_, names, pageSize) => {
-  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(names, { pageSize })]);
+test('a subscription id that is not a GUID is an AzureFailure', async () => {
+  const body = '{"value":[{"subscriptionId":"../made-up"}]}';
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: says(body) } })]);
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'broken' });
+});
+
+test('more groups than there can be are an AzureFailure', async () => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(9801)]);
   await expect(listResourceGroups()).rejects.toMatchObject({
     kind: 'broken',
     message: expect.stringContaining('9800'),
   });
 });
 
-test('an answer of more than 16 MiB is broken off', async () => {
+test('a page of 980 groups with 15 long tags each is read', async () => {
+  const tags = Object.fromEntries(
+    Array.from({ length: 15 }, (_, i) => [`tag-${i}-${'k'.repeat(60)}`, 'v'.repeat(160)]),
+  );
+  const value = rg(1, 980).map((name) => ({ id: '/made-up', name, location: 'westeurope', tags }));
+  const body = JSON.stringify({ value });
+  expect(body.length).toBeGreaterThan(3.3 * 2 ** 20);
   const { listResourceGroups } = startService([
     imds(),
-    subscriptions(['One'], { onPage: { 1: floods(20 * 2 ** 20) } }),
+    subscriptions(['One']),
+    groups(1, { onPage: { 1: says(body) } }),
   ]);
+  expect(await listResourceGroups()).toEqual(rg(1, 980));
+});
+
+test.each([
+  ['two megabytes of empty objects', `{"value":[${'{},'.repeat(700_000)}{}]}`],
+  ['deep nesting', `{"value":[${'['.repeat(700_000)}`],
+  ['empty objects beside the list', `{"value":[],"more":[${'{},'.repeat(700_000)}{}]}`],
+])('%s: refused before anything is parsed', async (_, body) => {
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: says(body) } })]);
+  const parse = vi.spyOn(JSON, 'parse');
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    kind: 'broken',
+    message: 'Resource Manager answered with more than 100000 elements on a page',
+  });
+  expect(parse.mock.calls.filter(([text]) => text.length > 100_000)).toEqual([]);
+  parse.mockRestore();
+});
+
+test('a large page is parsed once, and only what is needed goes on to the SDK', async () => {
+  const value = [{ id: '/made-up', name: 'rg-1', tags: { made: 'x'.repeat(200_000) } }];
+  const { listResourceGroups } = startService([
+    imds(),
+    subscriptions(['One']),
+    groups(1, { onPage: { 1: says(JSON.stringify({ value })) } }),
+  ]);
+  const parse = vi.spyOn(JSON, 'parse');
+  expect(await listResourceGroups()).toEqual(['rg-1']);
+  expect(parse.mock.calls.filter(([text]) => text.length > 100_000)).toHaveLength(1);
+  parse.mockRestore();
+});
+
+test('a response that is too large is broken off, and no more of it is read', async () => {
+  const { answer, sentBytes } = counted(64 * 2 ** 20);
+  const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: answer } })]);
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
     kind: 'broken',
-    message: 'Resource Manager answered with more than 16777216 bytes',
+    message: `Resource Manager answered with more than ${6 * 2 ** 20} bytes`,
   });
+  expect(sentBytes()).toBeLessThan(12 * 2 ** 20);
+});
+
+/** Sends so many bytes, if they are read; counts them. */
+function counted(bytes: number) {
+  let sent = 0;
+  const answer: Answer = () => {
+    const piece = new TextEncoder().encode(' '.repeat(64 * 1024));
+    const body = new ReadableStream({
+      pull(stream) {
+        if (sent >= bytes) return stream.close();
+        sent += piece.length;
+        stream.enqueue(piece);
+      },
+    });
+    return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
+  };
+  return { answer, sentBytes: () => sent };
+}
+
+test('a display name without end is cut', async () => {
+  const { service } = startService([imds(), subscriptions(['x'.repeat(100_000)]), groups(1)]);
+  const { subscription } = await service.azure.listResourceGroups();
+  expect(subscription.name).toMatch(/^x{256}$/);
+});
+
+test('where no subscription has the id, that is remembered for a minute', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const { service, count } = startService([imds(), subscriptions(['Other'])]);
+  const { nameSubscription } = service.azure;
+  for (let i = 0; i < 3; i++) expect(await nameSubscription(subscriptionId('Mine'), 5000)).toBeUndefined();
+  expect(count(DISCOVERY)).toBe(1);
+  vi.advanceTimersByTime(60_000);
+  await nameSubscription(subscriptionId('Mine'), 5000);
+  expect(count(DISCOVERY)).toBe(2);
 });
 
 test('HTML with 200 says what came instead of a list', async () => {
@@ -231,7 +315,7 @@ test('a short Retry-After is waited for', async () => {
 test.each([
   ['seconds', throttles(3600), 3600],
   ['a date', (request: Request) => throttles(new Date(Date.now() + 3600_000).toUTCString())(request), 3600],
-  ['more milliseconds than a timer takes', throttles(2 ** 31), 2 ** 31],
+  ['more milliseconds than a timer takes', throttles(2 ** 31), 86_400],
   ['nothing', throttles(), 5],
 ])('a Retry-After beyond the deadline, given as %s, is not waited for', async (_, answer, seconds) => {
   const { listResourceGroups, count } = startService([
@@ -248,19 +332,53 @@ test.each([
 test.each([
   ['never answers', hangs],
   ['stops in the body', stalls],
-  ['answers 500 for ever', refuses(500, 'InternalServerError')],
 ])('one deadline holds where a later page %s, and the error says what was waited for', async (_, answer) => {
   const { listResourceGroups, azure } = startService(
     [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
-    { AZURE_DEADLINE_MS: '300' },
+    { AZURE_DEADLINE_MS: '2000' },
   );
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
     kind: 'timeout',
-    message: expect.stringContaining('list of resource groups after 300 ms'),
+    message: expect.stringContaining('list of resource groups after 2000 ms'),
   });
   azure.use(groups(1));
   expect(await listResourceGroups()).toEqual(['rg-1']);
+});
+
+test.each([
+  ['answers 500 for ever', refuses(500, 'InternalServerError'), 'broken', 'answered 500 InternalServerError'],
+  [
+    'throttles, then hangs',
+    inTurn(throttles(0), hangs, throttles(0), hangs),
+    'throttled',
+    'answered 429 TooManyRequests',
+  ],
+  ['cannot be reached', unreachable('ECONNREFUSED'), 'unreachable', 'cannot be reached'],
+])(
+  'where a page %s and the retries run into the deadline, the failure is the last one seen',
+  async (_, answer, kind, message) => {
+    const { listResourceGroups, service, get } = startService(
+      [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
+      { AZURE_DEADLINE_MS: '300' },
+    );
+    await expect(listResourceGroups()).rejects.toMatchObject({
+      kind,
+      message: expect.stringContaining(message),
+      subscriptionId: subscriptionId('One'),
+    });
+    await vi.waitFor(async () => expect(await service.metrics.scrape()).toContain(`outcome="${kind}"`));
+    expect((await get()).status).toBe(kind === 'throttled' ? 503 : 502);
+  },
+);
+
+test('a failure that was overcome is not the reason of a later timeout', async () => {
+  const overcome = inTurn(refuses(500, 'InternalServerError'), asUsual);
+  const { listResourceGroups } = startService(
+    [imds(), subscriptions(['One'], { onPage: { 1: overcome } }), groups(1, { onPage: { 1: hangs } })],
+    { AZURE_DEADLINE_MS: '3000' },
+  );
+  await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'timeout' });
 });
 
 test('after the deadline the abandoned request is aborted', async () => {
@@ -271,7 +389,7 @@ test('after the deadline the abandoned request is aborted', async () => {
   };
   const { listResourceGroups } = startService(
     [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
-    { AZURE_DEADLINE_MS: '300' },
+    { AZURE_DEADLINE_MS: '2000' },
   );
   await expect(listResourceGroups()).rejects.toThrow();
   await aborted;

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+
+export type Command = { kind: 'serve' | 'help' | 'version' } | { kind: 'check'; waitMs: number; json: boolean };
+
+/** Arguments that cannot be used. The message is one line. */
+export class UsageError extends Error {
+  constructor(problem: string) {
+    super(`${problem}; --help lists the arguments`);
+    this.name = 'UsageError';
+  }
+}
+
+export const HELP = `rg-api lists the resource groups that this process's Azure identity sees, and says why when it sees none.
+
+  rg-api                   serve GET /, /whoami, /healthz, /readyz, /metrics, /docs and /openapi.json
+  rg-api --check           ask once and print a report; exit 0 if the list is whole and nothing is wrong, else 1
+         --wait SECONDS    with --check: try again until all is well or the time is up
+         --json            with --check: print one JSON object instead
+  rg-api --help            print this
+  rg-api --version         print the version
+
+The environment configures it: PORT, HOST, ALLOWED_HOSTS, AZURE_SUBSCRIPTION_ID, AZURE_DEADLINE_MS, ANSWER_MAX_AGE_MS,
+SHUTDOWN_GRACE_MS, LOG_LEVEL, and everything that @azure/identity reads.
+`;
+
+/** A day: who waits longer forgot about it. */
+const LONGEST_WAIT_SECONDS = 86_400;
+
+/**
+ * Parses the arguments.
+ *
+ * @throws {UsageError} for an unknown argument, a bad value, or --wait or --json without --check
+ */
+export function readArguments(args: string[]): Command {
+  const { check, wait, json, help, version } = parse(args);
+  if (help) return { kind: 'help' };
+  if (version) return { kind: 'version' };
+  if (!check && (json || wait !== undefined)) throw new UsageError('--wait and --json go with --check');
+  if (!check) return { kind: 'serve' };
+  if (wait !== undefined && !(/^\d{1,5}$/.test(wait) && Number(wait) <= LONGEST_WAIT_SECONDS)) {
+    throw new UsageError(`--wait takes a whole number of seconds from 0 to ${LONGEST_WAIT_SECONDS}`);
+  }
+  return { kind: 'check', waitMs: Number(wait ?? 0) * 1000, json: json ?? false };
+}
+
+function parse(args: string[]) {
+  try {
+    const options = {
+      check: { type: 'boolean' },
+      wait: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+      version: { type: 'boolean' },
+    } as const;
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // Node's own words are up to three sentences; the first one names the argument.
+    const [problem = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/, 1);
+    throw new UsageError(problem.slice(0, 200));
+  }
+}

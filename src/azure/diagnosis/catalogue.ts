@@ -1,0 +1,39 @@
+import { AZURE_CLI, AZURE_CLI_ABSENT, OTHER_TOOLS } from './rules/azure-cli.ts';
+import { ENTRA } from './rules/entra.ts';
+import { CERTIFICATE_FILE, NO_ANSWER } from './rules/general.ts';
+import { IDENTITY_BINDING } from './rules/identity-binding.ts';
+import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './rules/managed-identity.ts';
+import { NETWORK } from './rules/network.ts';
+import { RESOURCE_MANAGER } from './rules/resource-manager.ts';
+import type { Rule } from './rules/rule.ts';
+import { FEDERATION, POD_LABELS, WORKLOAD_IDENTITY_SETUP } from './rules/workload-identity.ts';
+
+/**
+ * All rules, in order: the first that matches is the diagnosis. What was configured for this process stands before what is only
+ * there in case, what was said before what was not answered, and what is particular before what is general. Hints are advice and
+ * steer nothing: Microsoft warns that the texts and numbers that some go by may change.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ */
+export const CATALOGUE: readonly Rule[] = [
+  ...WORKLOAD_IDENTITY_SETUP,
+  ...IDENTITY_BINDING,
+  ...CERTIFICATE_FILE,
+  ...FEDERATION,
+  ...ENTRA,
+  ...NETWORK,
+  ...POD_LABELS,
+  ...MANAGED_IDENTITY,
+  ...AZURE_CLI,
+  ...OTHER_TOOLS,
+  ...AZURE_CLI_ABSENT,
+  ...NO_METADATA_SERVICE,
+  ...NO_ANSWER,
+  ...RESOURCE_MANAGER,
+];
+
+/** What no rule matches. */
+export const UNKNOWN = 'unknown';
+
+/** Every reason that a diagnosis may have. */
+export const REASONS: readonly string[] = [...new Set(CATALOGUE.map(({ reason }) => reason)), UNKNOWN];

@@ -1,0 +1,90 @@
+import type { Evidence } from './evidence.ts';
+import { clientIdOf, hasValue, namespaceOf, projectedToken, serviceAccountOf, subscriptionOf } from './values.ts';
+
+type WithFacts = Pick<Evidence, 'facts'>;
+
+/**
+ * One complete line for bash. Values may come from anywhere, a message or a variable: each stands in single quotes where the shell
+ * would read it otherwise; one that is unknown, or that a JSON document would have to escape, is a shell variable in its place.
+ */
+export function command(parts: TemplateStringsArray, ...values: string[]): string {
+  return parts.reduce((line, part, index) => line + values[index - 1] + part);
+}
+
+/** A value as one argument of a command, or the variable that stands for it. */
+export function argument(value: string | null | undefined, variable: string): string {
+  if (!hasValue(value) || !/^[\x20-\x7e]{1,500}$/.test(value) || /['"\\`]|^-/.test(value)) return `$${variable}`;
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value}'`;
+}
+
+/** Two values in one argument, such as a scope; a variable in it is still replaced. */
+function scopeOf(evidence: Evidence): string {
+  return `/subscriptions/${argument(subscriptionOf(evidence), 'SUBSCRIPTION_ID')}`;
+}
+
+/** `-n` and the namespace of the pod. */
+function inNamespace(evidence: WithFacts): string {
+  return `-n ${argument(namespaceOf(evidence), 'NAMESPACE')}`;
+}
+
+/** Finds the managed identity by its client id: its name and group are what other commands need. */
+export function findIdentity(evidence: WithFacts): string {
+  return command`az identity list -o table | grep ${argument(clientIdOf(evidence), 'CLIENT_ID')}`;
+}
+
+export function createFederatedCredential(evidence: WithFacts): string {
+  const { iss, sub, aud } = projectedToken(evidence);
+  return command`az identity federated-credential create -g $RG --identity-name $IDENTITY_NAME --name rgapi --issuer ${argument(iss, 'ISSUER')} --subject ${argument(sub, 'SUBJECT')} --audiences ${argument(audienceOf(aud), 'AUDIENCE')}`;
+}
+
+export function listFederatedCredentials(): string {
+  return command`az identity federated-credential list -g $RG --identity-name $IDENTITY_NAME -o table`;
+}
+
+function audienceOf(aud: readonly string[] | undefined): string | undefined {
+  return aud?.length === 1 ? aud[0] : undefined;
+}
+
+export function annotateServiceAccount(evidence: WithFacts, annotation: 'client-id' | 'tenant-id'): string {
+  const variable = annotation === 'client-id' ? '$CLIENT_ID' : '$TENANT_ID';
+  return command`kubectl annotate serviceaccount ${argument(serviceAccountOf(evidence), 'SERVICE_ACCOUNT')} ${inNamespace(evidence)} azure.workload.identity/${annotation}=${variable} --overwrite`;
+}
+
+export function listServiceAccounts(evidence: WithFacts): string {
+  return command`kubectl get serviceaccounts ${inNamespace(evidence)} -o yaml`;
+}
+
+/** Puts the label of Workload ID on the pod template, which makes new pods. */
+export function labelPodTemplate(evidence: WithFacts): string {
+  return command`kubectl patch deployment $DEPLOYMENT ${inNamespace(evidence)} --patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
+}
+
+export function restartDeployment(evidence: WithFacts): string {
+  return command`kubectl rollout restart deployment $DEPLOYMENT ${inNamespace(evidence)}`;
+}
+
+export function showWebhook(): string {
+  return command`kubectl get pods -n kube-system -l azure-workload-identity.io/system=true`;
+}
+
+export function showNmiBindings(evidence: WithFacts): string {
+  return command`kubectl get azureidentity,azureidentitybinding ${inNamespace(evidence)}`;
+}
+
+export function showNmiLog(): string {
+  return command`kubectl logs -n kube-system -l component=nmi --tail=50 --prefix`;
+}
+
+export function assignReader(evidence: Evidence): string {
+  const { identity } = evidence;
+  const type = identity?.type === 'user' ? 'User' : 'ServicePrincipal';
+  return command`az role assignment create --role Reader --assignee-object-id ${argument(identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope ${scopeOf(evidence)}`;
+}
+
+export function loginToTenant(tenant: string | null | undefined): string {
+  return command`az login --tenant ${argument(tenant, 'TENANT_ID')}`;
+}
+
+export function useServiceAccount(evidence: WithFacts): string {
+  return command`kubectl set serviceaccount deployment $DEPLOYMENT $SERVICE_ACCOUNT ${inNamespace(evidence)}`;
+}

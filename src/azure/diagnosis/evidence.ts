@@ -1,0 +1,253 @@
+import { type AzureFailure, errorChain, originalError } from '../errors.ts';
+import type { Attempt, Exchange } from '../identity/attempt.ts';
+import type { Identity } from '../identity/claims.ts';
+import { ResourceManagerError } from '../resource-manager/response-error.ts';
+import { type AadstsClass, aadstsClass } from './aadsts.ts';
+import { type Facts, type IdentityEndpoint, isLoopback } from './facts.ts';
+import { readText, type TextFields } from './read-text.ts';
+
+/** What a diagnosis is made from. */
+export interface Evidence {
+  failure: AzureFailure;
+  facts: Facts;
+  /** Who the latest token says we are, if there was one. */
+  identity: Identity | undefined;
+  /** What each credential that was asked came to, in the order of the chain; empty where there is a token. */
+  findings: readonly Finding[];
+  /** What Resource Manager came to, or the way to it, where there is a token. */
+  resourceManager: Finding | undefined;
+}
+
+/** What is used to ask for a token. */
+export type CredentialKind =
+  | 'client-secret'
+  | 'client-certificate'
+  | 'user-password'
+  | 'projected-token'
+  | 'identity-binding'
+  | 'managed-identity'
+  | 'azure-cli'
+  | 'powershell'
+  | 'azd'
+  | 'other';
+
+/** Who decided it. `nobody`: no answer came; `not-asked`: it did not come to a request; `stranger`: somebody in the place of the one that was asked. */
+export type Party =
+  | 'entra'
+  | 'imds'
+  | 'nmi'
+  | IdentityEndpoint
+  | 'token-proxy'
+  | 'http-proxy'
+  | 'resource-manager'
+  | 'stranger'
+  | 'nobody'
+  | 'not-asked';
+
+/** One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager. */
+export interface Finding {
+  credential: CredentialKind | undefined;
+  /** The class of the credential. */
+  name: string;
+  outcome: Attempt['outcome'];
+  party: Party;
+  /** The host that was asked. */
+  host: string | undefined;
+  aadsts: number | undefined;
+  aadstsClass: AadstsClass | undefined;
+  /** HTTP status of the answer. */
+  status: number | undefined;
+  /** What the body of the answer is, where it is no token. */
+  content: 'json' | 'text' | 'page' | undefined;
+  /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
+  errorCode: string | undefined;
+  /** The code of the system or of TLS for why there was no answer. */
+  networkCode: string | undefined;
+  /** By how many seconds the clock of the server was ahead of ours. */
+  serverAheadSeconds: number | undefined;
+  /** The header of a refusal that says what is missing. */
+  wwwAuthenticate: string | undefined;
+  /** What it said, untouched. */
+  words: string;
+  /** What the words tell. */
+  text: TextFields;
+  error: unknown;
+}
+
+export function gatherEvidence(evidence: {
+  failure: AzureFailure;
+  attempts: readonly Attempt[];
+  facts: Facts;
+  identity: Identity | undefined;
+}): Evidence {
+  const { failure, attempts, facts, identity } = evidence;
+  const isWithoutToken = hasNoToken(failure);
+  return {
+    failure,
+    facts,
+    identity,
+    findings: isWithoutToken
+      ? attempts.filter(({ outcome }) => outcome !== 'not-tried').map((attempt) => findingOf(attempt, facts))
+      : [],
+    resourceManager: isWithoutToken ? undefined : resourceManagerFinding(failure, facts),
+  };
+}
+
+export function hasNoToken({ kind }: AzureFailure): boolean {
+  return kind === 'no-token' || kind === 'token-timeout';
+}
+
+function findingOf(attempt: Attempt, facts: Facts): Finding {
+  const { name, outcome, message, error, exchange } = attempt;
+  const credential = credentialKind(name, facts);
+  // The body of a refusal says more than what the SDK makes of it.
+  const text = readText(`${message}\n${exchange?.body ?? ''}`);
+  const aadsts = text.aadsts ?? msalNumber(error);
+  const isTool = credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
+  const networkCode = isTool ? text.networkCode : exchange?.code;
+  return {
+    credential,
+    name,
+    outcome,
+    party: isTool ? partyBehindTool(text) : partyOf(credential, attempt, aadsts, facts),
+    host: exchange?.host ?? text.host ?? (isTool ? new URL(facts.cloud.authorityHost).hostname : undefined),
+    aadsts,
+    aadstsClass: aadstsClass(aadsts),
+    status: exchange?.isProbe ? undefined : (exchange?.status ?? text.status),
+    content: exchange?.status === undefined ? undefined : contentOf(exchange),
+    errorCode: errorCodeIn(exchange) ?? msalCode(error),
+    networkCode,
+    serverAheadSeconds: exchange?.serverAheadSeconds,
+    wwwAuthenticate: undefined,
+    words: message,
+    text,
+    error,
+  };
+}
+
+function credentialKind(name: string, { variables, projectedToken }: Facts): CredentialKind {
+  if (name.includes('identity binding')) return 'identity-binding';
+  switch (name) {
+    case 'EnvironmentCredential':
+      if (variables['AZURE_CLIENT_SECRET']) return 'client-secret';
+      if (variables['AZURE_CLIENT_CERTIFICATE_PATH']) return 'client-certificate';
+      return variables['AZURE_USERNAME'] && variables['AZURE_PASSWORD'] ? 'user-password' : 'other';
+    case 'WorkloadIdentityCredential':
+      return 'projected-token';
+    case 'ManagedIdentityCredential':
+      // With all that an exchange needs, it makes that exchange.
+      return projectedToken && variables['AZURE_CLIENT_ID'] && variables['AZURE_TENANT_ID']
+        ? 'projected-token'
+        : 'managed-identity';
+    case 'AzureCliCredential':
+      return 'azure-cli';
+    case 'AzurePowerShellCredential':
+      return 'powershell';
+    case 'AzureDeveloperCliCredential':
+      return 'azd';
+    default:
+      return 'other';
+  }
+}
+
+/** A tool tells in words who answered it. */
+function partyBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Party {
+  if (aadsts !== undefined) return 'entra';
+  if (isProxyFailure) return 'http-proxy';
+  if (networkCode !== undefined) return 'nobody';
+  return status !== undefined && problem !== 'identity-endpoint-failed' ? 'entra' : 'not-asked';
+}
+
+function partyOf(
+  credential: CredentialKind,
+  { outcome, exchange }: Attempt,
+  aadsts: number | undefined,
+  facts: Facts,
+): Party {
+  if (exchange === undefined) return outcome === 'pending' ? 'nobody' : 'not-asked';
+  if (exchange.status === undefined) return 'nobody';
+  const { host } = exchange;
+  const says = contentOf(exchange);
+  if (credential === 'managed-identity') {
+    if (host !== facts.metadataService) {
+      if (facts.proxy.hosts.includes(host) && says === 'page') return 'http-proxy';
+      const endpoint = facts.identityEndpoint;
+      const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
+      // The agent of Azure Arc is also found by its program, without any variable.
+      return isEndpoint ? endpoint.kind : 'arc';
+    }
+    if (says === 'json') return 'imds';
+    if (facts.proxy.hosts.includes(host)) return 'http-proxy';
+    return facts.kubernetes && says === 'text' ? 'nmi' : 'stranger';
+  }
+  if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
+  if (aadsts !== undefined || says === 'json') return 'entra';
+  return facts.proxy.hosts.includes(host) && isProxyStatus(exchange.status) ? 'http-proxy' : 'stranger';
+}
+
+/** What a body is, by its content and type: NMI answers plain text, all services of Azure JSON, what is neither is a page. */
+function contentOf({ body = '', contentType = '' }: Exchange): 'json' | 'text' | 'page' {
+  if (/^\s{0,50}\{/.test(body) || (/json/i.test(contentType) && !/^\s{0,50}</.test(body))) return 'json';
+  return /^text\/plain/i.test(contentType) && body.trim() !== '' && !/^\s{0,50}</.test(body) ? 'text' : 'page';
+}
+
+/** Statuses with which a proxy answers in its own name. */
+function isProxyStatus(status: number): boolean {
+  return [403, 407, 502, 503, 504].includes(status);
+}
+
+/** MSAL keeps the number, some credentials only the text. */
+function msalNumber(error: unknown): number | undefined {
+  for (const member of errorChain(error)) {
+    const number = Number(Reflect.get(member, 'errorNo'));
+    if (number > 0) return number;
+  }
+  return undefined;
+}
+
+function msalCode(error: unknown): string | undefined {
+  for (const member of errorChain(error)) {
+    const code: unknown = Reflect.get(member, 'errorCode');
+    if (typeof code === 'string' && code !== '') return code;
+  }
+  return undefined;
+}
+
+/** The error code of a JSON body, in the forms of OAuth 2.0, Resource Manager and its providers. */
+function errorCodeIn(exchange: Exchange | undefined): string | undefined {
+  return /"(?:error|code|Code)"\s{0,5}:\s{0,5}"([^"]{1,100})"/.exec(exchange?.body ?? '')?.[1];
+}
+
+function resourceManagerFinding(failure: AzureFailure, facts: Facts): Finding {
+  const host = new URL(facts.cloud.resourceManager).hostname;
+  const error = failure.cause instanceof ResourceManagerError ? failure.cause : undefined;
+  const { code } = originalError(failure.cause);
+  const networkCode = failure.kind === 'unreachable' && code !== undefined ? String(code) : undefined;
+  const text = readText(failure.message);
+  const wwwAuthenticate: unknown = error && Reflect.get(error, 'wwwAuthenticate');
+  return {
+    credential: undefined,
+    name: '',
+    outcome: 'failed',
+    party: resourceManagerParty(failure, error, facts),
+    host,
+    aadsts: text.aadsts,
+    aadstsClass: aadstsClass(text.aadsts),
+    status: error?.statusCode,
+    content: undefined,
+    errorCode: error?.code,
+    networkCode,
+    serverAheadSeconds: error?.serverAheadSeconds,
+    wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : undefined,
+    words: failure.message,
+    text,
+    error: failure.cause,
+  };
+}
+
+function resourceManagerParty(failure: AzureFailure, error: ResourceManagerError | undefined, facts: Facts): Party {
+  if (failure.kind === 'unreachable' || failure.kind === 'timeout') return 'nobody';
+  if (error === undefined || error.code !== undefined || error.statusCode === 401) return 'resource-manager';
+  const isProxied = facts.proxy.hosts.includes(new URL(facts.cloud.resourceManager).hostname);
+  return isProxied && isProxyStatus(error.statusCode) ? 'http-proxy' : 'stranger';
+}

@@ -1,0 +1,264 @@
+/**
+ * The one place that turns text into fields: what `az` and other tools print, what NMI and identity endpoints answer, what errors
+ * of the SDK say. Rules match on the fields. Texts change with versions and languages, so each field has several forms.
+ */
+export interface TextFields {
+  /** The number of an error of Microsoft Entra ID. */
+  aadsts?: number;
+  /** Why a server was not reached, as Node would call it, whatever the program that met it. */
+  networkCode?: string;
+  /** The connection failed at a proxy. */
+  isProxyFailure?: true;
+  /** What a proxy answered to CONNECT. */
+  proxyStatus?: number;
+  /** The host that was not reached. */
+  host?: string;
+  /** The status that the text quotes. */
+  status?: number;
+  problem?: Problem;
+  /** The file or directory that the problem is with. */
+  path?: string;
+  /** The tenant, application and subscription that the text names: ids or names, as they are written. */
+  tenant?: string;
+  application?: string;
+  subscription?: string;
+  /** Seconds after which to try again. */
+  waitSeconds?: number;
+  /** By how many seconds the clock of Microsoft Entra ID was ahead of the one that issued the assertion, where it says so. */
+  assertionTimes?: { now: number; from: number; to: number };
+  /** Whose login a tool uses, where the text tells; else a user's, or not known. */
+  login?: 'service-principal' | 'managed-identity';
+}
+
+/** What a tool is stopped by on the machine that it runs on, before or after it asks Microsoft Entra ID. */
+export type Problem =
+  | 'not-installed'
+  | 'installation-broken'
+  | 'too-old'
+  | 'permission-denied'
+  | 'read-only'
+  | 'disk-full'
+  | 'cache-encrypted'
+  | 'cache-corrupt'
+  | 'account-not-in-cache'
+  | 'not-logged-in'
+  | 'no-subscription'
+  | 'cloud-unknown'
+  | 'ca-bundle-missing'
+  | 'identity-endpoint-failed'
+  | 'module-missing';
+
+/** Longer texts are pages or tracebacks: the message is at the beginning or at the end. */
+const LONGEST_TEXT = 8000;
+
+const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
+
+export function readText(whole: string): TextFields {
+  const half = LONGEST_TEXT / 2;
+  const text = whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`;
+  const aadsts = aadstsNumber(text);
+  const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
+  const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
+  const isProxyFailure = /ProxyError|Cannot connect to proxy|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(
+    text,
+  );
+  return {
+    ...field('aadsts', aadsts),
+    ...field('networkCode', networkCode),
+    ...(isProxyFailure && { isProxyFailure }),
+    ...field(
+      'proxyStatus',
+      toNumber(/Tunnel connection failed: (\d{3})/.exec(text)?.[1] ?? (/\b407 Proxy/.test(text) ? '407' : undefined)),
+    ),
+    ...field('host', first(text, HOSTS)),
+    ...field('status', toNumber(first(text, STATUSES))),
+    ...field('problem', problem),
+    ...field('path', first(text, PATHS)),
+    ...field('tenant', first(text, TENANTS)),
+    ...field('application', first(text, APPLICATIONS)),
+    ...field('subscription', first(text, SUBSCRIPTIONS)),
+    ...field('waitSeconds', toNumber(first(text, WAITS))),
+    ...field('assertionTimes', assertionTimes(text)),
+    ...field('login', loginOf(text)),
+  };
+}
+
+/**
+ * All digits: a longer number contains a shorter one. Where one message holds two, the later one says more: 70002 and 50000 in
+ * front are a frame only.
+ */
+function aadstsNumber(text: string): number | undefined {
+  const numbers = [...text.matchAll(/AADSTS(\d{4,8})/g)].map(([, digits]) => Number(digits));
+  const [inList] = [/(?:error_codes"?:\s?\[|Error\(s\): )(\d{4,8})/.exec(text)?.[1]].map(toNumber);
+  const [number = inList] = numbers.filter((candidate) => candidate !== 70002);
+  return number ?? numbers[0];
+}
+
+/** In this order: what is more particular stands before what is more general. */
+const PROBLEMS: [Problem, RegExp][] = [
+  ['ca-bundle-missing', /Could not find a suitable TLS CA certificate bundle|invalid path: .{0,200}\.(?:pem|crt)/],
+  ['read-only', /Read-only file system|Errno 30\b/],
+  ['disk-full', /No space left on device|Errno 28\b/],
+  [
+    'permission-denied',
+    /Permission denied|PermissionError|Errno 13\b|Access is denied|WinError 5\b|Operation not permitted/,
+  ],
+  [
+    'cache-encrypted',
+    /decrypt|CryptUnprotectData|DPAPI|Key not valid for use in specified state|WinError (?:-2146893813|-2146892987|13\b)|libsecret|keyring|Unable to load .{0,40}keychain|login keychain/i,
+  ],
+  [
+    'cache-corrupt',
+    /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
+  ],
+  [
+    'account-not-in-cache',
+    /does not exist in MSAL token cache|Can't find token from MSAL cache|Could not retrieve (?:token|credential) from local cache|No matching account|not found in (?:the )?token cache|Secret of service principal .{0,100} not found/i,
+  ],
+  [
+    'no-subscription',
+    /Subscription '?.{0,100}'? not found|No subscriptions? found for|subscription of '.{0,100}' doesn't exist/i,
+  ],
+  ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
+  ['identity-endpoint-failed', /Failed to connect to MSI|MSI endpoint|Cloud Shell credential problem/i],
+  [
+    'installation-broken',
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|cannot execute binary|Exec format error|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError/i,
+  ],
+  ['module-missing', /Az\.Accounts?\b/],
+  [
+    'not-installed',
+    /could not be found|not recognized|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+  ],
+  ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
+  [
+    'not-logged-in',
+    /az login|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
+  ],
+];
+
+/** Words of Python, Go, .NET, curl and Node. */
+const NETWORK_CODES: [string, RegExp][] = [
+  ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
+  ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    /Hostname mismatch|doesn't match either of|certificate is valid for .{0,200}, not|ALTNAME_INVALID/i,
+  ],
+  [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)/i,
+  ],
+  ['EPROTO', /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |EPROTO|handshake failure/i],
+  [
+    'EAI_AGAIN',
+    /Temporary failure in name resolution|Errno -3\b|EAI_AGAIN|server misbehaving|dial tcp: i\/o timeout|lookup .{1,253}i\/o timeout/i,
+  ],
+  [
+    'ENOTFOUND',
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|ENOTFOUND/i,
+  ],
+  ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|ECONNREFUSED/i],
+  ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|ENETUNREACH|unreachable network/i],
+  ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|EHOSTUNREACH|unreachable host/i],
+  [
+    'ECONNRESET',
+    /Connection reset|ConnectionResetError|Connection aborted|RemoteDisconnected|Remote end closed|Errno (?:104|54)\b|WinError 1005[34]|ECONNRESET|forcibly closed|ProtocolError|IncompleteRead|broken pipe/i,
+  ],
+  [
+    'ETIMEDOUT',
+    /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|ETIMEDOUT/i,
+  ],
+];
+
+const HOSTS = [
+  /host='([\w.-]{1,253})'/,
+  /lookup ([\w.-]{1,253})/,
+  /(?:Post|Get|Put) "?https?:\/\/([\w.-]{1,253})/,
+  /Connection to ([\w.-]{1,253}) timed out/,
+  /\(([\w-]{1,63}(?:\.[\w-]{1,63}){1,6}):\d{2,5}\)/,
+  /https?:\/\/([\w.-]{1,253})[^\s'"]{0,300}(?:oauth2|openid|\/token)/,
+];
+
+const STATUSES = [
+  /http error: (\d{3})/,
+  /<Response \[(\d{3})\]>/,
+  /Status Code = '?(\d{3})/i,
+  /[Ss]tatus code:? (\d{3})\b/,
+];
+
+const PATHS = [
+  /(?:Permission denied|Read-only file system|No space left on device|No such file or directory|Access is denied|Operation not permitted): ?['"]?((?:\/|[A-Za-z]:\\)[^'"\n]{1,300}?)['"]?(?=\n|$|['"])/,
+  /invalid path: ['"]?([^'"\n]{1,300})/,
+  /open\(?\s?['"]((?:\/|[A-Za-z]:\\)[^'"\n]{1,300})['"]/,
+];
+
+const TENANTS = [
+  new RegExp(`must match (?:the tenant|one of the tenants) '?https://[\\w.]{1,60}/(${GUID})`),
+  /[Tt]enant '([^'\n]{1,100})' not found/,
+  /does not exist in tenant '([^'\n]{1,100})'/,
+  /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
+  /directory '([^'\n]{1,100})'/,
+  /tenant named ([^.\n]{1,100})\. /,
+  /tenant identifier '([^'\n]{1,100})'/,
+  new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
+];
+
+const APPLICATIONS = [
+  /[Aa]pplication(?: with identifier| with appid| ID)? '([^'\n]{1,200})'/,
+  /\bapp(?: Id| id)? '([^'\n]{1,200})'/,
+  new RegExp(`client application (${GUID})`),
+  new RegExp(`service principal '?(${GUID})`, 'i'),
+  /[Tt]he client '([^'\n]{1,200})'/,
+];
+
+const SUBSCRIPTIONS = [/subscription(?: identifier)? '([^'\n]{1,100})'/i, new RegExp(`/subscriptions/(${GUID})`, 'i')];
+
+const WAITS = [
+  /again after '?(\d{1,6})'? ?s/i,
+  /retry after '?(\d{1,6})'? ?s/i,
+  /Retry-After: (\d{1,6})/i,
+  /in (\d{1,5}) seconds/i,
+];
+
+/** `Current time: …, assertion valid from …, expiry time of assertion …`, all by the clock of Microsoft Entra ID but for the latter two. */
+function assertionTimes(text: string): TextFields['assertionTimes'] {
+  const time = '([\\dT:.-]{19,30})Z?';
+  const found = new RegExp(
+    `Current time: ${time},? assertion valid from ${time},? expiry time of assertion ${time}`,
+  ).exec(text);
+  const [now, from, to] = (found?.slice(1, 4) ?? []).map((iso) => Date.parse(`${iso.slice(0, 19)}Z`));
+  return [now, from, to].some((ms) => ms === undefined || Number.isNaN(ms))
+    ? undefined
+    : { now: Number(now), from: Number(from), to: Number(to) };
+}
+
+function loginOf(text: string): TextFields['login'] {
+  if (/MSI\b|ManagedIdentity|managed identity|169\.254\.169\.254|az login --identity/.test(text))
+    return 'managed-identity';
+  if (
+    /service principal '?[0-9a-f]{8}|[Ss]ecret of service principal|--service-principal|for this service principal/i.test(
+      text,
+    )
+  ) {
+    return 'service-principal';
+  }
+  return undefined;
+}
+
+function first(text: string, forms: readonly RegExp[]): string | undefined {
+  for (const form of forms) {
+    const found = form.exec(text)?.[1];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function toNumber(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function field<Name extends string, Value>(name: Name, value: Value | undefined): { [name in Name]?: Value } {
+  // The computed key is widened to string.
+  return value === undefined ? {} : ({ [name]: value } as { [name in Name]: Value });
+}

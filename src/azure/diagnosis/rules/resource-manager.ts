@@ -1,0 +1,233 @@
+import { argument, assignReader, command, loginToTenant } from '../commands.ts';
+import type { Evidence, Finding } from '../evidence.ts';
+import { clockSkew, ofKind, resourceManagerSays } from '../match.ts';
+import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from '../node-identity.ts';
+import { errorCodeOf, hostOf, isSet, orUnknown, skewInWords, subscriptionOf } from '../values.ts';
+import { DOCUMENTATION, type Rule } from './rule.ts';
+
+/** There is a token, but no list. */
+export const RESOURCE_MANAGER: Rule[] = [
+  {
+    reason: 'blocked-by-policy',
+    match: (e) => (isChallenge(e.resourceManager, /location|ipaddr|network/i) ? e.resourceManager : undefined),
+    hint: (_, finding) =>
+      'Ask the administrator of the tenant to add the address from which the requests of this machine leave to the named location of the Conditional Access policy: ' +
+      `continuous access evaluation refuses the token at ${hostOf(finding)}, which sees another address than Microsoft Entra ID. A new token does not help.`,
+    commands: () => [command`curl -sS https://api.ipify.org`],
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    reason: 'service-principal-missing',
+    match: (e) =>
+      e.resourceManager?.errorCode === 'InvalidAuthenticationToken' &&
+      (/'?(?:oid|puid|altsecid)'?/.test(e.resourceManager.words.slice(0, 2000)) || e.identity?.objectId === null)
+        ? e.resourceManager
+        : undefined,
+    hint: (e) =>
+      `Create the service principal of the application ${orUnknown(e.identity?.clientId)} in the tenant ${orUnknown(e.identity?.tenantId)}, ` +
+      'or use the tenant that has it: the token has no object id, because the application has no service principal in this tenant.',
+    commands: (e) => [command`az ad sp create --id ${argument(e.identity?.clientId, 'CLIENT_ID')}`],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'wrong-tenant',
+    match: resourceManagerSays('InvalidAuthenticationTokenTenant'),
+    hint: (e, { text }) =>
+      isUser(e)
+        ? `Log in to the tenant of the subscription, ${orUnknown(text.tenant)}: the token is of tenant ${orUnknown(e.identity?.tenantId)}, the subscription ${orUnknown(subscriptionOf(e))} of another one.`
+        : `Use an identity or service principal of the tenant of the subscription, ${orUnknown(text.tenant)}, and set AZURE_TENANT_ID to it: the token is of tenant ` +
+          `${orUnknown(e.identity?.tenantId)}, the subscription ${orUnknown(subscriptionOf(e))} of another one (was it transferred?).`,
+    commands: (e, { text }) =>
+      isUser(e)
+        ? [loginToTenant(text.tenant)]
+        : [
+            loginToTenant(text.tenant),
+            command`az account show --subscription ${argument(subscriptionOf(e), 'SUBSCRIPTION_ID')} --query tenantId`,
+          ],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'wrong-cloud',
+    match: resourceManagerSays('InvalidAuthenticationTokenAudience'),
+    hint: (e) =>
+      "Set AZURE_AUTHORITY_HOST to that of the identity's cloud, and ask again for another token: the token is for another audience (resource) than this Resource Manager. " +
+      `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager} are in use now.`,
+    documentation: DOCUMENTATION.clouds,
+  },
+  {
+    reason: 'clock-skew',
+    match: (e) => {
+      const finding = ofKind('token-rejected')(e);
+      return clockSkew(finding) === undefined ? undefined : finding;
+    },
+    hint: (_, finding) =>
+      `Correct the time of the node (NTP): its clock is ${skewInWords(clockSkew(finding) ?? 0)} Azure's, by which the validity of a token is judged.`,
+    commands: () => [command`timedatectl`, command`chronyc tracking`],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'node-identity',
+    match: (e) => (isNodeIdentity(e.identity, e.facts) ? ofKind('no-subscription', 'not-authorized')(e) : undefined),
+    hint: nodeIdentityHint,
+    commands: nodeIdentityCommands,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    reason: 'deny-assignment',
+    match: resourceManagerSays('DenyAssignmentAuthorizationFailed'),
+    hint: (_, finding) =>
+      `Use another subscription or scope, or have the owner of the deny assignment${named(finding)} exclude this identity: ` +
+      'it denies access on purpose, and no role assignment helps against it.',
+    commands: (e) => [
+      command`az rest --method get --url https://management.azure.com/subscriptions/${argument(subscriptionOf(e), 'SUBSCRIPTION_ID')}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01`,
+    ],
+    documentation: DOCUMENTATION.denyAssignments,
+  },
+  {
+    reason: 'subscription-disabled',
+    match: resourceManagerSays(
+      'ReadOnlyDisabledSubscription',
+      'DisabledSubscription',
+      'SubscriptionNotEnabled',
+      'SubscriptionDisabled',
+      'SubscriptionWarned',
+      'SubscriptionExpired',
+      'SubscriptionSuspended',
+      'SubscriptionDeleted',
+      'SubscriptionNotRegistered',
+    ),
+    hint: (e) =>
+      `Have the owner of the subscription ${orUnknown(subscriptionOf(e))} re-enable it (billing, spending limit, a trial that is over), or use another with AZURE_SUBSCRIPTION_ID: it is disabled.`,
+    commands: () => [command`az account list --all --query '[].[id,name,state]' -o table`],
+    documentation: DOCUMENTATION.subscriptionStates,
+  },
+  {
+    reason: 'subscription-not-found',
+    match: resourceManagerSays('SubscriptionNotFound', 'InvalidSubscriptionId', 'SubscriptionIdIsInvalid'),
+    hint: (e, { errorCode }) => {
+      const id = orUnknown(subscriptionOf(e));
+      if (!isSet(e, 'AZURE_SUBSCRIPTION_ID')) {
+        return (
+          `Ask again in some minutes, or set AZURE_SUBSCRIPTION_ID to another subscription: ${id} was listed as the first that the identity sees, and is gone now, ` +
+          'or was moved to another tenant a moment ago.'
+        );
+      }
+      if (errorCode !== 'SubscriptionNotFound') {
+        return `Set AZURE_SUBSCRIPTION_ID to the id of the subscription, a GUID, or leave it out to take the first that the identity sees: ${id} is a name, or malformed.`;
+      }
+      return (
+        `Correct AZURE_SUBSCRIPTION_ID, or leave it out to take the first subscription that the identity sees: ${id} is gone, not in tenant ${orUnknown(e.identity?.tenantId)}, ` +
+        `or in another cloud than ${e.facts.cloud.resourceManager} (then AZURE_AUTHORITY_HOST is wrong).`
+      );
+    },
+    commands: () => [command`az account list --all --query '[].[id,name,tenantId,state]' -o table`],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'no-subscription',
+    match: ofKind('no-subscription'),
+    hint: (e) =>
+      isUser(e)
+        ? `Log in to the tenant of your subscription, or get a role there: the login works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}. A new role takes up to 10 minutes.`
+        : `Assign the identity a role on the subscription, such as Reader, and allow up to 10 minutes: the identity works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}.`,
+    commands: (e) =>
+      isUser(e) ? [command`az account list --all -o table`, loginToTenant(''), assignReader(e)] : [assignReader(e)],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'not-authorized',
+    match: ofKind('not-authorized'),
+    hint: (_, { errorCode }) =>
+      errorCode === undefined || /AuthorizationFailed|Forbidden|AccessDenied/i.test(errorCode)
+        ? 'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): the token is fine, the role is missing.'
+        : `Read the message: Resource Manager forbids it with ${orUnknown(errorCode)}. If a role is missing, assign Reader and allow up to 10 minutes.`,
+    commands: (e) => [assignReader(e)],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'token-rejected',
+    match: ofKind('token-rejected'),
+    hint: rejectedHint,
+    commands: (e) => {
+      if (isUser(e)) return [loginToTenant(e.identity?.tenantId)];
+      return e.facts.kubernetes
+        ? [command`kubectl rollout restart deployment $DEPLOYMENT -n ${argument(e.facts.pod?.namespace, 'NAMESPACE')}`]
+        : [];
+    },
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    reason: 'throttled',
+    match: ofKind('throttled'),
+    hint: (e, { text, errorCode }) =>
+      `Wait ${orUnknown(text.waitSeconds ?? e.failure.retryAfterSeconds)} seconds, then ask again, less often: Azure Resource Manager throttles this identity or its subscription` +
+      (errorCode === undefined ? '.' : ` (${orUnknown(errorCode)}).`),
+    documentation: DOCUMENTATION.throttling,
+  },
+  {
+    reason: 'timeout',
+    match: ofKind('timeout'),
+    hint: () =>
+      'Ask again, look for an outage, or allow more time with AZURE_DEADLINE_MS: Azure Resource Manager was too slow.',
+    documentation: DOCUMENTATION.status,
+  },
+  {
+    reason: 'broken',
+    match: ofKind('broken'),
+    hint: brokenHint,
+    documentation: DOCUMENTATION.status,
+  },
+];
+
+function isUser({ identity }: Evidence): boolean {
+  return identity?.type === 'user';
+}
+
+/** Continuous access evaluation: the refusal names the claims that are missing, in base64. */
+function isChallenge(finding: Finding | undefined, about: RegExp): boolean {
+  if (!finding) return false;
+  const claims = /claims="([A-Za-z0-9+/=_-]{1,4000})"/.exec(finding.wwwAuthenticate?.slice(0, 8000) ?? '')?.[1] ?? '';
+  const told = `${finding.words.slice(0, 2000)} ${Buffer.from(claims, 'base64').toString('utf8')}`;
+  const isEvaluation =
+    /insufficient_claims/.test(finding.wwwAuthenticate?.slice(0, 8000) ?? '') ||
+    /[Cc]ontinuous access evaluation/.test(told);
+  return isEvaluation && about.test(told.replace(/authorization_uri|Location(?=:)/g, ''));
+}
+
+function named({ words }: Finding): string {
+  const name = /deny assignment with name '([^']{1,300})/.exec(words.slice(0, 4000))?.[1];
+  return name === undefined ? '' : ` ${orUnknown(name)}`;
+}
+
+function rejectedHint(e: Evidence, finding: Finding): string {
+  const again = isUser(e)
+    ? 'Log in again with the Azure CLI, then ask again'
+    : e.facts.kubernetes
+      ? 'Ask again, which tries another token, and restart the pod (with pod identity NMI, too) if it lasts'
+      : 'Ask again, which tries another token, and restart the service if it lasts';
+  if (isChallenge(finding, /./)) {
+    return `${again}: continuous access evaluation refused this token, because the account or its permissions have changed, or a Conditional Access policy demands more.`;
+  }
+  if (finding.errorCode === 'ExpiredAuthenticationToken') {
+    return `${again}: the token had expired when Azure Resource Manager saw it. A new token is needed; if that repeats itself, check the clock of this machine.`;
+  }
+  return `${again}: Azure Resource Manager refused this token (${errorCodeOf(finding)}).`;
+}
+
+function brokenHint(e: Evidence, finding: Finding): string {
+  const { errorCode, status = 0, party } = finding;
+  if (party === 'stranger' || errorCode === undefined) {
+    return (
+      `Ask again in a minute, and look for an outage (${DOCUMENTATION.status}), or for a captive portal, filter or proxy on the way if it lasts: ` +
+      `what came from Azure Resource Manager${status ? ` (${status})` : ''} makes no sense.`
+    );
+  }
+  const code = `${status} ${orUnknown(errorCode)}`;
+  if (status >= 500 || status === 408) {
+    return `Ask again in a minute, and open a support request with the ids in the message if it lasts: Azure Resource Manager has a fault (${code}). Nothing here needs to change.`;
+  }
+  if (status === 400 || status === 404 || status === 409) {
+    return `Read the message and check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}): Azure Resource Manager refused the request with ${code}. If it passes by itself, ask again.`;
+  }
+  return `Read the message, then ask again: Azure Resource Manager answered ${code}.`;
+}

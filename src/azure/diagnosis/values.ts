@@ -1,0 +1,111 @@
+import type { Evidence, Finding } from './evidence.ts';
+import type { ProjectedToken } from './facts.ts';
+
+/** What is known even where nothing fails. */
+type WithFacts = Pick<Evidence, 'facts'>;
+
+/** A value in a sentence: short, and without what would end a line or read like a command. */
+export function orUnknown(value: unknown): string {
+  const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
+  return (
+    text
+      .slice(0, 300)
+      .replace(/[\p{Cc}`]/gu, ' ')
+      .trim() || '(unknown)'
+  );
+}
+
+/** Variables whose value may be a secret are known to be set only. */
+export function hasValue(value: string | null | undefined): value is string {
+  return value !== undefined && value !== null && value !== '' && value !== '(set)';
+}
+
+export function isSet({ facts }: WithFacts, variable: string): boolean {
+  return facts.variables[variable] !== undefined;
+}
+
+export function clientIdOf({ facts }: WithFacts): string | undefined {
+  return facts.variables['AZURE_CLIENT_ID'];
+}
+
+export function tenantIdOf({ facts }: WithFacts): string | undefined {
+  return facts.variables['AZURE_TENANT_ID'];
+}
+
+/** The subscription that was listed or that is configured. */
+export function subscriptionOf({ failure, facts }: Evidence): string | undefined {
+  return failure.subscriptionId ?? facts.variables['AZURE_SUBSCRIPTION_ID'];
+}
+
+export function projectedToken({ facts }: WithFacts): Partial<ProjectedToken> {
+  return facts.projectedToken ?? {};
+}
+
+/** The pod's service account: by the subject of its token, else by the Downward API. */
+export function serviceAccountOf(evidence: WithFacts): string | undefined {
+  return subjectOf(evidence)[1] ?? evidence.facts.pod?.serviceAccount;
+}
+
+export function namespaceOf(evidence: WithFacts): string | undefined {
+  return subjectOf(evidence)[0] ?? evidence.facts.pod?.namespace;
+}
+
+function subjectOf(evidence: WithFacts): string[] {
+  const found = /^system:serviceaccount:([^:]{1,253}):([^:]{1,253})$/.exec(projectedToken(evidence).sub ?? '');
+  return found?.slice(1) ?? [];
+}
+
+/** Whether the pod carries the label of Workload ID as the webhook wants it; undefined where its labels are not known. */
+export function isLabelled({ facts }: WithFacts): boolean | undefined {
+  return facts.podLabels && facts.podLabels['azure.workload.identity/use'] === 'true';
+}
+
+/** Whether the pod carries the label of pod identity: then NMI should answer in the place of the metadata service. */
+export function usesPodIdentity({ facts }: WithFacts): boolean {
+  return Boolean(facts.podLabels?.aadpodidbinding);
+}
+
+/** Whose keys the issuer's are: `aks` publishes them on the internet, a cluster's default issuer is known inside of it only. */
+export function issuerKind(evidence: WithFacts): 'aks' | 'internal' | 'entra' | 'other' {
+  const url = URL.parse(projectedToken(evidence).iss ?? '');
+  const host = url?.hostname ?? '';
+  if (/\.oic\.[\w-]+-aks\.azure\.\w{2,10}$|(^|\.)oidc\.[\w-]+-aks\.azure\.\w{2,10}$/.test(host)) return 'aks';
+  if (
+    /^(login\.microsoftonline\.\w{2,10}|sts\.windows\.net|login\.partner\.microsoftonline\.cn|login\.chinacloudapi\.cn)$/.test(
+      host,
+    )
+  ) {
+    return 'entra';
+  }
+  const isPrivate =
+    /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|\.(svc|local|internal|localdomain)$|\.svc\./.test(
+      host,
+    );
+  const isUsable = url?.protocol === 'https:' && host.includes('.');
+  return !isUsable || isPrivate ? 'internal' : 'other';
+}
+
+export function discoveryDocument(evidence: WithFacts): string {
+  return `${orUnknown(projectedToken(evidence).iss).replace(/\/$/, '')}/.well-known/openid-configuration`;
+}
+
+/** The variable that names the proxy in use: the first one wins. */
+export function proxyVariableOf({ facts }: WithFacts): string {
+  return facts.proxy.variables.find((name) => name !== 'NO_PROXY') ?? 'HTTPS_PROXY';
+}
+
+export function hostOf({ host }: Finding): string {
+  return host ?? 'Azure';
+}
+
+/** The most telling code of a failed request. */
+export function errorCodeOf({ networkCode, status, errorCode, text }: Finding): string {
+  return String(networkCode ?? status ?? text.proxyStatus ?? errorCode ?? 'no error code');
+}
+
+/** How far our clock is `behind` or `ahead of` another, in words. */
+export function skewInWords(serverAheadSeconds: number): string {
+  const minutes = Math.round(Math.abs(serverAheadSeconds) / 60);
+  const amount = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return `${amount} ${serverAheadSeconds > 0 ? 'behind' : 'ahead of'}`;
+}

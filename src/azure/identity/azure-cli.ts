@@ -1,0 +1,124 @@
+import { spawn, spawnSync } from 'node:child_process';
+import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
+import { CredentialUnavailableError } from '@azure/identity';
+
+/** `az` takes some seconds; one that has not answered by now hangs. */
+const PROCESS_LIMIT_MS = 30_000;
+
+/** A token has a few kilobytes, a traceback of Python some tens. */
+const LONGEST_OUTPUT = 65_536;
+
+const IS_WINDOWS = process.platform === 'win32';
+
+/**
+ * The login of the Azure CLI, in the place of the AzureCliCredential of @azure/identity: the same command and the same answer,
+ * with two differences that the SDK's own has no option for. What `az` says when it fails stays as it is: the SDK replaces it
+ * by its own advice, and the number of the error is lost. And an `az` that hangs is ended with all of its processes: `az` is a
+ * script that starts Python, and the SDK ends the script only.
+ */
+export function azureCliCredential(): TokenCredential {
+  return {
+    async getToken(scopes, options) {
+      const scope = [scopes].flat()[0] ?? '';
+      refuseChallenge(scope, options);
+      return parseToken(await runAz(scope.replace(/\/\.default$/, '')));
+    },
+  };
+}
+
+/** `az account get-access-token` cannot answer a claims challenge; an empty one only asks for a token that is not from a cache. */
+function refuseChallenge(scope: string, { claims }: GetTokenOptions = {}): void {
+  if (!claims || /^\{"access_token":\{\}\}$/.test(claims)) return;
+  const challenge = Buffer.from(claims).toString('base64');
+  throw new CredentialUnavailableError(
+    `The Azure CLI cannot answer a claims challenge by itself: az login --claims-challenge ${challenge} --scope ${scope}`,
+  );
+}
+
+function runAz(resource: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('az', ['account', 'get-access-token', '--output', 'json', '--resource', resource], {
+      // A group of its own, to be ended as a whole. Windows has no groups, and starts a .cmd in a shell only; the arguments
+      // are constants of this program.
+      detached: !IS_WINDOWS,
+      shell: IS_WINDOWS,
+      windowsHide: true,
+      // Not a directory in which somebody may have put an `az`.
+      cwd: IS_WINDOWS ? (process.env['SystemRoot'] ?? 'C:\\Windows') : '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const end = () => endProcessTree(child.pid);
+    process.once('exit', end);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      end();
+      // What has left the group may hold the pipes open.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, PROCESS_LIMIT_MS);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout = (stdout + text).slice(0, LONGEST_OUTPUT);
+    });
+    // A traceback has its error at the end.
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr = (stderr + text).slice(-LONGEST_OUTPUT);
+    });
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer);
+      process.removeListener('exit', end);
+      outcome();
+    };
+    child.once('error', (cause) => settle(() => reject(startFailure(cause))));
+    child.once('close', (code) => {
+      settle(() => {
+        if (isLate) reject(new CredentialUnavailableError(`No answer from az within ${PROCESS_LIMIT_MS / 1000} s`));
+        else if (code === 0 && stdout.trim() !== '') resolve(stdout);
+        else reject(new CredentialUnavailableError(stderr.trim() || `az ended with code ${code} and said nothing`));
+      });
+    });
+  });
+}
+
+function startFailure(cause: Error): Error {
+  const isMissing = Reflect.get(cause, 'code') === 'ENOENT';
+  return new CredentialUnavailableError(
+    isMissing ? 'Azure CLI could not be found' : `az cannot be started: ${cause.message}`,
+    { cause },
+  );
+}
+
+function endProcessTree(pid: number | undefined): void {
+  if (pid === undefined) return;
+  if (IS_WINDOWS) {
+    spawnSync('taskkill', ['/pid', String(pid), '/t', '/f'], { windowsHide: true });
+    return;
+  }
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** The text holds a token: no error may carry it. */
+function parseToken(text: string): AccessToken {
+  const { accessToken, expires_on, expiresOn } = parseObject(text);
+  // Seconds since the epoch; before 2.54 only local time without a zone.
+  const seconds = Number(expires_on);
+  const expiresOnTimestamp = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : Date.parse(String(expiresOn));
+  if (typeof accessToken !== 'string' || accessToken === '' || Number.isNaN(expiresOnTimestamp)) {
+    throw new CredentialUnavailableError('az succeeded, but its output holds no token with an expiry');
+  }
+  return { token: accessToken, expiresOnTimestamp, tokenType: 'Bearer' };
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,88 @@
+import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { AzureFailure } from '../errors.ts';
+
+/**
+ * The values on the largest page that Azure can send: 980 resource groups with 50 tags each make some 60,000. A value of two
+ * bytes, such as `{}`, takes dozens of bytes of memory once it is parsed, so the size of a response alone bounds nothing.
+ */
+const MAX_ELEMENTS = 100_000;
+
+/** Longer than any name that Azure allows, so that one that is too long can be told from one that is not. */
+const MAX_FIELD_LENGTH = 256;
+
+/** Longer than any nextLink of Resource Manager. */
+const MAX_LINK_LENGTH = 8192;
+
+/**
+ * Reduces the body of a list to these fields of its elements and its nextLink. The SDK parses the body again and builds a
+ * model of every element; this leaves it little to do.
+ *
+ * @throws {AzureFailure} `broken` where the body is not a page of a list
+ */
+export function reducePage(response: PipelineResponse, fields: readonly string[]): string {
+  const text = response.bodyAsText ?? '';
+  if (hasTooManyElements(text)) {
+    throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_ELEMENTS} elements on a page`);
+  }
+  const page = parseObject(text);
+  const elements = page?.['value'];
+  if (!Array.isArray(elements)) {
+    throw new AzureFailure('broken', `Resource Manager answered 200, but not with a list: ${excerpt(response)}`);
+  }
+  const nextLink = page?.['nextLink'] ?? undefined;
+  if (nextLink !== undefined && !(typeof nextLink === 'string' && nextLink.length <= MAX_LINK_LENGTH)) {
+    throw new AzureFailure('broken', 'Resource Manager sent a nextLink that is not a URL of a sensible length');
+  }
+  const value = elements.map((element: unknown) =>
+    Object.fromEntries(
+      fields.flatMap((name) => {
+        const field: unknown = Reflect.get(Object(element), name);
+        return typeof field === 'string' ? [[name, field.slice(0, MAX_FIELD_LENGTH)]] : [];
+      }),
+    ),
+  );
+  return JSON.stringify({ value, nextLink });
+}
+
+/** Parses a JSON object; undefined for any other text, and for one with too many elements to be parsed at all. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  if (hasTooManyElements(text)) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The beginning of a body, and of what type it claims to be. */
+export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
+  const body = (bodyAsText ?? '').slice(0, 1000).replace(/\s+/g, ' ').trim();
+  const type = headers.get('content-type')?.slice(0, 100) ?? 'no content type';
+  return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const LEFT_BRACKET = 0x5b;
+const LEFT_BRACE = 0x7b;
+
+/** Counts, without parsing, what begins an object or an array, and what separates two elements of one. */
+function hasTooManyElements(json: string): boolean {
+  let elements = 0;
+  let isInString = false;
+  for (let i = 0; i < json.length; i++) {
+    const character = json.charCodeAt(i);
+    if (isInString) {
+      if (character === BACKSLASH) i += 1;
+      else if (character === QUOTE) isInString = false;
+    } else if (character === QUOTE) {
+      isInString = true;
+    } else if (character === COMMA || character === LEFT_BRACE || character === LEFT_BRACKET) {
+      elements += 1;
+      if (elements > MAX_ELEMENTS) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,127 @@
+import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { serverAheadSeconds } from '../clock-skew.ts';
+import type { Cloud } from '../cloud.ts';
+import { AzureFailure, cutMessage } from '../errors.ts';
+import { excerpt, parseObject } from './page.ts';
+
+/** What a client is told that is throttled without being told for how long. */
+const DEFAULT_RETRY_AFTER_SECONDS = 5;
+
+/** The longest wait that is handed on; Azure asks for some hours at most. */
+const MAX_RETRY_AFTER_SECONDS = 86_400;
+
+/** Longer than any error code of Azure. */
+const MAX_CODE_LENGTH = 200;
+
+/** Enough of a WWW-Authenticate header for the error and the claims that it asks for. */
+const MAX_CHALLENGE_LENGTH = 1000;
+
+/** The error of Resource Manager with its own code and message, which the SDK's pager drops. */
+export class ResourceManagerError extends Error {
+  readonly statusCode: number;
+  readonly code: string | undefined;
+  /** Whether the body was an error of Azure; where it was not, something on the way may have answered. */
+  readonly isAzureError: boolean;
+  /** The challenge of a 401, cut. */
+  readonly wwwAuthenticate: string | undefined;
+  /** By how many seconds the clock of Resource Manager was ahead of ours. */
+  readonly serverAheadSeconds: number | undefined;
+
+  constructor(response: PipelineResponse) {
+    const error = readErrorBody(response.bodyAsText ?? '');
+    super(error?.message ?? excerpt(response));
+    this.name = 'ResourceManagerError';
+    this.statusCode = response.status;
+    this.code = error?.code;
+    this.isAzureError = error !== undefined;
+    const challenge = response.status === 401 ? response.headers.get('www-authenticate') : undefined;
+    this.wwwAuthenticate = challenge?.slice(0, MAX_CHALLENGE_LENGTH);
+    this.serverAheadSeconds = serverAheadSeconds(response);
+  }
+}
+
+/** Code and message of an error of Azure, cut. */
+interface ErrorBody {
+  code: string;
+  message: string | undefined;
+}
+
+/**
+ * Reads the body of an error in the forms that Azure has: `{"error":{"code","message","details"}}` of Resource Manager,
+ * `{"Error":{"Code","Message"}}`, a flat `{"code","message"}` and XML of resource providers. Undefined for any other body.
+ *
+ * @see https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
+ */
+export function readErrorBody(body: string): ErrorBody | undefined {
+  const text = body.trimStart();
+  if (text.startsWith('<')) return readXmlError(text.slice(0, 10_000));
+  const document = parseObject(text);
+  const error = Object(document?.['error'] ?? document?.['Error'] ?? document);
+  const code: unknown = error.code ?? error.Code;
+  if (typeof code !== 'string' || code === '' || code.length > MAX_CODE_LENGTH) return undefined;
+  const message: unknown = error.message ?? error.Message ?? Object(Object(error.details)[0]).message;
+  return { code, message: typeof message === 'string' ? cutMessage(message) : undefined };
+}
+
+function readXmlError(text: string): ErrorBody | undefined {
+  if (!/^(<\?xml[^>]{0,200}>\s{0,20})?<Error[\s>]/.test(text)) return undefined;
+  const code = /<Code>([^<]{1,200})<\/Code>/.exec(text)?.[1];
+  const message = /<Message>([^<]{0,2000})/.exec(text)?.[1];
+  return code === undefined ? undefined : { code, message };
+}
+
+/** What a response other than 200 means for the caller. */
+export function responseFailure(response: PipelineResponse): AzureFailure {
+  const cause = new ResourceManagerError(response);
+  const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
+  switch (response.status) {
+    case 401:
+      return new AzureFailure('token-rejected', said, { cause });
+    case 403:
+      return new AzureFailure(cause.isAzureError ? 'not-authorized' : 'broken', said, { cause });
+    case 404:
+      return new AzureFailure(cause.code === 'SubscriptionNotFound' ? 'no-subscription' : 'broken', said, { cause });
+    case 429: {
+      const waitMs = retryAfterMs(response);
+      const waitSeconds = waitMs === undefined ? secondsToWait(cause.message) : Math.ceil(waitMs / 1000);
+      const retryAfterSeconds = Math.min(
+        MAX_RETRY_AFTER_SECONDS,
+        Math.max(1, waitSeconds ?? DEFAULT_RETRY_AFTER_SECONDS),
+      );
+      return new AzureFailure('throttled', said, { cause, retryAfterSeconds });
+    }
+    default:
+      return new AzureFailure('broken', said, { cause });
+  }
+}
+
+/** Milliseconds that a response asks to be left alone for, in one of the ways that the SDK's retry policy understands. */
+export function retryAfterMs({ headers }: Pick<PipelineResponse, 'headers'>): number | undefined {
+  for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
+    const ms = headers.get(name);
+    if (ms && Number(ms) >= 0) return Number(ms);
+  }
+  const value = headers.get('retry-after');
+  if (!value) return undefined;
+  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+const WAIT_IN_TEXT = /\b(?:try again|retry|wait)[^\d\n]{0,60}(\d{1,6})\W{0,3}(second|minute)/i;
+
+/** The seconds to wait where Azure gives them in the message only: "Please try again after '6' minutes." */
+export function secondsToWait(message: string): number | undefined {
+  const [, amount, unit] = WAIT_IN_TEXT.exec(message) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (unit?.toLowerCase() === 'minute' ? 60 : 1);
+}
+
+/** What the SDK throws by itself: it could not send, was cut off, or could not read what it got. */
+export function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const message = cutMessage(error.message);
+  // Sending fails with a RestError that has a code, the errno; one without is the pager's, which did not like a nextLink.
+  const isTransport = error.name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
+  return isTransport || error.name === 'AbortError'
+    ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
+    : new AzureFailure('broken', `The response of Resource Manager makes no sense: ${message}`, { cause });
+}

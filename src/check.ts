@@ -1,0 +1,67 @@
+import { setTimeout } from 'node:timers/promises';
+import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
+import type { Snapshot } from './azure/snapshot.ts';
+import type { Warning } from './azure/whoami.ts';
+import { whoAmIDocument } from './http/responses.ts';
+import { toSafeText } from './telemetry/safe-json.ts';
+import { isWell, type View } from './view.ts';
+
+/** The pause between two tries of `--wait`. */
+const PAUSE_MS = 1000;
+
+/**
+ * Asks what `GET /` and `/whoami` ask, again until all is well or the time is up. There is always one try.
+ *
+ * @returns the last view
+ */
+export async function check(
+  deps: { snapshots: Pick<RefreshAheadCache<Snapshot, never>, 'get'>; viewOf: (snapshot: Snapshot) => Promise<View> },
+  waitMs: number,
+): Promise<View> {
+  const endsAtMs = performance.now() + waitMs;
+  while (true) {
+    const snapshot = await deps.snapshots.get();
+    const remainingMs = endsAtMs - performance.now();
+    if (isWell(snapshot) || remainingMs <= 0) return deps.viewOf(snapshot);
+    await setTimeout(Math.min(PAUSE_MS, remainingMs));
+  }
+}
+
+/** For machines: the document of `/whoami`, and how many resource groups there are; null where there is no list. */
+export function checkDocument(view: View): object {
+  const document = whoAmIDocument(view);
+  const resourceGroups = view.listing.kind === 'listed' ? view.listing.names.length : null;
+  return { resourceGroups, ...('problem' in document ? document.problem : document.identity) };
+}
+
+/** For people: who we are and what we see, or why not and what to do. */
+export function checkReport(view: View): string {
+  const { who, listing, subscription, warnings, instance } = view;
+  const lines = [isWell(view) ? 'OK' : 'NOT OK'];
+  const line = (term: string, value: string | null | undefined) => {
+    if (value) lines.push(`  ${`${term}:`.padEnd(18)}${toSafeText(value)}`);
+  };
+  line('pod', instance.pod && [instance.namespace, instance.pod].filter(Boolean).join('/'));
+  if (who.kind === 'identified') {
+    const { type, clientId, objectId, tenantId, managedIdentityResourceId } = who.identity;
+    line('credential', who.credential);
+    line('identity', type);
+    line('client id', clientId);
+    line('object id', objectId);
+    line('tenant id', tenantId);
+    line('resource id', managedIdentityResourceId);
+    line('token until', who.expiresOn);
+  }
+  line('subscription', subscription && [subscription.name, subscription.id].filter(Boolean).join(' '));
+  line('resource groups', listing.kind === 'listed' ? String(listing.names.length) : null);
+  const problems: Warning[] = who.kind === 'unidentified' ? [who.diagnosis] : [...warnings];
+  if (who.kind === 'unidentified' && listing.kind !== 'listed' && listing.diagnosis.reason !== who.diagnosis.reason) {
+    problems.push(listing.diagnosis);
+  }
+  for (const { reason, hint, commands, documentation, detail } of problems) {
+    lines.push('', `${reason}: ${toSafeText(hint)}`, ...commands.map((command) => `  $ ${toSafeText(command)}`));
+    line('documentation', documentation);
+    line('detail', detail);
+  }
+  return `${lines.join('\n')}\n`;
+}

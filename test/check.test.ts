@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
+import { MAIN, startDemo, startProcess } from './process.ts';
+
+const check = (scenario: string, ...args: string[]) => startDemo(scenario, {}, '--check', ...args).end();
+
+/** What the demo says of itself comes first. */
+const reportOf = (stdout: string[]) =>
+  stdout.slice(stdout.findIndex((line) => /^(OK|NOT OK|\{)/.test(line))).join('\n');
+
+test('where all is well the report says who and what, and the exit code is 0', async () => {
+  const { code, stdout, stderr } = await check('all-well');
+  const report = reportOf(stdout);
+  expect(report).toMatch(/^OK\n/);
+  expect(report).toMatch(/credential: +\w+Credential/);
+  expect(report).toMatch(/subscription: +Contoso Production [0-9a-f-]{36}/);
+  expect(report).toMatch(/resource groups: +12\n?/);
+  expect([code, stderr]).toEqual([0, '']);
+});
+
+test('without a token the report has reason and hint, and the exit code is 1', async () => {
+  const { code, stdout, stderr } = await check('wrong-subject');
+  const report = reportOf(stdout);
+  expect(report).toMatch(/^NOT OK\n/);
+  expect(report).toMatch(/^federated-credential-subject: .*system:serviceaccount:rgapi:rgapi/m);
+  expect(code).toBe(1);
+  for (const line of stderr.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 'warn' });
+});
+
+test.each(['node-identity', 'no-role', 'throttled', 'broken'])('%s is not well: exit code 1', async (scenario) => {
+  const { code, stdout } = await check(scenario);
+  expect(reportOf(stdout)).toMatch(/^NOT OK\n/);
+  expect(code).toBe(1);
+});
+
+test('--json prints the document of /whoami and how many resource groups there are', async () => {
+  const well = await check('all-well', '--json');
+  expect(JSON.parse(reportOf(well.stdout))).toMatchObject({
+    resourceGroups: 12,
+    identity: { type: 'app' },
+    subscription: { name: 'Contoso Production' },
+    warnings: [],
+    instance: { version: packageJson.version },
+  });
+  const ill = await check('wrong-subject', '--json');
+  expect(JSON.parse(reportOf(ill.stdout))).toMatchObject({
+    resourceGroups: null,
+    status: 503,
+    reason: 'federated-credential-subject',
+    hint: expect.any(String),
+  });
+  expect([well.code, ill.code]).toEqual([0, 1]);
+});
+
+test('--wait tries again until all is well', async () => {
+  const { code, stdout } = await check('recovers', '--wait', '120');
+  expect(reportOf(stdout)).toMatch(/^OK\n/);
+  expect(code).toBe(0);
+});
+
+test('--wait gives up when the time is up', async () => {
+  const { code, stdout } = await check('no-role', '--wait', '2');
+  expect(reportOf(stdout)).toMatch(/^NOT OK\n/);
+  expect(code).toBe(1);
+});
+
+test('--version and --help print and exit with 0', async () => {
+  expect(await startProcess([MAIN, '--version']).end()).toEqual({ code: 0, stdout: [packageJson.version], stderr: '' });
+  const { code, stdout, stderr } = await startProcess([MAIN, '--help']).end();
+  expect([code, stderr]).toEqual([0, '']);
+  for (const argument of ['--check', '--wait SECONDS', '--json']) expect(stdout.join('\n')).toContain(argument);
+});
+
+test('an unknown argument ends the process with 64 and one line', async () => {
+  const { code, stdout, stderr } = await startProcess([MAIN, '--chekc']).end();
+  expect([code, stdout]).toEqual([64, []]);
+  expect(stderr).toMatch(/^rg-api: .*--chekc.*\n$/);
+});

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { getRequestListener } from '@hono/node-server';
+import { getResponse, HttpResponse, http } from 'msw';
+import { aadsts, entra } from '../fake-azure/identity.ts';
+import { groups, RESOURCE_MANAGER, subscriptions } from '../fake-azure/resource-manager.ts';
+import type { Answer } from '../fake-azure/responses.ts';
+import { IDENTITY, madeUpToken } from '../fake-azure/tokens.ts';
+
+/** The managed identities of this Azure: who may use them by a federated credential, and whether they have a role. */
+export const IDENTITIES = {
+  rgapi: { clientId: IDENTITY.clientId, subject: 'system:serviceaccount:rgapi:rgapi', hasRole: true },
+  noRole: {
+    clientId: '44444444-4444-4444-8444-444444444444',
+    subject: 'system:serviceaccount:rgapi:no-role',
+    hasRole: false,
+  },
+};
+
+export const GROUP_COUNT = 20;
+
+const byClientId = new Map(Object.values(IDENTITIES).map((identity) => [identity.clientId, identity]));
+
+function claimsOf(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
+
+/** As Entra: the federated credential of the identity has to name the subject and audience of the cluster's token. */
+const exchange: Answer = async (request) => {
+  const form = new URLSearchParams(await request.text());
+  const clientId = form.get('client_id') ?? '';
+  const identity = byClientId.get(clientId);
+  if (!identity) return aadsts(700016, `Application with identifier '${clientId}' was not found.`)(request);
+  const { sub, aud } = claimsOf(form.get('client_assertion') ?? '');
+  if (sub !== identity.subject) {
+    return aadsts(
+      700213,
+      `No matching federated identity record found for presented assertion subject '${sub}'.`,
+    )(request);
+  }
+  if (![aud].flat().includes('api://AzureADTokenExchange')) {
+    return aadsts(
+      700212,
+      `No matching federated identity record found for presented assertion audience '${aud}'.`,
+    )(request);
+  }
+  const expiresIn = 3600;
+  return HttpResponse.json({
+    token_type: 'Bearer',
+    expires_in: expiresIn,
+    ext_expires_in: expiresIn,
+    access_token: madeUpToken(RESOURCE_MANAGER, expiresIn, { appid: clientId }),
+  });
+};
+
+/** Without a role an identity sees no subscription; that is no error. */
+const withoutRole = http.get(`${RESOURCE_MANAGER}/subscriptions`, ({ request }) => {
+  const { appid } = claimsOf(request.headers.get('Authorization') ?? '');
+  return byClientId.get(String(appid))?.hasRole === false ? HttpResponse.json({ value: [] }) : undefined;
+});
+
+const handlers = [entra({ answer: exchange }), withoutRole, subscriptions(['Cluster']), groups(GROUP_COUNT)];
+
+/** Answers as Entra and Resource Manager of this Azure. */
+export async function answer(request: Request): Promise<Response> {
+  return (
+    (await getResponse(handlers, request)) ?? new Response('the stand-in Azure does not know this', { status: 599 })
+  );
+}
+
+if (import.meta.main) {
+  const [directory = '/tls', port = '443'] = process.argv.slice(2);
+  const pair = { cert: readFileSync(`${directory}/tls.crt`), key: readFileSync(`${directory}/tls.key`) };
+  createServer(pair, getRequestListener(answer)).listen(Number(port));
+  // As PID 1 it would not be ended otherwise.
+  process.once('SIGTERM', () => process.exit(0));
+}

@@ -1,0 +1,128 @@
+// Everything that can prove a change, as far as this machine allows. What it does not allow is named at the end, with the reason.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasBrowser } from './browser/chromium.ts';
+import { engine } from './container/engine.ts';
+
+interface Step {
+  /** The script of package.json, with its arguments. */
+  script: [name: string, ...args: string[]];
+  /** True where vitest runs it and counts its tests; anything else counts as one. */
+  isVitest: boolean;
+  /** Why it cannot run here; undefined where it can. */
+  missing: () => string | undefined;
+}
+
+const STEPS: Step[] = [
+  { script: ['check'], isVitest: false, missing: nothing },
+  { script: ['test'], isVitest: true, missing: nothing },
+  { script: ['test:oldest-node'], isVitest: true, missing: () => unless(reachesRegistry(), 'the npm registry') },
+  { script: ['test:browser'], isVitest: true, missing: () => unless(hasBrowser, 'Chromium, or its path in CHROMIUM') },
+  { script: ['test:faults'], isVitest: true, missing: noRig },
+  { script: ['bench', '--quick'], isVitest: false, missing: noRig },
+  {
+    script: ['test:container'],
+    isVitest: true,
+    missing: () =>
+      unless(
+        hasBaseImages() && works('openssl', 'version'),
+        'docker or podman, the base images of the Dockerfile, and openssl',
+      ),
+  },
+  {
+    script: ['test:cluster'],
+    isVitest: true,
+    missing: () =>
+      unless(
+        Boolean(process.env['IMAGE'] && process.env['FAKE_AZURE_IMAGE']) &&
+          works('kubectl', 'version', '--request-timeout=5s'),
+        'a cluster that kubectl reaches, and IMAGE and FAKE_AZURE_IMAGE: docs/kubernetes.md',
+      ),
+  },
+];
+
+function nothing(): undefined {}
+
+function unless(isThere: boolean, what: string): string | undefined {
+  return isThere ? undefined : `needs ${what}`;
+}
+
+function works(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** The faults and the benchmark have a network of their own: test/faults/rig.sh. */
+function noRig(): string | undefined {
+  const isThere =
+    works('unshare', '--net', '--mount', 'true') &&
+    works('ip', '-Version') &&
+    works('openssl', 'version') &&
+    works('taskset', '--version');
+  return unless(isThere, 'root on Linux, iproute2, openssl and taskset');
+}
+
+/** An engine that has the base images, or may pull them. */
+function hasBaseImages(): boolean {
+  const command = engine;
+  if (command === undefined) return false;
+  const dockerfile = readFileSync('Dockerfile', 'utf8');
+  const images = [...dockerfile.matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, image = '']) => image);
+  return [...new Set(images)].every(
+    (image) => works(command, 'image', 'inspect', image) || works(command, 'pull', '--quiet', image),
+  );
+}
+
+function reachesRegistry(): boolean {
+  return npm('ping', '--fetch-retries=0', '--fetch-timeout=10000').status === 0;
+}
+
+/** npm itself, also where it is a .cmd file. */
+function npm(...args: string[]) {
+  const cli = process.env['npm_execpath'];
+  if (cli === undefined) throw new Error('Start it by `npm run verify`');
+  return spawnSync(process.execPath, [cli, ...args], { stdio: args[0] === 'run' ? 'inherit' : 'ignore' });
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const notes: string[] = [];
+const scratch = mkdtempSync(join(tmpdir(), 'rg-api-verify-'));
+
+for (const { script, isVitest, missing } of STEPS) {
+  const name = script.join(' ');
+  const reason = missing();
+  if (reason !== undefined) {
+    total.skipped += 1;
+    notes.push(`skipped: ${name} ${reason}`);
+    continue;
+  }
+  process.stdout.write(`\n== npm run ${name}\n`);
+  const results = join(scratch, 'results.json');
+  rmSync(results, { force: true });
+  const reporters = isVitest ? ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`] : [];
+  const { status } = npm('run', script[0], '--', ...script.slice(1), ...reporters);
+  const counted = isVitest ? countIn(results) : { passed: 1, failed: 0, skipped: 0 };
+  total.passed += status === 0 || isVitest ? counted.passed : 0;
+  total.skipped += counted.skipped;
+  // A step can also fail outside of a test.
+  total.failed += status === 0 ? counted.failed : Math.max(1, counted.failed);
+  if (status !== 0) notes.push(`failed: npm run ${name}`);
+  if (counted.skipped > 0) notes.push(`skipped: ${counted.skipped} tests of ${name}`);
+}
+rmSync(scratch, { recursive: true });
+
+/** What vitest's JSON says; nothing where it did not come to write it. */
+function countIn(file: string) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+}
+
+process.stdout.write(`\n${[...notes, ''].join('\n')}`);
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`);
+process.exitCode = total.failed > 0 ? 1 : 0;
