@@ -67,7 +67,8 @@ ol, ul { margin: 0; padding-left: 1.5rem; }
 .attempts li + li { margin-top: 0.75rem; }
 .history { padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
 .history time { color: var(--quiet); margin-right: 0.5rem; }
-.history .well { color: var(--good); }
+.good { color: var(--good); }
+.doubtful, .doubtful ~ .reason { color: var(--warn); }
 footer { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; color: var(--quiet); }
 footer a { margin-right: 0.75rem; }
 .lost { display: none; color: var(--bad); }

@@ -30,24 +30,20 @@ export interface View {
   asOf: string;
   /** A remark that must not be overlooked. */
   badge?: string | undefined;
-  /** Paths of the other routes. */
+  /** The other routes, relative to this one, such as `whoami`. */
   links: readonly string[];
 }
 
-/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well. */
+/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well, the number where there was no list. */
 interface Change {
   at: string;
   reason: string | null;
   resourceGroups: number | null;
 }
 
-interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'documentation' | 'detail'>, Commands {
+interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'commands' | 'documentation' | 'detail'> {
   attempts: readonly Pick<Diagnosis['attempts'][number], 'name' | 'outcome' | 'message'>[];
   facts: Pick<Facts, 'projectedToken' | 'variables'>;
-}
-
-interface Commands {
-  commands?: readonly string[];
 }
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -117,7 +113,7 @@ ${isListed && groups(listing.names)}
 </main>
 <footer>
 <span>rg-api ${instance.version}</span>
-<nav aria-label="Other routes">${view.links.map((path) => html`<a href=".${path}">${path}</a>`)}</nav>
+<nav aria-label="Other routes">${view.links.map((path) => html`<a href="${path}">/${path}</a>`)}</nav>
 </footer>
 <script>${raw(SCRIPT)}</script>
 </body>
@@ -145,7 +141,7 @@ ${reasonLine(reason, documentation)}
 <p class="detail">${unbroken(detail)}</p></section>`;
 }
 
-function warning({ reason, hint, documentation, commands }: Warning & Commands, index: number): Html {
+function warning({ reason, hint, documentation, commands }: Warning, index: number): Html {
   const id = `warning-${index}`;
   return html`<section class="warning" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">Warning</h2>
 <p class="hint">${prose(hint)}</p>
@@ -158,7 +154,7 @@ function reasonLine(reason: string, documentation: string | undefined): Html {
   return html`<p><code class="reason">${reason}</code>${link}</p>`;
 }
 
-function blocks(commands: readonly string[] = []): Html[] {
+function blocks(commands: readonly string[]): Html[] {
   return commands.map(
     (command) =>
       html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy">Copy</button></div>`,
@@ -230,10 +226,9 @@ ${view.history.length > 0 && history(view)}
 function history({ history, asOf }: View): Html {
   const items = history.map(({ at, reason, resourceGroups }, i) => {
     const seconds = Math.max(0, Math.round((Date.parse(history[i + 1]?.at ?? asOf) - Date.parse(at)) / 1000));
-    const outcome =
-      reason === null
-        ? html`<b class="well">${count(resourceGroups ?? 0)}</b>`
-        : html`<code class="reason">${reason}</code>`;
+    const groups =
+      resourceGroups !== null && html`<b class="${reason === null ? 'good' : 'doubtful'}">${count(resourceGroups)}</b>`;
+    const outcome = [groups, groups && reason && ', ', reason && html`<code class="reason">${reason}</code>`];
     const isToday = at.slice(0, 10) === asOf.slice(0, 10);
     const time = isToday ? html`<time datetime="${at}">${at.slice(11, 19)}</time>` : moment(at);
     return html`<li>${time} ${outcome} for\u00a0${duration(seconds)}</li>\n`;

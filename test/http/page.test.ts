@@ -63,6 +63,11 @@ test('it tells what the pod has seen, the latest first, each with its duration',
   );
 });
 
+test('a list by a doubtful identity is shown with the doubt', async () => {
+  const history = [{ at: '2026-11-24T09:59:06.000Z', reason: 'node-identity', resourceGroups: 3 }];
+  expect(await read({ ...WELL, history })).toContain('09:59:06 3 resource groups, node-identity for 60 s');
+});
+
 test('of a long history it shows the latest eight changes', async () => {
   const history = Array.from({ length: 20 }, (_, i) => ({
     at: new Date(Date.UTC(2026, 10, 24, 9, i)).toISOString(),
@@ -116,8 +121,8 @@ test('backticks become code, ids stay in one piece', async () => {
 test('why there is no list is not said twice', async () => {
   const { reason, hint } = { reason: 'federated-credential-subject', hint: 'said already' };
   const warnings = [
-    { reason, hint },
-    { reason: 'other-client-id', hint: 'said anew' },
+    { reason, hint, commands: [] },
+    { reason: 'other-client-id', hint: 'said anew', commands: [] },
   ];
   const text = await read({ ...WELL, who: { ...WELL.who, warnings }, listing: ILL.listing });
   expect(text).toContain('said anew');
@@ -131,7 +136,7 @@ test('the badge is shown, and only where there is one', async () => {
 
 test('links are relative, so that they hold under a path prefix', async () => {
   const links = [...(await render(WELL)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
-  expect(links.slice(1)).toEqual(['./whoami', './docs']);
+  expect(links.slice(1)).toEqual(['whoami', 'docs']);
 });
 
 test('/docs shows each route with its statuses, headers, schema, example and a link to try it', async () => {
