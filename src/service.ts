@@ -39,16 +39,14 @@ export function createService(options: {
     fallbackReasons: REASONS,
   });
 
-  const renewalLog = createFailureLog(log, 'the token is renewed again');
   const azure = createAzure({
     ...config,
     cloud: options.cloud,
     userAgentPrefix: `rg-api/${version}`,
     env,
     podLabelsFile: options.podLabelsFile,
-    onRenewalFailure: renewalLog.failed,
-    onToken: () => renewalLog.succeeded(),
     onCall: metrics.recordAzureCall,
+    onWarning: (message) => log.warn(message),
   });
 
   const history = createHistory();

@@ -1,8 +1,7 @@
 import type { Cloud } from './cloud.ts';
-import { createDiagnosis, type Diagnose, type Diagnosis } from './diagnosis/diagnose.ts';
+import { createDiagnosis, type Diagnose } from './diagnosis/diagnose.ts';
 import { type Facts, gatherFacts } from './diagnosis/facts.ts';
 import { isNodeIdentity } from './diagnosis/node-identity.ts';
-import type { AzureFailure } from './errors.ts';
 import { defaultChain } from './identity/chain.ts';
 import { readIdentity } from './identity/claims.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
@@ -40,9 +39,9 @@ export function createAzure(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
-  onRenewalFailure: (failure: AzureFailure, diagnosis: Diagnosis) => void;
-  onToken: () => void;
   onCall: OnCall;
+  /** A new version of the SDK lacks something that the service watches. */
+  onWarning: (message: string) => void;
 }): Azure {
   const { cloud, deadlineMs, userAgentPrefix } = options;
   const acquireToken = defaultChain({
@@ -50,11 +49,10 @@ export function createAzure(options: {
     identityBinding: options.identityBinding,
     workloadIdentityFile: workloadIdentityFile(options.env),
     userAgentPrefix,
+    onWarning: options.onWarning,
   });
   const credential = createTokenCache(acquireToken, cloud.scope, {
-    onToken: options.onToken,
     onCall: options.onCall,
-    onRenewalFailure: async (failure) => options.onRenewalFailure(failure, await diagnose(failure)),
     // Where every answer is to be fetched after its request began, so are refusals.
     refusalHoldsMs: Math.min(1000, options.answerMaxAgeMs),
     // NMI may come later than the pod, and a label may be corrected.

@@ -20,6 +20,7 @@ import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
 import type { Attempt, Exchange } from './attempt.ts';
 import { azureCliCredential } from './azure-cli.ts';
+import { passCacheOnClaims } from './managed-identity-cache.ts';
 import { checkRegularFile } from './token-file.ts';
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
@@ -76,7 +77,7 @@ export function defaultChain(options: ChainOptions): AcquireToken {
   });
   let members = membersOf(new DefaultAzureCredential(credentialOptions()), onWarning);
   if (options.identityBinding) members.unshift(identityBindingMember(credentialOptions));
-  members = members.map((member) => adapt(member, members, options.workloadIdentityFile, credentialOptions));
+  members = members.map((member) => adapt(member, members, options.workloadIdentityFile, credentialOptions, onWarning));
 
   return (scope, getTokenOptions) => {
     const watched = members.map((member) => watch(member, limitOf(member.name, options.workloadIdentityFile)));
@@ -110,11 +111,13 @@ function adapt(
   members: readonly Member[],
   workloadIdentityFile: string | undefined,
   options: () => object,
+  onWarning: (message: string) => void,
 ): Member {
   const { name, credential } = member;
   if (name === 'AzureCliCredential') return { name, credential: azureCliCredential() };
   if (name === 'ManagedIdentityCredential') {
-    if (workloadIdentityFile === undefined) return { name, credential: probingLonger(credential) };
+    if (workloadIdentityFile === undefined)
+      return { name, credential: probingLonger(passCacheOnClaims(credential, onWarning)) };
     // It would repeat the exchange of WorkloadIdentityCredential with an HTTP client of its own, which cannot be watched or limited.
     if (members.some((other) => other.name === 'WorkloadIdentityCredential')) {
       return { name, credential: unavailable('Left out: WorkloadIdentityCredential makes the same token exchange') };

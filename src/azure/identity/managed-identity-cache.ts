@@ -7,11 +7,11 @@ import type { TokenCredential } from '@azure/core-auth';
  *
  * MSAL's own ManagedIdentityApplication can pass its cache by (`forceRefresh`); the credential has one, private to TypeScript.
  */
-export function passCacheOnClaims(credential: TokenCredential): TokenCredential {
+export function passCacheOnClaims(credential: TokenCredential, onWarning: (message: string) => void): TokenCredential {
   const application: unknown = Reflect.get(credential, 'managedIdentityApp');
   const acquireToken: unknown = Reflect.get(Object(application), 'acquireToken');
   if (typeof acquireToken !== 'function') {
-    process.emitWarning(
+    onWarning(
       'This version of @azure/identity has changed: tokens of managed identities are not asked for anew before they expire',
     );
     return credential;

@@ -831,7 +831,8 @@ test('a failure is told by its own attempts, not by those of the next acquisitio
     [entra({ answer: inTurn(asUsual, refusal, refusal, hangs) }), subscriptions(['One']), groups(1)],
     { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' },
   );
-  await get();
+  vi.setSystemTime(Date.now() - 3400_000);
+  await credential.getToken();
   vi.setSystemTime(Date.now() + 3400_000);
   await credential.getToken();
   await vi.waitFor(() => expect(credential.renewalFailure()).toBeDefined());
