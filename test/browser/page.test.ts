@@ -71,8 +71,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
       expect(main).toContain(text);
     expect(await page.getByRole('contentinfo').getByRole('link').allInnerTexts()).toEqual([
       '/whoami',
-      '/docs',
       '/metrics',
+      '/docs',
       '/openapi.json',
     ]);
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
