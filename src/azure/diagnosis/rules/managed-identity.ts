@@ -51,10 +51,12 @@ export const MANAGED_IDENTITY: Rule[] = [
             ({ outcome, party }) => outcome === 'pending' && party !== 'not-asked' && party !== 'http-proxy',
           ))
         : undefined,
-    hint: (e) =>
+    hint: (_, finding) =>
       'Wait a minute. If it lasts, check the label aadpodidbinding, the selector of the AzureIdentityBinding in its namespace, the log of MIC, and its role ' +
       'Managed Identity Operator: NMI has no identity for this pod yet' +
-      (usesPodIdentity(e) ? '' : ', or the network policy drops packets to the metadata service') +
+      (finding.party === 'nobody'
+        ? ', or a network policy drops the packets to it (allow egress to 127.0.0.1, where NMI listens, too)'
+        : '') +
       '. Pod identity is retired: plan for Workload ID.',
     commands: (e) => [
       showNmiBindings(e),
