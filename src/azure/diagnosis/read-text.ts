@@ -22,6 +22,8 @@ export interface TextFields {
   tenant?: string;
   application?: string;
   subscription?: string;
+  /** The assertion that was presented, as the text quotes it. */
+  assertion?: { issuer?: string; subject?: string; audience?: string };
   /** Seconds after which to try again. */
   waitSeconds?: number;
   /** By how many seconds the clock of Microsoft Entra ID was ahead of the one that issued the assertion, where it says so. */
@@ -46,6 +48,7 @@ export type Problem =
   | 'cloud-unknown'
   | 'ca-bundle-missing'
   | 'identity-endpoint-failed'
+  | 'broker-failed'
   | 'module-missing';
 
 /** Longer texts are pages or tracebacks: the message is at the beginning or at the end. */
@@ -59,9 +62,8 @@ export function readText(whole: string): TextFields {
   const aadsts = aadstsNumber(text);
   const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
   const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
-  const isProxyFailure = /ProxyError|Cannot connect to proxy|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(
-    text,
-  );
+  const isProxyFailure =
+    /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
   return {
     ...field('aadsts', aadsts),
     ...field('networkCode', networkCode),
@@ -77,6 +79,7 @@ export function readText(whole: string): TextFields {
     ...field('tenant', first(text, TENANTS)),
     ...field('application', first(text, APPLICATIONS)),
     ...field('subscription', first(text, SUBSCRIPTIONS)),
+    ...field('assertion', assertionIn(text)),
     ...field('waitSeconds', toNumber(first(text, WAITS))),
     ...field('assertionTimes', assertionTimes(text)),
     ...field('login', loginOf(text)),
@@ -117,7 +120,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'no-subscription',
-    /Subscription '?.{0,100}'? not found|No subscriptions? found for|subscription of '.{0,100}' doesn't exist/i,
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|subscription of '.{0,100}' doesn't exist/i,
   ],
   ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
   ['identity-endpoint-failed', /Failed to connect to MSI|MSI endpoint|Cloud Shell credential problem/i],
@@ -131,6 +134,7 @@ const PROBLEMS: [Problem, RegExp][] = [
     /could not be found|not recognized|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
   ],
   ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
+  ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
     'not-logged-in',
     /az login|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
@@ -220,6 +224,17 @@ const WAITS = [
   /Retry-After: (\d{1,6})/i,
   /in (\d{1,5}) seconds/i,
 ];
+
+/** A refusal quotes what it compared: `Assertion Issuer: '…'` or `presented assertion issuer '…'`. */
+function assertionIn(text: string): TextFields['assertion'] {
+  const value = (name: string) => new RegExp(`[Aa]ssertion ${name}:? '([^'\\n]{1,300})'`, 'i').exec(text)?.[1];
+  const assertion = {
+    ...field('issuer', value('issuer')),
+    ...field('subject', value('subject')),
+    ...field('audience', value('audience')),
+  };
+  return Object.keys(assertion).length > 0 ? assertion : undefined;
+}
 
 /** `Current time: …, assertion valid from …, expiry time of assertion …`, all by the clock of Microsoft Entra ID but for the latter two. */
 function assertionTimes(text: string): TextFields['assertionTimes'] {

@@ -309,6 +309,12 @@ function cloudName({ facts }: Evidence): string {
 function clientIdHint(e: Evidence, finding: Finding): string {
   const clientId = orUnknown(clientIdOf(e));
   const soon = 'A new one takes a minute until it is known everywhere.';
+  if (isUserLogin(finding)) {
+    return (
+      `Log in to another tenant or cloud: the application ${orUnknown(finding.text.application)} is not in the tenant ${orUnknown(finding.text.tenant)}, ` +
+      'to which the tool is logged in.'
+    );
+  }
   if (finding.credential === 'azure-cli') {
     return (
       `Log in again with the id of an application that exists in the tenant: ${orUnknown(finding.text.application)}, with which az is logged in, ` +
@@ -334,6 +340,9 @@ function clientIdHint(e: Evidence, finding: Finding): string {
 }
 
 function clientSecretHint(e: Evidence, finding: Finding): string {
+  if (finding.credential === 'managed-identity') {
+    return 'Correct the secret in AzureIdentity (type 1), or use a managed identity, which has none: NMI logs in as a service principal, and its secret is wrong or has expired.';
+  }
   const application = orUnknown(applicationOf(e, finding));
   if (finding.credential === 'azure-cli') {
     return `Make a new secret for the application ${application}, and log in with it: the secret of the service principal with which az is logged in is wrong or has expired.`;

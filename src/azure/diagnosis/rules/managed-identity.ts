@@ -34,7 +34,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     match: (e) =>
       answered(
         e,
-        /Identity not found|no azure identity found|No User Assigned|No (?:Managed Identity|MSI) found|Unable to load the proper Managed Identity|identity .{0,80}(?:not found|does not exist)/i,
+        /Identity not found|no azure identity found|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI) found|Unable to load the proper Managed Identity|identity .{0,80}(?:not found|does not exist)/i,
       ),
     hint: notFoundHint,
     commands: notFoundCommands,
@@ -278,6 +278,12 @@ function endpointHint(e: Evidence, finding: Finding): string {
         `: the token endpoint of Cloud Shell gives no token for this (${code}); it serves its own user only.`
       );
     case 'arc':
+      if (isSet(e, 'AZURE_CLIENT_ID') && !/secret_file/.test(finding.words.slice(0, 2000))) {
+        return (
+          'Unset AZURE_CLIENT_ID: the agent of Azure Arc gives a token for the system-assigned identity of the server only ' +
+          `(${code}).`
+        );
+      }
       if (/secret_file|secret file|EACCES|key/i.test(finding.words.slice(0, 2000)) || status === 401) {
         return (
           'Add the user of this process to the group himds (on Windows, Hybrid Agent Extension Applications), and start a new session: ' +
