@@ -141,7 +141,7 @@ function configHint({ facts }: Evidence, { text }: Finding): string {
     case 'permission-denied':
       return isContainer
         ? `Run the container as yourself, the owner of the mounted az login, or give the files back to their owner (chown): the Azure CLI may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`
-        : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path}.`;
+        : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`;
     case 'cache-encrypted':
       return isContainer
         ? 'Log in inside of the container (device code), or run the service on the host: the token cache of the mounted az login is encrypted for the host, and the container cannot decrypt it.'

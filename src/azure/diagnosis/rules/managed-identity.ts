@@ -104,7 +104,9 @@ export const NO_METADATA_SERVICE: Rule[] = [
     hint: unreachableHint,
     commands: (e) => {
       if (usesPodIdentity(e)) return [command`kubectl get pods -A -o wide -l component=nmi`, showNmiLog()];
-      return e.facts.kubernetes ? [labelPodTemplate(e)] : [askMetadataService(e)];
+      if (e.facts.kubernetes) return [labelPodTemplate(e)];
+      const isDevelopment = e.facts.place === 'codespaces' || e.facts.place === 'devcontainer';
+      return isDevelopment ? [command`az login --use-device-code`] : [askMetadataService(e), command`az login`];
     },
     documentation: DOCUMENTATION.managedIdentity,
   },
@@ -325,7 +327,9 @@ function endpointCommands(e: Evidence, finding: Finding): readonly string[] {
       return [command`az login`];
     case 'arc':
     case undefined:
-      return [command`sudo usermod -aG himds $USER`, command`azcmagent check`];
+      return finding.status === 401 || /secret_file/.test(finding.words.slice(0, 2000))
+        ? [command`sudo usermod -aG himds $USER`]
+        : [command`azcmagent check`, command`systemctl status himdsd`];
     case 'app-service':
       return [command`az webapp identity show -g $RG -n $APP`, command`az webapp restart -g $RG -n $APP`];
     case 'functions':

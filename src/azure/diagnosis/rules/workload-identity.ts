@@ -4,6 +4,8 @@ import {
   labelPodTemplate,
   listServiceAccounts,
   restartDeployment,
+  showNmiBindings,
+  showNmiLog,
   showWebhook,
   useServiceAccount,
 } from '../commands.ts';
@@ -73,11 +75,17 @@ export const POD_LABELS: Rule[] = [
     reason: 'multiple-identities',
     match: (e) => (isLabelled(e) === true ? undefined : fromNode(e, /Multiple user assigned identities/i)),
     hint: (e) =>
-      e.facts.kubernetes
-        ? 'Label the pod template azure.workload.identity/use: "true" and recreate the pod (Workload ID), or set AZURE_CLIENT_ID ' +
-          'to choose an identity: the node answered, and it has several identities.'
-        : 'Set AZURE_CLIENT_ID to the client id of the identity to use: this machine has several, and its metadata service does not choose.',
-    commands: (e) => (e.facts.kubernetes ? [labelPodTemplate(e)] : [command`az identity list -o table`]),
+      usesPodIdentity(e)
+        ? 'Check that NMI runs on this node and intercepts its metadata service (or use Workload ID, or set AZURE_CLIENT_ID): the pod has the label ' +
+          'aadpodidbinding, but the node itself answered, and it has several identities.'
+        : e.facts.kubernetes
+          ? 'Label the pod template azure.workload.identity/use: "true" and recreate the pod (Workload ID), or set AZURE_CLIENT_ID ' +
+            'to choose an identity: the node answered, and it has several identities.'
+          : 'Set AZURE_CLIENT_ID to the client id of the identity to use: this machine has several, and its metadata service does not choose.',
+    commands: (e) => {
+      if (usesPodIdentity(e)) return [showNmiBindings(e), showNmiLog()];
+      return e.facts.kubernetes ? [labelPodTemplate(e)] : [command`az identity list -o table`];
+    },
     documentation: (_, e) => (e.facts.kubernetes ? DOCUMENTATION.workloadIdentity : DOCUMENTATION.managedIdentity),
   },
   {
