@@ -65,30 +65,6 @@ export function usesPodIdentity({ facts }: WithFacts): boolean {
   return Boolean(facts.podLabels?.aadpodidbinding);
 }
 
-/** Whose keys the issuer's are: `aks` publishes them on the internet, a cluster's default issuer is known inside of it only. */
-export function issuerKind(evidence: WithFacts): 'aks' | 'internal' | 'entra' | 'other' {
-  const url = URL.parse(projectedToken(evidence).iss ?? '');
-  const host = url?.hostname ?? '';
-  if (/\.oic\.[\w-]+-aks\.azure\.\w{2,10}$|(^|\.)oidc\.[\w-]+-aks\.azure\.\w{2,10}$/.test(host)) return 'aks';
-  if (
-    /^(login\.microsoftonline\.\w{2,10}|sts\.windows\.net|login\.partner\.microsoftonline\.cn|login\.chinacloudapi\.cn)$/.test(
-      host,
-    )
-  ) {
-    return 'entra';
-  }
-  const isPrivate =
-    /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|\.(svc|local|internal|localdomain)$|\.svc\./.test(
-      host,
-    );
-  const isUsable = url?.protocol === 'https:' && host.includes('.');
-  return !isUsable || isPrivate ? 'internal' : 'other';
-}
-
-export function discoveryDocument(evidence: WithFacts): string {
-  return `${orUnknown(projectedToken(evidence).iss).replace(/\/$/, '')}/.well-known/openid-configuration`;
-}
-
 /** The variable that names the proxy in use: the first one wins. */
 export function proxyVariableOf({ facts }: WithFacts): string {
   return facts.proxy.variables.find((name) => name !== 'NO_PROXY') ?? 'HTTPS_PROXY';

@@ -140,7 +140,9 @@ export const RESOURCE_MANAGER: Rule[] = [
     hint: (_, { errorCode }) =>
       errorCode === undefined || /AuthorizationFailed|Forbidden|AccessDenied/i.test(errorCode)
         ? 'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): the token is fine, the role is missing.'
-        : `Read the message: Resource Manager forbids it with ${orUnknown(errorCode)}. If a role is missing, assign Reader and allow up to 10 minutes.`,
+        : /Policy/.test(errorCode)
+          ? `Ask the owner of the Azure Policy that the message names for an exemption: it forbids the request (${orUnknown(errorCode)}), and no role helps.`
+          : `Read the message: Resource Manager forbids it with ${orUnknown(errorCode)}. If a role is missing, assign Reader and allow up to 10 minutes.`,
     commands: (e) => [assignReader(e)],
     documentation: DOCUMENTATION.roles,
   },
