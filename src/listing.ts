@@ -16,7 +16,7 @@ export interface Diagnosed {
 /** The resource groups or why there are none, shared by all who ask; a call of Azure belongs to the trace of the one that began it. */
 export type Listing = RefreshAheadCache<ResourceGroups | Diagnosed, () => TraceContext | undefined>;
 
-/** Lists the resource groups, once for many, and logs when that fails and when it has healed. */
+/** Lists the resource groups, once for many, and logs when that fails and when it has recovered. */
 export function createListing(deps: {
   azure: Azure;
   /** Milliseconds. */
