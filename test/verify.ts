@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasBrowser } from './browser/chromium.ts';
+import { BROWSERS } from './browser/launch.ts';
 import { engine } from './container/engine.ts';
 
 interface Step {
@@ -19,7 +19,7 @@ const STEPS: Step[] = [
   { script: ['check'], isVitest: false, missing: nothing },
   { script: ['test'], isVitest: true, missing: nothing },
   { script: ['test:oldest-node'], isVitest: true, missing: () => unless(reachesRegistry(), 'the npm registry') },
-  { script: ['test:browser'], isVitest: true, missing: () => unless(hasBrowser, 'Chromium, or its path in CHROMIUM') },
+  { script: ['test:browser'], isVitest: true, missing: noBrowser },
   { script: ['test:faults'], isVitest: true, missing: noRig },
   { script: ['bench', '--quick'], isVitest: false, missing: noRig },
   {
@@ -51,6 +51,12 @@ function unless(isThere: boolean, what: string): string | undefined {
 
 function works(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** The tests of the pages themselves name the browser that is not there. */
+function noBrowser(): string | undefined {
+  const isThere = BROWSERS.some(({ isThere }) => isThere);
+  return unless(isThere, 'Chromium or Firefox, or their paths in CHROMIUM and FIREFOX');
 }
 
 /** The faults and the benchmark have a network of their own: test/faults/rig.sh. */

@@ -60,13 +60,15 @@ input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; 
 .detail { color: var(--quiet); white-space: pre-wrap; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
 .block pre { flex: 1; }
+.block .id { font-size: min(1em, 3.8cqi); }
 .copy { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
 [data-script] .copy { display: block; }
 ol, ul { margin: 0; padding-left: 1.5rem; }
 .attempts li + li { margin-top: 0.75rem; }
 .history { padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
 .history time { color: var(--quiet); margin-right: 0.5rem; }
-.history .well { color: var(--good); }
+.good { color: var(--good); }
+.doubtful, .doubtful ~ .reason { color: var(--warn); }
 footer { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; color: var(--quiet); }
 footer a { margin-right: 0.75rem; }
 .lost { display: none; color: var(--bad); }

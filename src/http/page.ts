@@ -30,24 +30,20 @@ export interface View {
   asOf: string;
   /** A remark that must not be overlooked. */
   badge?: string | undefined;
-  /** Paths of the other routes. */
+  /** The other routes, relative to this one, such as `whoami`. */
   links: readonly string[];
 }
 
-/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well. */
+/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well, the number where there was no list. */
 interface Change {
   at: string;
   reason: string | null;
   resourceGroups: number | null;
 }
 
-interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'documentation' | 'detail'>, Commands {
+interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'commands' | 'documentation' | 'detail'> {
   attempts: readonly Pick<Diagnosis['attempts'][number], 'name' | 'outcome' | 'message'>[];
   facts: Pick<Facts, 'projectedToken' | 'variables'>;
-}
-
-interface Commands {
-  commands?: readonly string[];
 }
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -83,8 +79,11 @@ export const PAGE_HEADERS = {
 export function page(view: View): Html {
   const { who, listing, instance, asOf } = view;
   const [title, subtitle] = headline(view);
-  const hasWarnings = 'warnings' in who && who.warnings.length > 0;
-  const state = listing.kind !== 'listed' ? 'ill' : hasWarnings ? 'warned' : 'well';
+  const isListed = listing.kind === 'listed';
+  // Why there is no list stands above them already.
+  const said = isListed ? undefined : listing.diagnosis.reason;
+  const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== said) : [];
+  const state = !isListed ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -103,18 +102,18 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 <p class="lost" role="alert">The service does not answer any more; still trying.</p>
 </header>
 <main>
-${listing.kind !== 'listed' && failure(listing.diagnosis)}
-${hasWarnings && who.warnings.map(warning)}
+${!isListed && failure(listing.diagnosis)}
+${warnings.map(warning)}
 <div class="cards" id="cards">
 ${'diagnosis' in who ? evidence(who.diagnosis.facts) : identity(who, view.subscription)}
 ${whoAnswers(view)}
 </div>
 ${'diagnosis' in who && attempts(who.diagnosis)}
-${listing.kind === 'listed' && groups(listing.names)}
+${isListed && groups(listing.names)}
 </main>
 <footer>
 <span>rg-api ${instance.version}</span>
-<nav aria-label="Other routes">${view.links.map((path) => html`<a href=".${path}">${path}</a>`)}</nav>
+<nav aria-label="Other routes">${view.links.map((path) => html`<a href="${path}">/${path}</a>`)}</nav>
 </footer>
 <script>${raw(SCRIPT)}</script>
 </body>
@@ -142,7 +141,7 @@ ${reasonLine(reason, documentation)}
 <p class="detail">${unbroken(detail)}</p></section>`;
 }
 
-function warning({ reason, hint, documentation, commands }: Warning & Commands, index: number): Html {
+function warning({ reason, hint, documentation, commands }: Warning, index: number): Html {
   const id = `warning-${index}`;
   return html`<section class="warning" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">Warning</h2>
 <p class="hint">${prose(hint)}</p>
@@ -155,19 +154,19 @@ function reasonLine(reason: string, documentation: string | undefined): Html {
   return html`<p><code class="reason">${reason}</code>${link}</p>`;
 }
 
-function blocks(commands: readonly string[] = []): Html[] {
+function blocks(commands: readonly string[]): Html[] {
   return commands.map(
     (command) =>
       html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy">Copy</button></div>`,
   );
 }
 
-/** What a credential had to go by. */
+/** What the credentials used. */
 function evidence({ projectedToken, variables }: Explained['facts']): Html | false {
   const ids = [entry('Client id', variables['AZURE_CLIENT_ID']), entry('Tenant', variables['AZURE_TENANT_ID'])];
   if (!projectedToken && !ids.some(Boolean)) return false;
   const { file, problem, iss, sub, aud, exp } = projectedToken ?? {};
-  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials had to go by</h2><dl>
+  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials used</h2><dl>
 ${entry('Token file', file)}
 ${entry('Problem', problem)}
 ${entry('Issuer', iss)}
@@ -184,7 +183,7 @@ function attempts({ attempts, detail }: Explained): Html | false {
   const items = attempts.map(({ name, outcome, message }, i) => {
     const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((said) => gist(said) === gist(message));
     const quote = html`<br><span class="detail">${unbroken(message)}</span>`;
-    return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the words above' : quote)}</li>`;
+    return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the same message as above' : quote)}</li>`;
   });
   return html`<section id="attempts" aria-labelledby="attempts-title"><h2 id="attempts-title">The credentials that were asked for a token</h2>
 <ol class="attempts">${items}</ol></section>`;
@@ -227,13 +226,12 @@ ${view.history.length > 0 && history(view)}
 function history({ history, asOf }: View): Html {
   const items = history.map(({ at, reason, resourceGroups }, i) => {
     const seconds = Math.max(0, Math.round((Date.parse(history[i + 1]?.at ?? asOf) - Date.parse(at)) / 1000));
-    const outcome =
-      reason === null
-        ? html`<b class="well">${count(resourceGroups ?? 0)}</b>`
-        : html`<code class="reason">${reason}</code>`;
+    const groups =
+      resourceGroups !== null && html`<b class="${reason === null ? 'good' : 'doubtful'}">${count(resourceGroups)}</b>`;
+    const outcome = [groups, groups && reason && ', ', reason && html`<code class="reason">${reason}</code>`];
     const isToday = at.slice(0, 10) === asOf.slice(0, 10);
     const time = isToday ? html`<time datetime="${at}">${at.slice(11, 19)}</time>` : moment(at);
-    return html`<li>${time} ${outcome} for ${duration(seconds)}</li>\n`;
+    return html`<li>${time} ${outcome} for\u00a0${duration(seconds)}</li>\n`;
   });
   return html`<h3>What it has seen</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
 }
@@ -276,7 +274,7 @@ function moment(iso: string): Html {
 }
 
 function duration(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} days`;
+  if (seconds < 120) return `${seconds}\u00a0s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}\u00a0min`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}\u00a0h` : `${Math.floor(seconds / 86_400)}\u00a0days`;
 }

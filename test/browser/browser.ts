@@ -1,6 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import type { RequestHandler } from 'msw';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { startService } from '../service.ts';
@@ -14,10 +11,7 @@ export async function open(
   path = '/',
 ) {
   const service = startService(handlers, env);
-  const server = createServer(getRequestListener(service.app.fetch));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const origin = `http://127.0.0.1:${port}`;
+  const origin = await service.url();
   const context = await browser.newContext(options);
   const page = await context.newPage();
   /** Console errors, exceptions, violations of the policy, requests to anywhere else. */
@@ -40,11 +34,6 @@ export async function open(
     response,
     faults,
     service,
-    server,
-    async close() {
-      await context.close();
-      server.closeAllConnections();
-      server.close();
-    },
+    close: () => context.close(),
   };
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { launch } from './chromium.ts';
+import { launchChromium } from './launch.ts';
 
 const PICTURES = [
   ['all-well', 'light'],
@@ -11,7 +11,7 @@ const PICTURES = [
   ['wrong-subject', 'dark'],
 ] as const;
 
-const browser = await launch();
+const browser = await launchChromium();
 for (const [scenario, colorScheme] of PICTURES) {
   const demo = spawn(process.execPath, ['--import', './test/fake-azure/demo.ts', 'src/main.ts', scenario], {
     env: { ...process.env, PORT: '0' },

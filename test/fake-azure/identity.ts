@@ -55,7 +55,7 @@ export function imdsRefuses(description: string): Answer {
 export const identityNotFound = imdsRefuses('Identity not found');
 
 /** NMI refuses with the text of a Go server, where IMDS itself would answer JSON. */
-export function nmiRefuses(status: number, message: string): Answer {
+function nmiRefuses(status: number, message: string): Answer {
   const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
   return () => new HttpResponse(`${message}\n`, { status, headers });
 }

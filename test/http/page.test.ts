@@ -63,6 +63,11 @@ test('it tells what the pod has seen, the latest first, each with its duration',
   );
 });
 
+test('a list by a doubtful identity is shown with the doubt', async () => {
+  const history = [{ at: '2026-11-24T09:59:06.000Z', reason: 'node-identity', resourceGroups: 3 }];
+  expect(await read({ ...WELL, history })).toContain('09:59:06 3 resource groups, node-identity for 60 s');
+});
+
 test('of a long history it shows the latest eight changes', async () => {
   const history = Array.from({ length: 20 }, (_, i) => ({
     at: new Date(Date.UTC(2026, 10, 24, 9, i)).toISOString(),
@@ -92,8 +97,8 @@ test('an attempt that repeats what was said before is not quoted again', async (
   const text = await read(ILL);
   expect(text.match(/No matching federated identity record/g)).toHaveLength(1);
   expect(text).toContain('EnvironmentCredential: unavailable EnvironmentCredential is unavailable.');
-  expect(text).toContain('WorkloadIdentityCredential: failed, with the words above');
-  expect(text).toContain('ManagedIdentityCredential: failed, with the words above');
+  expect(text).toContain('WorkloadIdentityCredential: failed, with the same message as above');
+  expect(text).toContain('ManagedIdentityCredential: failed, with the same message as above');
   expect(text).toContain('AzureCliCredential: not-tried');
 });
 
@@ -113,6 +118,17 @@ test('backticks become code, ids stay in one piece', async () => {
   expect(markup.match(/<span class="id">22222222-2222-4222-8222-222222222222<\/span>/g)).toHaveLength(ids.length);
 });
 
+test('why there is no list is not said twice', async () => {
+  const { reason, hint } = { reason: 'federated-credential-subject', hint: 'said already' };
+  const warnings = [
+    { reason, hint, commands: [] },
+    { reason: 'other-client-id', hint: 'said anew', commands: [] },
+  ];
+  const text = await read({ ...WELL, who: { ...WELL.who, warnings }, listing: ILL.listing });
+  expect(text).toContain('said anew');
+  expect(text).not.toContain('said already');
+});
+
 test('the badge is shown, and only where there is one', async () => {
   expect(await read({ ...WELL, badge: 'made up & down' })).toContain('made up &amp; down');
   expect(await render(WELL)).not.toContain('class="badge"');
@@ -120,7 +136,7 @@ test('the badge is shown, and only where there is one', async () => {
 
 test('links are relative, so that they hold under a path prefix', async () => {
   const links = [...(await render(WELL)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
-  expect(links.slice(1)).toEqual(['./whoami', './docs']);
+  expect(links.slice(1)).toEqual(['whoami', 'docs']);
 });
 
 test('/docs shows each route with its statuses, headers, schema, example and a link to try it', async () => {

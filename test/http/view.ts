@@ -29,7 +29,7 @@ export const WELL: View = {
     { at: '2026-11-24T09:54:06.000Z', reason: null, resourceGroups: 3 },
   ],
   asOf: '2026-11-24T10:00:06.000Z',
-  links: ['/whoami', '/docs'],
+  links: ['whoami', 'docs'],
 };
 
 const refusal = (traceId: string) =>
