@@ -32,7 +32,7 @@ export type CredentialKind =
   | 'other';
 
 /** Who decided it. `nobody`: no answer came; `not-asked`: it did not come to a request; `stranger`: somebody in the place of the one that was asked. */
-export type Party =
+type Party =
   | 'entra'
   | 'imds'
   | 'nmi'

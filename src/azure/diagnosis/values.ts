@@ -6,6 +6,7 @@ type WithFacts = Pick<Evidence, 'facts'>;
 
 /** A value in a sentence: short, and without what would end a line or read like a command. */
 export function orUnknown(value: unknown): string {
+  if (value === SECRET) return '(not shown)';
   const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
   return (
     text
@@ -15,9 +16,11 @@ export function orUnknown(value: unknown): string {
   );
 }
 
-/** Variables whose value may be a secret are known to be set only. */
+/** What the facts have for a variable whose value may be a secret. */
+const SECRET = '(set)';
+
 export function hasValue(value: string | null | undefined): value is string {
-  return value !== undefined && value !== null && value !== '' && value !== '(set)';
+  return value !== undefined && value !== null && value !== '' && value !== SECRET;
 }
 
 export function isSet({ facts }: WithFacts, variable: string): boolean {

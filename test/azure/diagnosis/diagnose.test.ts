@@ -716,7 +716,7 @@ const CASES: Case[] = [
     title: 'a token that is refused',
     reason: 'token-rejected',
     handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
-    hint: ['another token', 'refused this token'],
+    hint: ['new token', 'refused this token (AuthenticationFailed)'],
     detail: '401 AuthenticationFailed: made-up words',
   },
   {
