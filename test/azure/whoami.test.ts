@@ -4,8 +4,8 @@ import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts
 import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';
 import { IDENTITY, jwt } from '../fake-azure/tokens.ts';
-import { serviceAccountToken, temporaryFile, workloadIdentity, workloadIdentity } from '../fake-azure/workload-identity.ts';
-import { eventually, startService, startService, TOKEN, TOKEN } from '../service.ts';
+import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
+import { eventually, startService, TOKEN } from '../service.ts';
 
 afterEach(() => {
   vi.useRealTimers();
