@@ -17,6 +17,8 @@ export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = once(child, 'exit');
+  // Also where the benchmark fails: nothing may outlive it.
+  process.once('exit', () => child.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}/`;
   while (!(await takesConnections(port))) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
