@@ -18,7 +18,9 @@ import {
   whoAmIResponse,
 } from './http/responses.ts';
 import { memoize } from './memoize.ts';
+import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { type Redact, redactValue } from './telemetry/redaction.ts';
 import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
 import type { View } from './view.ts';
 
@@ -36,8 +38,7 @@ export function createApp(deps: {
   viewOf: (snapshot: Snapshot) => Promise<View>;
   scrapes: RefreshAheadCache<string, undefined>;
   documents: Documents;
-  /** Takes secrets out of a text. */
-  redact: (text: string) => string;
+  redact: Redact;
   /** True from the moment the process drains. */
   isDraining: () => boolean;
   /** What the page says about itself. */
@@ -64,8 +65,18 @@ export function createApp(deps: {
 
   const renderPage = memoize(async (snapshot: Snapshot) => {
     const { status, headers } = headOf(snapshot);
-    const html = String(await page({ ...(await viewOf(snapshot)), badge: deps.pageBadge, links: PAGE_LINKS }));
-    return prepare(deps.redact(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
+    const { who, listing, ...others } = await viewOf(snapshot);
+    const html = await page({
+      // Without the errors themselves, which carry more than their words.
+      ...redactValue(deps.redact, {
+        ...others,
+        who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
+        listing: listing.kind === 'listed' ? listing : { kind: listing.kind, diagnosis: listing.diagnosis },
+      }),
+      badge: deps.pageBadge,
+      links: PAGE_LINKS,
+    });
+    return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
   });
 
   app.get('/whoami', (c) =>
@@ -123,7 +134,7 @@ export function createApp(deps: {
 
   app.onError((error, c) => {
     log.error(
-      { error: originalError(error), stack: error.stack, ...traceField(traceOf(c)) },
+      { error: originalError(error), stack: framesOf(error), ...traceField(traceOf(c)) },
       'a bug: an unexpected error',
     );
     const detail = 'A bug in rg-api; its log has the details';

@@ -28,7 +28,7 @@ export const AUTHORITY_HOSTS = [
 ];
 
 /**
- * The cloud that an authority host belongs to, the public one by default; undefined where it is not the https URL of a known one.
+ * The cloud that an authority host belongs to, the public one by default; undefined where that is not the https URL of a known host.
  * The Workload ID webhook injects the host with a trailing slash.
  */
 export function cloudOf(authorityHost = 'https://login.microsoftonline.com'): Cloud | undefined {

@@ -2,7 +2,7 @@ import { AzureFailure, errorMessage } from './errors.ts';
 
 /**
  * Settles as the work does, unless the signal aborts first: then rejects with its reason, and the work goes on unwatched.
- * For work that cannot be cancelled; whatever becomes of it later is observed, so that it cannot end the process.
+ * For work that cannot be cancelled. An error that it throws later is caught, because it would end the process.
  */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -55,7 +55,7 @@ export async function withinDeadline<T>(
 }
 
 function failureAtEnd({ lastFailure, waitingFor }: Deadline, deadlineMs: number): AzureFailure {
-  // An answer came, again and again; that it was not overcome in time is not the reason.
+  // Azure did answer, with this; that time ran out while the SDK tried again is not the reason.
   if (lastFailure) return lastFailure;
   const kind = waitingFor === 'a token' ? 'token-timeout' : 'timeout';
   return new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms`);

@@ -3,7 +3,7 @@ import type { Attempt } from './identity/attempt.ts';
 /** How authentication or authorization failed; the diagnosis finds the reason. */
 type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
-/** How Azure itself failed; `token-timeout` where no token has come and nobody has refused one either. */
+/** How Azure itself failed; `token-timeout` where neither a token nor a refusal has come. */
 type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
 
 export type FailureKind = IdentityFailureKind | ServiceFailureKind;

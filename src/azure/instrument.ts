@@ -11,7 +11,7 @@ export interface AzureCall {
 
 export type OnCall = (call: AzureCall) => void;
 
-/** Makes a call to Azure and reports its outcome; one without a failure of its own that its signal has aborted is a `timeout`. */
+/** Makes a call to Azure and reports its outcome, which is `timeout` where the signal cut it off. */
 export async function instrument<T>(
   onCall: OnCall,
   operation: AzureOperation,

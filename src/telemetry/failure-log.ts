@@ -91,7 +91,7 @@ function cut(text: string, maxBytes: number): string {
 }
 
 /** Where an error came from. Without its message, which the stack repeats with all that libraries append to it. */
-function framesOf({ cause, stack: own = '' }: Error): string {
+export function framesOf({ cause, stack: own = '' }: Error): string {
   const stack = (cause instanceof Error ? cause.stack : undefined) ?? own;
   const begin = stack.indexOf('\n    at ');
   return begin < 0 ? '' : stack.slice(begin).trim();

@@ -44,7 +44,7 @@ export function createLog(options: {
 }
 
 /**
- * Makes what writes lines to a stream without ever waiting for it: where the disk is full or nobody reads, lines are lost and
+ * Makes what writes lines to a stream without ever waiting for it: where the disk is full or the reader stalls, lines are lost and
  * the service goes on. Node writes to pipes without blocking, and does not wait for them at process.exit.
  */
 export function writeTo(stream: Writable): (line: string) => void {
@@ -57,7 +57,7 @@ export function writeTo(stream: Writable): (line: string) => void {
       return;
     }
     if (dropped > 0) {
-      const msg = `${dropped} log lines were dropped: nobody read them in time`;
+      const msg = `${dropped} log lines were dropped: stdout was not read in time`;
       stream.write(toLine({ level: 'warn', time: new Date().toISOString(), msg }));
       dropped = 0;
     }

@@ -57,11 +57,16 @@ export function createRedaction(env: NodeJS.ProcessEnv): Redact {
 }
 
 /** Redacts all strings of a JSON value, keys excepted. */
-export function redactValue(redact: Redact, value: unknown): unknown {
+export function redactValue<Value>(redact: Redact, value: Value): Value {
+  // Strings stay strings, whatever holds them: the type is the same.
+  return redacted(redact, value) as Value;
+}
+
+function redacted(redact: Redact, value: unknown): unknown {
   if (typeof value === 'string') return redact(value);
-  if (Array.isArray(value)) return value.map((element) => redactValue(redact, element));
+  if (Array.isArray(value)) return value.map((element) => redacted(redact, element));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactValue(redact, member)]));
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redacted(redact, member)]));
 }
 
 /** Takes a JWT, whole or cut off, out of a run of its characters; what stands before it stays. */

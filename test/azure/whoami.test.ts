@@ -4,7 +4,7 @@ import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts
 import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';
 import { IDENTITY, jwt } from '../fake-azure/tokens.ts';
-import { workloadIdentity } from '../fake-azure/workload-identity.ts';
+import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { eventually, startService, TOKEN } from '../service.ts';
 
 afterEach(() => {
@@ -85,6 +85,51 @@ test.each([
   const { warnings } = await read(await pod.get('/whoami'));
   expect(warnings).toEqual([expect.objectContaining({ reason: 'node-identity' })]);
   expect(warnings[0].hint).toContain(xms_mirid);
+});
+
+const AGENTPOOL =
+  '/subscriptions/1/resourcegroups/MC/providers/Microsoft.ManagedIdentity/userAssignedIdentities/aks-agentpool';
+
+test.each([
+  [
+    'the label is missing',
+    () => ({ POD_LABELS_FILE: temporaryFile('labels', 'app="rgapi"\n') }),
+    'label azure.workload.identity/use',
+  ],
+  [
+    'the webhook was away',
+    () => ({ POD_LABELS_FILE: temporaryFile('labels', 'azure.workload.identity/use="true"\n') }),
+    'webhook runs',
+  ],
+  [
+    'NMI is missing',
+    () => ({ POD_LABELS_FILE: temporaryFile('labels', 'aadpodidbinding="rgapi"\n') }),
+    'NMI runs on this node',
+  ],
+  ['the annotation is missing', () => workloadIdentity(), 'Annotate the service account rgapi'],
+  [
+    'the service account was forgotten',
+    () => workloadIdentity(serviceAccountToken({ sub: 'system:serviceaccount:shop:default' })),
+    'Set serviceAccountName',
+  ],
+])('the warning about the identity of the node names the mistake: %s', async (_, env, hint) => {
+  const { get } = startService([imds({ claims: { xms_mirid: AGENTPOOL } }), subscriptions(['One']), groups(1)], {
+    KUBERNETES_SERVICE_HOST: '10.0.0.1',
+    ...env(),
+    AZURE_CLIENT_ID: '',
+  });
+  const { warnings } = await read(await get('/whoami'));
+  expect(warnings).toEqual([expect.objectContaining({ reason: 'node-identity', commands: expect.any(Array) })]);
+  expect(warnings[0].hint).toContain(hint);
+  expect(warnings[0].hint).toContain(AGENTPOOL);
+});
+
+test('what is suspicious and why there is no list are not said twice', async () => {
+  const { get } = startService([imds({ claims: { xms_mirid: AGENTPOOL, appid: 'kubelet' } }), subscriptions([])], {
+    KUBERNETES_SERVICE_HOST: '10.0.0.1',
+  });
+  const { warnings } = await read(await get('/whoami'));
+  expect(warnings.map(({ reason }: { reason: string }) => reason)).toEqual(['node-identity']);
 });
 
 test("a virtual machine's own identity is no warning on that machine", async () => {

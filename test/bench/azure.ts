@@ -15,7 +15,13 @@ export async function startAzure() {
     if (isListing) azure.listings += 1;
     const value = isListing
       ? Array.from({ length: azure.groups }, (_, i) => ({ id: `/made-up/${i}`, name: `rg-${i + 1}`, location: 'x' }))
-      : [{ id: '/subscriptions/made-up', subscriptionId: 'made-up', displayName: 'Made up' }];
+      : [
+          {
+            id: '/subscriptions/made-up',
+            subscriptionId: '00000000-0000-4000-8000-000000000000',
+            displayName: 'Made up',
+          },
+        ];
     await setTimeout(azure.latencyMs);
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ value }));
   };

@@ -84,7 +84,7 @@ function stalled() {
   return { stream, taken, release: () => release?.() };
 }
 
-test('where nobody reads, lines are dropped instead of kept, and the next one that is written says how many', async () => {
+test('where the reader stalls, lines are dropped instead of kept, and the next one that is written says how many', async () => {
   const { stream, taken, release } = stalled();
   const write = writeTo(stream);
   const line = `${'x'.repeat(1023)}\n`;
@@ -102,7 +102,7 @@ test('where nobody reads, lines are dropped instead of kept, and the next one th
   }
   expect(JSON.parse(taken.at(-2) ?? '')).toMatchObject({
     level: 'warn',
-    msg: `${3000 - kept} log lines were dropped: nobody read them in time`,
+    msg: `${3000 - kept} log lines were dropped: stdout was not read in time`,
   });
   expect(taken.at(-1)).toBe('next\n');
 });
@@ -133,7 +133,7 @@ const TALKATIVE = `
 
 test.skipIf(process.platform !== 'linux').each([
   ['the disk is full', () => openSync('/dev/full', 'w')],
-  ['nobody reads the pipe', () => 'pipe' as const],
+  ['the pipe is not read', () => 'pipe' as const],
 ])('a process gets through its work and exits where %s', async (_, stdout) => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', TALKATIVE], {
     stdio: ['ignore', stdout(), 'pipe'],

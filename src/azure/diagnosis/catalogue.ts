@@ -1,12 +1,13 @@
 import { AZURE_CLI, AZURE_CLI_ABSENT, OTHER_TOOLS } from './rules/azure-cli.ts';
 import { ENTRA } from './rules/entra.ts';
-import { CERTIFICATE_FILE, NO_ANSWER } from './rules/general.ts';
+import { FEDERATION } from './rules/federation.ts';
+import { NO_ANSWER, SERVICE_PRINCIPAL_SETUP } from './rules/general.ts';
 import { IDENTITY_BINDING } from './rules/identity-binding.ts';
 import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './rules/managed-identity.ts';
 import { NETWORK } from './rules/network.ts';
 import { RESOURCE_MANAGER } from './rules/resource-manager.ts';
 import type { Rule } from './rules/rule.ts';
-import { FEDERATION, POD_LABELS, WORKLOAD_IDENTITY_SETUP } from './rules/workload-identity.ts';
+import { POD_LABELS, WORKLOAD_IDENTITY_SETUP } from './rules/workload-identity.ts';
 
 /**
  * All rules, in order: the first that matches is the diagnosis. What was configured for this process stands before what is only
@@ -18,7 +19,7 @@ import { FEDERATION, POD_LABELS, WORKLOAD_IDENTITY_SETUP } from './rules/workloa
 export const CATALOGUE: readonly Rule[] = [
   ...WORKLOAD_IDENTITY_SETUP,
   ...IDENTITY_BINDING,
-  ...CERTIFICATE_FILE,
+  ...SERVICE_PRINCIPAL_SETUP,
   ...FEDERATION,
   ...ENTRA,
   ...NETWORK,

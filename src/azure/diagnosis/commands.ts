@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts';
-import { clientIdOf, hasValue, namespaceOf, projectedToken, serviceAccountOf, subscriptionOf } from './values.ts';
+import { clientIdOf, hasValue, namespaceOf, serviceAccountOf, subscriptionOf } from './values.ts';
 
 type WithFacts = Pick<Evidence, 'facts'>;
 
@@ -30,19 +30,6 @@ function inNamespace(evidence: WithFacts): string {
 /** Finds the managed identity by its client id: its name and group are what other commands need. */
 export function findIdentity(evidence: WithFacts): string {
   return command`az identity list -o table | grep ${argument(clientIdOf(evidence), 'CLIENT_ID')}`;
-}
-
-export function createFederatedCredential(evidence: WithFacts): string {
-  const { iss, sub, aud } = projectedToken(evidence);
-  return command`az identity federated-credential create -g $RG --identity-name $IDENTITY_NAME --name rgapi --issuer ${argument(iss, 'ISSUER')} --subject ${argument(sub, 'SUBJECT')} --audiences ${argument(audienceOf(aud), 'AUDIENCE')}`;
-}
-
-export function listFederatedCredentials(): string {
-  return command`az identity federated-credential list -g $RG --identity-name $IDENTITY_NAME -o table`;
-}
-
-function audienceOf(aud: readonly string[] | undefined): string | undefined {
-  return aud?.length === 1 ? aud[0] : undefined;
 }
 
 export function annotateServiceAccount(evidence: WithFacts, annotation: 'client-id' | 'tenant-id'): string {

@@ -32,7 +32,7 @@ export type CredentialKind =
   | 'other';
 
 /** Who decided it. `nobody`: no answer came; `not-asked`: it did not come to a request; `stranger`: somebody in the place of the one that was asked. */
-export type Party =
+type Party =
   | 'entra'
   | 'imds'
   | 'nmi'
@@ -153,9 +153,10 @@ function credentialKind(name: string, { variables, projectedToken }: Facts): Cre
 /** A tool tells in words who answered it. */
 function partyBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Party {
   if (aadsts !== undefined) return 'entra';
+  if (problem === 'identity-endpoint-failed') return 'not-asked';
   if (isProxyFailure) return 'http-proxy';
   if (networkCode !== undefined) return 'nobody';
-  return status !== undefined && problem !== 'identity-endpoint-failed' ? 'entra' : 'not-asked';
+  return status === undefined ? 'not-asked' : 'entra';
 }
 
 function partyOf(

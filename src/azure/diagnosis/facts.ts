@@ -47,7 +47,7 @@ export interface ProjectedToken {
   exp?: string;
 }
 
-export type Place =
+type Place =
   | 'kubernetes'
   | 'cloud-shell'
   | 'codespaces'

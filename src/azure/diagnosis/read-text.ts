@@ -22,6 +22,8 @@ export interface TextFields {
   tenant?: string;
   application?: string;
   subscription?: string;
+  /** The assertion that was presented, as the text quotes it. */
+  assertion?: { issuer?: string; subject?: string; audience?: string };
   /** Seconds after which to try again. */
   waitSeconds?: number;
   /** By how many seconds the clock of Microsoft Entra ID was ahead of the one that issued the assertion, where it says so. */
@@ -46,6 +48,7 @@ export type Problem =
   | 'cloud-unknown'
   | 'ca-bundle-missing'
   | 'identity-endpoint-failed'
+  | 'broker-failed'
   | 'module-missing';
 
 /** Longer texts are pages or tracebacks: the message is at the beginning or at the end. */
@@ -59,9 +62,8 @@ export function readText(whole: string): TextFields {
   const aadsts = aadstsNumber(text);
   const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
   const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
-  const isProxyFailure = /ProxyError|Cannot connect to proxy|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(
-    text,
-  );
+  const isProxyFailure =
+    /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
   return {
     ...field('aadsts', aadsts),
     ...field('networkCode', networkCode),
@@ -77,6 +79,7 @@ export function readText(whole: string): TextFields {
     ...field('tenant', first(text, TENANTS)),
     ...field('application', first(text, APPLICATIONS)),
     ...field('subscription', first(text, SUBSCRIPTIONS)),
+    ...field('assertion', assertionIn(text)),
     ...field('waitSeconds', toNumber(first(text, WAITS))),
     ...field('assertionTimes', assertionTimes(text)),
     ...field('login', loginOf(text)),
@@ -117,20 +120,24 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'no-subscription',
-    /Subscription '?.{0,100}'? not found|No subscriptions? found for|subscription of '.{0,100}' doesn't exist/i,
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|subscription of '.{0,100}' doesn't exist/i,
   ],
   ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
-  ['identity-endpoint-failed', /Failed to connect to MSI|MSI endpoint|Cloud Shell credential problem/i],
+  [
+    'identity-endpoint-failed',
+    /Failed to connect to MSI|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
+  ],
   [
     'installation-broken',
     /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|cannot execute binary|Exec format error|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError/i,
   ],
   ['module-missing', /Az\.Accounts?\b/],
+  ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
   [
     'not-installed',
-    /could not be found|not recognized|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+    /could not be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
   ],
-  ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
+  ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
     'not-logged-in',
     /az login|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
@@ -149,25 +156,28 @@ const NETWORK_CODES: [string, RegExp][] = [
     'SELF_SIGNED_CERT_IN_CHAIN',
     /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)/i,
   ],
-  ['EPROTO', /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |EPROTO|handshake failure/i],
+  [
+    'EPROTO',
+    /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,
+  ],
   [
     'EAI_AGAIN',
-    /Temporary failure in name resolution|Errno -3\b|EAI_AGAIN|server misbehaving|dial tcp: i\/o timeout|lookup .{1,253}i\/o timeout/i,
+    /Temporary failure in name resolution|Errno -3\b|\bEAI_AGAIN\b|server misbehaving|dial tcp: i\/o timeout|lookup .{1,253}i\/o timeout/i,
   ],
   [
     'ENOTFOUND',
-    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|ENOTFOUND/i,
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
   ],
-  ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|ECONNREFUSED/i],
-  ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|ENETUNREACH|unreachable network/i],
-  ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|EHOSTUNREACH|unreachable host/i],
+  ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
+  ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|\bENETUNREACH\b|unreachable network/i],
+  ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|\bEHOSTUNREACH\b|unreachable host/i],
   [
     'ECONNRESET',
-    /Connection reset|ConnectionResetError|Connection aborted|RemoteDisconnected|Remote end closed|Errno (?:104|54)\b|WinError 1005[34]|ECONNRESET|forcibly closed|ProtocolError|IncompleteRead|broken pipe/i,
+    /Connection reset|ConnectionResetError|Connection aborted|RemoteDisconnected|Remote end closed|Errno (?:104|54)\b|WinError 1005[34]|\bECONNRESET\b|forcibly closed|ProtocolError|IncompleteRead|broken pipe/i,
   ],
   [
     'ETIMEDOUT',
-    /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|ETIMEDOUT/i,
+    /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|\bETIMEDOUT\b/i,
   ],
 ];
 
@@ -199,13 +209,14 @@ const TENANTS = [
   /does not exist in tenant '([^'\n]{1,100})'/,
   /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
   /directory '([^'\n]{1,100})'/,
+  /exist in the ([\w.-]{3,100}) directory/,
   /tenant named ([^.\n]{1,100})\. /,
   /tenant identifier '([^'\n]{1,100})'/,
   new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
 ];
 
 const APPLICATIONS = [
-  /[Aa]pplication(?: with identifier| with appid| ID)? '([^'\n]{1,200})'/,
+  /[Aa]pplication(?: with identifier| with appid| with ID| ID)? '([^'\n]{1,200})'/,
   /\bapp(?: Id| id)? '([^'\n]{1,200})'/,
   new RegExp(`client application (${GUID})`),
   new RegExp(`service principal '?(${GUID})`, 'i'),
@@ -220,6 +231,17 @@ const WAITS = [
   /Retry-After: (\d{1,6})/i,
   /in (\d{1,5}) seconds/i,
 ];
+
+/** A refusal quotes what it compared: `Assertion Issuer: '…'` or `presented assertion issuer '…'`. */
+function assertionIn(text: string): TextFields['assertion'] {
+  const value = (name: string) => new RegExp(`[Aa]ssertion ${name}:? '([^'\\n]{1,300})'`, 'i').exec(text)?.[1];
+  const assertion = {
+    ...field('issuer', value('issuer')),
+    ...field('subject', value('subject')),
+    ...field('audience', value('audience')),
+  };
+  return Object.keys(assertion).length > 0 ? assertion : undefined;
+}
 
 /** `Current time: …, assertion valid from …, expiry time of assertion …`, all by the clock of Microsoft Entra ID but for the latter two. */
 function assertionTimes(text: string): TextFields['assertionTimes'] {

@@ -6,6 +6,7 @@ type WithFacts = Pick<Evidence, 'facts'>;
 
 /** A value in a sentence: short, and without what would end a line or read like a command. */
 export function orUnknown(value: unknown): string {
+  if (value === SECRET) return '(not shown)';
   const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
   return (
     text
@@ -15,9 +16,11 @@ export function orUnknown(value: unknown): string {
   );
 }
 
-/** Variables whose value may be a secret are known to be set only. */
+/** What the facts have for a variable whose value may be a secret. */
+const SECRET = '(set)';
+
 export function hasValue(value: string | null | undefined): value is string {
-  return value !== undefined && value !== null && value !== '' && value !== '(set)';
+  return value !== undefined && value !== null && value !== '' && value !== SECRET;
 }
 
 export function isSet({ facts }: WithFacts, variable: string): boolean {
@@ -63,30 +66,6 @@ export function isLabelled({ facts }: WithFacts): boolean | undefined {
 /** Whether the pod carries the label of pod identity: then NMI should answer in the place of the metadata service. */
 export function usesPodIdentity({ facts }: WithFacts): boolean {
   return Boolean(facts.podLabels?.aadpodidbinding);
-}
-
-/** Whose keys the issuer's are: `aks` publishes them on the internet, a cluster's default issuer is known inside of it only. */
-export function issuerKind(evidence: WithFacts): 'aks' | 'internal' | 'entra' | 'other' {
-  const url = URL.parse(projectedToken(evidence).iss ?? '');
-  const host = url?.hostname ?? '';
-  if (/\.oic\.[\w-]+-aks\.azure\.\w{2,10}$|(^|\.)oidc\.[\w-]+-aks\.azure\.\w{2,10}$/.test(host)) return 'aks';
-  if (
-    /^(login\.microsoftonline\.\w{2,10}|sts\.windows\.net|login\.partner\.microsoftonline\.cn|login\.chinacloudapi\.cn)$/.test(
-      host,
-    )
-  ) {
-    return 'entra';
-  }
-  const isPrivate =
-    /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|\.(svc|local|internal|localdomain)$|\.svc\./.test(
-      host,
-    );
-  const isUsable = url?.protocol === 'https:' && host.includes('.');
-  return !isUsable || isPrivate ? 'internal' : 'other';
-}
-
-export function discoveryDocument(evidence: WithFacts): string {
-  return `${orUnknown(projectedToken(evidence).iss).replace(/\/$/, '')}/.well-known/openid-configuration`;
 }
 
 /** The variable that names the proxy in use: the first one wins. */

@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/core-auth';
 /**
  * Makes a ManagedIdentityCredential ask its source for a new token where it is called with claims, as credentials that use
  * MSAL's other clients do. By itself it does not hand claims on: MSAL keeps its tokens in one cache for the whole process
- * and answers from there for up to a day, whoever the metadata service would say we are by now.
+ * and answers from there for up to a day, even where the metadata service would give us another identity by now.
  *
  * MSAL's own ManagedIdentityApplication can pass its cache by (`forceRefresh`); the credential has one, private to TypeScript.
  */

@@ -37,7 +37,7 @@ export interface TokenCacheOptions {
   onRenewalFailure?: (failure: AzureFailure) => void;
   /** The chain of credentials was asked. */
   onCall?: OnCall;
-  /** After a refusal nobody asks again for so many milliseconds, so that a broken identity is not hammered. */
+  /** How long a refusal answers later callers, in milliseconds, so that a broken identity is not hammered. */
   refusalHoldsMs?: number;
   /** Whether to ask for this token anew every minute, in the background, because its identity may be the wrong one. */
   shouldRecheck?: (token: Token) => boolean | Promise<boolean>;

@@ -24,9 +24,9 @@ const MAX_PAGES = 1000;
 
 /**
  * The largest response that is read, decompressed. A page of 980 resource groups has some hundred kilobytes, with 15 long tags
- * each three or four megabytes; a much larger response would fill the memory of a small container.
+ * each three to four megabytes. Reading one of four takes 40 MiB of memory for a moment; a small container has 128.
  */
-const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /** What the constructor of an ARM client gets beside the credential. */
 interface ClientOptions {

@@ -24,7 +24,7 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
   if (hasTooManyElements(text)) {
     throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_ELEMENTS} elements on a page`);
   }
-  const page = parseObject(text);
+  const page = parse(text);
   const elements = page?.['value'];
   if (!Array.isArray(elements)) {
     throw new AzureFailure('broken', `Resource Manager answered 200, but not with a list: ${excerpt(response)}`);
@@ -46,7 +46,10 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
 
 /** Parses a JSON object; undefined for any other text, and for one with too many elements to be parsed at all. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
-  if (hasTooManyElements(text)) return undefined;
+  return hasTooManyElements(text) ? undefined : parse(text);
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? { ...value } : undefined;

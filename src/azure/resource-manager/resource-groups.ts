@@ -25,7 +25,7 @@ const NO_NAME_HOLDS_MS = 60_000;
 
 interface Subscription {
   id: string;
-  /** Unknown where the id was configured, so that nobody has asked. */
+  /** Unknown where the id was configured and not looked up. */
   name?: string | undefined;
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { HttpResponse, http, type RequestHandler } from 'msw';
 import { afterEach, expect, test, vi } from 'vitest';
 import { REASONS } from '../../../src/azure/diagnosis/catalogue.ts';
+import { makeCertificate } from '../../fake-azure/certificate.ts';
 import {
   aadsts,
   dated,
@@ -14,6 +15,7 @@ import {
   noImds,
   tokenProxy,
 } from '../../fake-azure/identity.ts';
+import { forgetManagedIdentities } from '../../fake-azure/managed-identities.ts';
 import { groups, resourceManager, subscriptionId, subscriptions } from '../../fake-azure/resource-manager.ts';
 import {
   type Answer,
@@ -38,6 +40,7 @@ import { EXCHANGE, startService } from '../../service.ts';
 
 afterEach(() => {
   vi.useRealTimers();
+  forgetManagedIdentities();
 });
 
 /** One failure, as the real SDK meets it, and what the diagnosis must make of it. */
@@ -65,6 +68,32 @@ const az = (stderr: string) => {
   const file = temporaryFile('az', `#!/bin/sh\necho '${stderr}' >&2\nexit 1\n`, 0o755);
   return { ...onLaptop, AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential', PATH: `${file.slice(0, -3)}:/usr/bin:/bin` };
 };
+/** The directory of a program that does this. */
+const program = (name: string, script: string) =>
+  temporaryFile(name, `#!/bin/sh\n${script}\n`, 0o755).slice(0, -name.length - 1);
+const withSecret = () => ({
+  AZURE_CLIENT_ID: clientId,
+  AZURE_TENANT_ID: tenantId,
+  AZURE_CLIENT_SECRET: 'made-up~client.secret',
+});
+const withCertificate = () => {
+  const { certificate, key } = makeCertificate();
+  return {
+    AZURE_CLIENT_ID: clientId,
+    AZURE_TENANT_ID: tenantId,
+    AZURE_CLIENT_CERTIFICATE_PATH: temporaryFile(
+      'sp.pem',
+      readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'),
+    ),
+  };
+};
+const onAppService = (assigned: string) => ({
+  AZURE_CLIENT_ID: assigned,
+  IDENTITY_ENDPOINT: 'http://localhost:12356/msi/token',
+  IDENTITY_HEADER: 'made-up-header',
+});
+const identityEndpoint = (status: number, message: string) =>
+  http.get('http://localhost:12356/msi/token', () => HttpResponse.json({ statusCode: status, message }, { status }));
 const NONE = 'none';
 const error = (errorNo: number) => `https://login.microsoftonline.com/error?code=${errorNo}`;
 /** An answer of Microsoft Entra ID, for a pod with Workload ID. */
@@ -687,7 +716,7 @@ const CASES: Case[] = [
     title: 'a token that is refused',
     reason: 'token-rejected',
     handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
-    hint: ['another token', 'refused this token'],
+    hint: ['new token', 'refused this token (AuthenticationFailed)'],
     detail: '401 AuthenticationFailed: made-up words',
   },
   {
@@ -726,6 +755,270 @@ const CASES: Case[] = [
     handlers: [imds(), resourceManager(() => new HttpResponse('<html>denied</html>', { status: 403 }))],
     hint: ['proxy on the way'],
     detail: 'denied',
+  },
+  {
+    title: 'a projected token that lives too long',
+    reason: 'assertion-refused',
+    handlers: entraAnswers(aadsts(70023, 'External OIDC Provider token must have a lifetime of less than 1.01:00:00.')),
+    env: workloadIdentity(),
+    hint: ['24 hours', 'expirationSeconds'],
+    detail: 'AADSTS70023',
+    documentation: error(70023),
+  },
+  {
+    title: 'an issuer that signs with a key that it does not publish',
+    reason: 'issuer-invalid',
+    handlers: entraAnswers(aadsts(7000272, 'The key was not found in the JWKS of the issuer.')),
+    env: workloadIdentity(),
+    hint: [iss, 'JWKS'],
+    commands: [`curl -sS ${iss}.well-known/openid-configuration`],
+    detail: 'AADSTS7000272',
+    documentation: error(7000272),
+  },
+  {
+    title: 'an issuer that only the cluster knows',
+    reason: 'federated-credential-issuer',
+    handlers: entraAnswers(aadsts(700211, 'No matching record found.')),
+    env: workloadIdentity(serviceAccountToken({ iss: 'https://kubernetes.default.svc.cluster.local' })),
+    hint: ['public OIDC issuer', 'https://kubernetes.default.svc.cluster.local'],
+    commands: ['az aks update -g $RG -n $CLUSTER --enable-oidc-issuer'],
+    detail: 'AADSTS700211',
+    documentation: error(700211),
+  },
+  {
+    title: 'a pod under the service account default',
+    reason: 'client-id-missing',
+    handlers: [noImds()],
+    env: {
+      ...workloadIdentity(serviceAccountToken({ sub: 'system:serviceaccount:shop:default' })),
+      AZURE_CLIENT_ID: '',
+    },
+    hint: ['Set serviceAccountName', 'the service account default'],
+    commands: [
+      'kubectl get serviceaccounts -n shop',
+      'kubectl set serviceaccount deployment $DEPLOYMENT $SERVICE_ACCOUNT -n shop',
+    ],
+    detail: 'clientId is a required parameter',
+  },
+  {
+    title: 'a client secret that is left over in a pod with Workload ID',
+    reason: 'client-secret-refused',
+    handlers: entraAnswers(aadsts(7000215, 'Invalid client secret provided.')),
+    env: { ...workloadIdentity(), AZURE_CLIENT_SECRET: 'made-up~client.secret' },
+    hint: ['Remove AZURE_CLIENT_SECRET', 'takes precedence'],
+    commands: ['kubectl set env deployment $DEPLOYMENT -n rgapi AZURE_CLIENT_SECRET-'],
+    detail: 'AADSTS7000215',
+    documentation: error(7000215),
+  },
+  {
+    title: 'a certificate that is not registered',
+    reason: 'client-certificate-refused',
+    handlers: entraAnswers(aadsts(700027, 'The certificate is not registered. [Reason - The key was not found.]')),
+    env: withCertificate(),
+    hint: ['Upload', clientId, 'AZURE_CLIENT_CERTIFICATE_PATH'],
+    commands: [`az ad app credential list --id ${clientId} --cert`],
+    detail: 'AADSTS700027',
+    documentation: error(700027),
+  },
+  {
+    title: 'a machine whose clock is ahead when it signs its assertion',
+    reason: 'clock-skew',
+    handlers: entraAnswers(
+      aadsts(
+        700024,
+        'Client assertion is not within its valid time range. Current time: 2026-01-01T10:00:00.0000000Z, assertion valid from ' +
+          '2026-01-01T13:00:00.0000000Z, expiry time of assertion 2026-01-01T13:10:00.0000000Z.',
+      ),
+    ),
+    env: withCertificate(),
+    hint: ['3 h ahead of'],
+    commands: ['timedatectl'],
+    detail: 'AADSTS700024',
+    documentation: error(700024),
+  },
+  {
+    title: 'an application without a service principal in the tenant',
+    reason: 'service-principal-missing',
+    handlers: entraAnswers(
+      aadsts(7000229, `The client application ${clientId} is missing service principal in the tenant ${tenantId}.`),
+    ),
+    env: withSecret(),
+    hint: ['Create the service principal', clientId, tenantId],
+    commands: [`az ad sp create --id ${clientId}`],
+    detail: 'AADSTS7000229',
+    documentation: error(7000229),
+  },
+  {
+    title: 'an application that is disabled',
+    reason: 'application-disabled',
+    handlers: entraAnswers(aadsts(7000112, `Application '${clientId}'(made-up) is disabled.`)),
+    env: withSecret(),
+    hint: ['enable', clientId],
+    commands: [`az ad sp update --id ${clientId} --set accountEnabled=true`],
+    detail: 'AADSTS7000112',
+    documentation: error(7000112),
+  },
+  {
+    title: 'a policy of Conditional Access for workload identities',
+    reason: 'blocked-by-policy',
+    handlers: entraAnswers(aadsts(53003, 'Access has been blocked by Conditional Access policies.')),
+    env: workloadIdentity(),
+    hint: ['Conditional Access', clientId, 'named location'],
+    detail: 'AADSTS53003',
+    documentation: error(53003),
+  },
+  {
+    title: 'a policy that another login of az does not help against',
+    reason: 'blocked-by-policy',
+    handlers: [],
+    env: az(
+      'AADSTS53003: Access has been blocked by Conditional Access policies. Please run: az login --scope made-up',
+    ),
+    hint: ['Conditional Access', 'logging in again does not help'],
+    detail: 'AADSTS53003',
+    documentation: error(53003),
+  },
+  {
+    title: 'a tenant that is blocked',
+    reason: 'tenant-blocked',
+    handlers: [],
+    env: az('AADSTS5000225: This tenant has been blocked due to inactivity. Please run: az login'),
+    hint: ['another tenant', 'blocked'],
+    commands: ['az login --tenant $TENANT_ID'],
+    detail: 'AADSTS5000225',
+    documentation: error(5000225),
+  },
+  {
+    title: 'an account that is disabled',
+    reason: 'account-refused',
+    handlers: [],
+    env: az('AADSTS50057: The user account is disabled.'),
+    hint: ['administrator', 'disabled'],
+    detail: 'AADSTS50057',
+    documentation: error(50057),
+  },
+  {
+    title: 'an application without consent',
+    reason: 'consent-missing',
+    handlers: entraAnswers(aadsts(65001, 'The user or administrator has not consented to use the application.')),
+    env: withSecret(),
+    hint: ['consent', clientId],
+    detail: 'AADSTS65001',
+    documentation: error(65001),
+  },
+  {
+    title: 'a chosen tool of a developer in which nobody is logged in',
+    reason: 'tool-not-logged-in',
+    handlers: [],
+    env: {
+      ...onLaptop,
+      AZURE_TOKEN_CREDENTIALS: 'AzureDeveloperCliCredential',
+      PATH: program('azd', "echo 'ERROR: not logged in, run azd auth login' >&2; exit 1"),
+    },
+    hint: ['Azure Developer CLI'],
+    commands: ['azd auth login'],
+    detail: 'azd auth login',
+  },
+  {
+    title: 'an az that cannot reach Entra',
+    reason: 'dns-failure',
+    handlers: [],
+    env: az(
+      "HTTPSConnectionPool(host=''login.microsoftonline.com''): [Errno -2] Name or service not known".replaceAll(
+        "''",
+        '"',
+      ),
+    ),
+    hint: ['DNS', 'login.microsoftonline.com', 'ENOTFOUND'],
+    detail: 'Name or service not known',
+  },
+  {
+    title: 'an identity endpoint of the host without such an identity',
+    reason: 'identity-not-found',
+    handlers: [identityEndpoint(400, 'No User Assigned or Delegated Managed Identity found for specified ClientId.')],
+    env: onAppService(clientId),
+    hint: [`Assign the identity ${clientId}`, 'AZURE_CLIENT_ID', 'App Service'],
+    commands: ['az webapp identity assign'],
+    detail: 'No User Assigned',
+  },
+  {
+    title: 'an identity endpoint of the host that fails',
+    reason: 'identity-endpoint-failed',
+    handlers: [identityEndpoint(500, 'An unexpected error occured while fetching the AAD Token.')],
+    env: onAppService(''),
+    hint: ['Ask again', 'restart'],
+    commands: ['az webapp restart'],
+    detail: 'An unexpected error occured',
+  },
+  {
+    title: 'a deny assignment',
+    reason: 'deny-assignment',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, {
+        onPage: {
+          1: refuses(
+            403,
+            'DenyAssignmentAuthorizationFailed',
+            "denied because of the deny assignment with name 'Made up' and Id",
+          ),
+        },
+      }),
+    ],
+    hint: ['deny assignment Made up', 'no role assignment helps'],
+    commands: [`subscriptions/${subscriptionId('One')}/providers/Microsoft.Authorization/denyAssignments`],
+    detail: 'DenyAssignmentAuthorizationFailed',
+  },
+  {
+    title: 'a subscription that is disabled',
+    reason: 'subscription-disabled',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(409, 'ReadOnlyDisabledSubscription', 'The subscription is disabled.') } }),
+    ],
+    hint: [subscriptionId('One'), 're-enable'],
+    detail: 'ReadOnlyDisabledSubscription',
+  },
+  {
+    title: 'a token without an object id',
+    reason: 'service-principal-missing',
+    handlers: [
+      imds({ claims: { oid: undefined } }),
+      resourceManager(
+        refuses(401, 'InvalidAuthenticationToken', "at least one of the claims 'puid' or 'altsecid' or 'oid'"),
+      ),
+    ],
+    hint: ['Create the service principal', tenantId],
+    detail: 'InvalidAuthenticationToken',
+  },
+  {
+    title: 'a location policy that Resource Manager enforces',
+    reason: 'blocked-by-policy',
+    handlers: [
+      imds(),
+      resourceManager(
+        refuses(
+          401,
+          'InvalidAuthenticationToken',
+          'Continuous access evaluation resulted in challenge: LocationConditionEvaluationSatisfied',
+        ),
+      ),
+    ],
+    hint: ['Conditional Access', 'management.azure.com'],
+    detail: 'Continuous access evaluation',
+  },
+  {
+    title: 'a discovered subscription that is gone',
+    reason: 'subscription-not-found',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(404, 'SubscriptionNotFound', 'could not be found') } }),
+    ],
+    hint: ['set AZURE_SUBSCRIPTION_ID to another', subscriptionId('One')],
+    detail: 'could not be found',
   },
   {
     title: 'claims of a form that nobody foresaw',

@@ -90,3 +90,40 @@ test.each([
 ])('with %o the SDK asks %o through a proxy', async (env, hosts) => {
   expect((await factsOf(env)).proxy.hosts).toEqual(hosts);
 });
+
+const endpoint = { IDENTITY_ENDPOINT: 'http://localhost:42356/msi/token', IDENTITY_HEADER: 'made-up' };
+
+test.each([
+  [{ KUBERNETES_SERVICE_HOST: '10.0.0.1', GITHUB_ACTIONS: 'true' }, 'kubernetes', undefined],
+  [
+    { AZUREPS_HOST_ENVIRONMENT: 'cloud-shell/1.0', MSI_ENDPOINT: 'http://localhost:50342/oauth2/token' },
+    'cloud-shell',
+    'cloud-shell',
+  ],
+  [{ CODESPACES: 'true' }, 'codespaces', undefined],
+  [{ REMOTE_CONTAINERS: 'true' }, 'devcontainer', undefined],
+  [{ TF_BUILD: 'True' }, 'ci', undefined],
+  [endpoint, 'app-service', 'app-service'],
+  [{ ...endpoint, FUNCTIONS_WORKER_RUNTIME: 'node' }, 'functions', 'functions'],
+  [{ ...endpoint, CONTAINER_APP_NAME: 'made-up' }, 'container-apps', 'container-apps'],
+  [{ ...endpoint, IDENTITY_SERVER_THUMBPRINT: 'made-up' }, 'service-fabric', 'service-fabric'],
+  [{ MSI_ENDPOINT: 'http://127.0.0.1:46808/MSI/auth', MSI_SECRET: 'made-up' }, 'azure-ml', 'azure-ml'],
+  [{ IDENTITY_ENDPOINT: 'http://localhost:40342/x', IMDS_ENDPOINT: 'http://localhost:40342' }, 'arc', 'arc'],
+])('with %o the process runs in %s', async (env, place, kind) => {
+  const facts = await factsOf(env);
+  expect([facts.place, facts.identityEndpoint?.kind]).toEqual([place, kind]);
+});
+
+test('a pod is a container, and the Downward API names it', async () => {
+  const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', POD_NAME: 'rgapi-1', POD_NAMESPACE: 'rgapi', NODE_NAME: 'node-1' };
+  expect(await factsOf(env)).toMatchObject({
+    container: true,
+    pod: { name: 'rgapi-1', namespace: 'rgapi', node: 'node-1' },
+  });
+  expect(await factsOf({})).not.toHaveProperty('pod');
+});
+
+test('an identity endpoint that a proxy gets the requests for is among the hosts', async () => {
+  const { proxy } = await factsOf({ ...endpoint, HTTP_PROXY: 'http://p', NO_PROXY: '169.254.169.254' });
+  expect(proxy.hosts).toEqual(expect.arrayContaining(['localhost', '127.0.0.1']));
+});

@@ -23,7 +23,7 @@ export const AZURE_CLI: Rule[] = [
   },
   {
     reason: 'az-not-logged-in',
-    match: (e) => azureCliHas(e, 'account-not-in-cache', 'not-logged-in', 'no-subscription'),
+    match: (e) => azureCliHas(e, 'account-not-in-cache', 'not-logged-in', 'no-subscription', 'broker-failed'),
     hint: loginHint,
     commands: loginCommands,
     documentation: DOCUMENTATION.azureCli,
@@ -140,8 +140,8 @@ function configHint({ facts }: Evidence, { text }: Finding): string {
       return `Free space on the disk of ${path}: the Azure CLI cannot write its files there.`;
     case 'permission-denied':
       return isContainer
-        ? `Run the container as yourself, the owner of the mounted az login, or give the files back to their owner (chown): the Azure CLI may not use ${path}.`
-        : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path}.`;
+        ? `Run the container as yourself, the owner of the mounted az login, or give the files back to their owner (chown): the Azure CLI may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`
+        : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`;
     case 'cache-encrypted':
       return isContainer
         ? 'Log in inside of the container (device code), or run the service on the host: the token cache of the mounted az login is encrypted for the host, and the container cannot decrypt it.'
@@ -198,6 +198,9 @@ function loginHint({ facts }: Evidence, finding: Finding): string {
   if (text.problem === 'no-subscription') {
     return 'Choose a subscription of the login, or log in to the tenant that has one: the Azure CLI is set to a subscription that it does not see.';
   }
+  if (text.problem === 'broker-failed') {
+    return 'Log in again with the Azure CLI, without the account broker of Windows (WAM) if that repeats itself: the broker could not use the account.';
+  }
   if (text.login === 'service-principal') {
     return 'Log in again as the service principal: the Azure CLI has no secret or certificate of it in its cache.';
   }
@@ -221,6 +224,9 @@ function loginCommands(e: Evidence, finding: Finding): readonly string[] {
   const { text } = finding;
   if (text.problem === 'no-subscription') {
     return [command`az account list --all -o table`, command`az account set --subscription $SUBSCRIPTION_ID`];
+  }
+  if (text.problem === 'broker-failed') {
+    return [command`az account clear`, command`az config set core.enable_broker_on_windows=false`, command`az login`];
   }
   if (text.login === 'service-principal') {
     return [

@@ -86,8 +86,8 @@ export const ENTRA: Rule[] = [
         finding.credential === 'azure-cli'
           ? 'the certificate with which az is logged in'
           : 'the certificate of AZURE_CLIENT_CERTIFICATE_PATH';
-      if (/expired|validity/i.test(finding.words.slice(0, 2000))) {
-        return `Make a new certificate, register it with the application ${application}, and put it in place: ${file} has expired.`;
+      if (/expired|validity|revoked/i.test(finding.words.slice(0, 2000))) {
+        return `Make a new certificate, register it with the application ${application}, and put it in place: ${file} has expired or was revoked.`;
       }
       if (
         /did not match|invalid signature/i.test(finding.words.slice(0, 2000)) &&
@@ -116,7 +116,7 @@ export const ENTRA: Rule[] = [
       finding.credential === 'azure-cli'
         ? 'Set az to the cloud of this service and log in there, or set AZURE_AUTHORITY_HOST to that of the cloud in which az is logged in: ' +
           `az and this service, which asks ${e.facts.cloud.resourceManager}, are not in the same cloud.`
-        : "Set AZURE_AUTHORITY_HOST to that of the identity's cloud: " +
+        : "Set AZURE_AUTHORITY_HOST to that of the identity's cloud (https://login.microsoftonline.us for US Government, https://login.chinacloudapi.cn for China): " +
           `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
     commands: (e, finding) =>
       finding.credential === 'azure-cli' ? [command`az cloud set --name ${cloudName(e)}`, command`az login`] : [],
@@ -138,6 +138,9 @@ export const ENTRA: Rule[] = [
       entraMeans('tenant')(e) ?? e.findings.find(({ words }) => /Invalid tenant id/.test(words.slice(0, 2000))),
     hint: (e, finding) => {
       const tenant = tenantInWords(e, finding);
+      if (isWithoutTenant(finding) && finding.credential !== 'azure-cli') {
+        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} names no single tenant, and a token without a person needs one.`;
+      }
       if (finding.credential === 'azure-cli') {
         return `Log in with a tenant that exists: the tenant ${tenant}, to which az is set, is not in ${e.facts.cloud.authorityHost}.`;
       }
@@ -171,7 +174,7 @@ export const ENTRA: Rule[] = [
       finding.aadstsClass === 'mfa'
         ? 'Log in again, interactively and to the tenant of the subscription, then ask again: it demands multi-factor authentication. ' +
           'If that repeats itself, log out first.'
-        : 'Log in again with the Azure CLI, then ask again; no restart is needed. The login has expired or was revoked, or a policy limits how long it lasts.',
+        : 'Log in again with the Azure CLI (on the host, where its login is mounted into a container), then ask again; no restart is needed. The login has expired or was revoked, or a policy limits how long it lasts.',
     commands: (e, finding) =>
       finding.aadstsClass === 'mfa'
         ? [command`az logout`, loginToTenant(tenantOf(e, finding))]
@@ -301,6 +304,11 @@ function loginAsServicePrincipal(e: Evidence, finding: Finding): string {
   return command`az login --service-principal --username ${argument(finding.text.application, 'CLIENT_ID')} --password $CLIENT_SECRET --tenant ${argument(tenantOf(e, finding), 'TENANT_ID')}`;
 }
 
+/** Not an unknown tenant, but none: `common` or `organizations`, or nothing at all. */
+function isWithoutTenant({ aadsts = 0 }: Finding): boolean {
+  return [50059, 50128, 50194, 90019, 900191, 9001023].includes(aadsts);
+}
+
 function cloudName({ facts }: Evidence): string {
   if (facts.cloud.resourceManager.endsWith('.usgovcloudapi.net')) return 'AzureUSGovernment';
   return facts.cloud.resourceManager.endsWith('.chinacloudapi.cn') ? 'AzureChinaCloud' : 'AzureCloud';
@@ -309,6 +317,12 @@ function cloudName({ facts }: Evidence): string {
 function clientIdHint(e: Evidence, finding: Finding): string {
   const clientId = orUnknown(clientIdOf(e));
   const soon = 'A new one takes a minute until it is known everywhere.';
+  if (isUserLogin(finding)) {
+    return (
+      `Log in to another tenant or cloud: the application ${orUnknown(finding.text.application)} is not in the tenant ${orUnknown(finding.text.tenant)}, ` +
+      'to which the tool is logged in.'
+    );
+  }
   if (finding.credential === 'azure-cli') {
     return (
       `Log in again with the id of an application that exists in the tenant: ${orUnknown(finding.text.application)}, with which az is logged in, ` +
@@ -334,6 +348,9 @@ function clientIdHint(e: Evidence, finding: Finding): string {
 }
 
 function clientSecretHint(e: Evidence, finding: Finding): string {
+  if (finding.credential === 'managed-identity') {
+    return 'Correct the secret in AzureIdentity (type 1), or use a managed identity, which has none: NMI logs in as a service principal, and its secret is wrong or has expired.';
+  }
   const application = orUnknown(applicationOf(e, finding));
   if (finding.credential === 'azure-cli') {
     return `Make a new secret for the application ${application}, and log in with it: the secret of the service principal with which az is logged in is wrong or has expired.`;
@@ -369,7 +386,7 @@ function policyHint(e: Evidence, finding: Finding): string {
       'often by a header that the proxy of the company adds. Another login does not help.'
     );
   }
-  if (isDevicePolicy(aadsts)) {
+  if (isDevicePolicy(aadsts) && isUserLogin(finding)) {
     return (
       'Log in on a device that the organization manages (on the host, in its browser, without device code), or use a service principal or managed identity: ' +
       'a Conditional Access policy demands a managed or compliant device or another platform, which a container, WSL or Codespaces never is. Logging in again here does not help; ' +
@@ -424,6 +441,21 @@ function accountHint(e: Evidence, finding: Finding): string {
     : `Log in with an account that may use this tenant, or ask its administrator: the account cannot be used here (AADSTS${aadsts}).`;
 }
 
+/** Numbers that say exactly what to do. */
+const PARTICULAR: Record<number, string> = {
+  700025:
+    'Allow client credentials for the application (it is registered as a public client), or unset AZURE_CLIENT_SECRET: a public client may not send a secret',
+  9002313:
+    'Look for quotes, spaces or line breaks in AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET: the request is malformed',
+  900144:
+    'Look for an empty AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_CLIENT_SECRET: a value is missing in the request',
+  90014: 'Look for an empty AZURE_CLIENT_ID, AZURE_TENANT_ID or AZURE_CLIENT_SECRET: a value is missing in the request',
+  100007: 'Unset AZURE_REGIONAL_AUTHORITY_NAME: the regional endpoint is not for this application',
+  1002016: 'Update Node.js, or what breaks TLS on the way: Microsoft Entra ID takes TLS 1.2 and later only',
+  82001: 'Use another application or a managed identity: an agent application may not get a token for itself',
+  7000114: 'Use another application or a managed identity: this one may not ask for tokens in the name of others',
+};
+
 /** The ways out that are left, by class; for a number that nobody documents, by the error code of OAuth 2.0. */
 function refusedHint(e: Evidence, finding: Finding): string {
   const number = `AADSTS${finding.aadsts}`;
@@ -440,6 +472,8 @@ function refusedHint(e: Evidence, finding: Finding): string {
       ? `Use a service principal or Workload ID in the place of AZURE_USERNAME and AZURE_PASSWORD: the account must prove more than a password (${number}).`
       : `Log in again ${tool}, then ask again: a person has to prove who it is (${number}).`;
   }
+  const particular = PARTICULAR[finding.aadsts ?? 0];
+  if (particular !== undefined) return `${particular} (${number}).`;
   if (aadstsClass === 'resource' || errorCode === 'invalid_scope' || errorCode === 'invalid_resource') {
     return (
       `Check that the tenant ${orUnknown(tenantOf(e, finding))} and AZURE_AUTHORITY_HOST are of the cloud and tenant in which the subscription is: ` +

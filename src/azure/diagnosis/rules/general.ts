@@ -4,12 +4,21 @@ import { findingOf, unanswered } from '../match.ts';
 import { isSet, orUnknown } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
-/** The certificate of a service principal, before Microsoft Entra ID is asked. */
-export const CERTIFICATE_FILE: Rule[] = [
+/** The variables of a service principal, before Microsoft Entra ID is asked. */
+export const SERVICE_PRINCIPAL_SETUP: Rule[] = [
+  {
+    reason: 'nothing-configured',
+    match: (e) =>
+      missingVariables(e).length > 0 ? findingOf(e, ['client-secret', 'client-certificate'], isNotAsked) : undefined,
+    hint: (e) =>
+      `Set ${missingVariables(e).join(' and ')}, too, or remove the secret or certificate: ` +
+      'a service principal is configured by half, so it was not used.',
+    documentation: DOCUMENTATION.credentialChains,
+  },
   {
     reason: 'client-certificate-unusable',
     match: (e) =>
-      findingOf(e, ['client-certificate'], ({ party, outcome }) => party === 'not-asked' && outcome !== 'pending'),
+      findingOf(e, ['client-certificate'], (finding) => isNotAsked(finding) && !/Invalid tenant/.test(finding.words)),
     hint: (_, { words, text }) => {
       const said = words.slice(0, 2000);
       if (/ENOENT|no such file/i.test(said)) {
@@ -23,7 +32,7 @@ export const CERTIFICATE_FILE: Rule[] = [
       }
       return (
         'Put both into the file of AZURE_CLIENT_CERTIFICATE_PATH, as PEM: the private key and its certificate. ' +
-        'One of them is missing, or the file has another format.'
+        'One of them is missing, or the file has another format (a PFX file must be converted).'
       );
     },
     commands: () => [
@@ -56,19 +65,19 @@ export const NO_ANSWER: Rule[] = [
     reason: 'nothing-configured',
     match: (e) => (e.findings.every(({ outcome }) => outcome === 'unavailable') ? e.findings[0] : undefined),
     hint: (e) => {
-      const missing = missingVariables(e);
       const names = e.findings.map(({ name }) => name).join(', ');
       return (
-        (missing.length > 0
-          ? `Set ${missing.join(' and ')}, which a service principal needs, too, or configure`
-          : 'Configure') +
-        ` one of ${names}, or let AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential, ` +
+        `Configure one of ${names}, or let AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential, ` +
         'such as a login with the Azure CLI: none of these has anything to go by here.'
       );
     },
     documentation: DOCUMENTATION.credentialChains,
   },
 ];
+
+function isNotAsked({ party, outcome }: Finding): boolean {
+  return party === 'not-asked' && outcome !== 'pending';
+}
 
 /** In a timeout the last one that was asked is the one that is waited for. */
 function lastAsked({ findings }: Evidence): Finding | undefined {

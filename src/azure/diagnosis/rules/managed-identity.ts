@@ -34,7 +34,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     match: (e) =>
       answered(
         e,
-        /Identity not found|no azure identity found|No User Assigned|No (?:Managed Identity|MSI) found|Unable to load the proper Managed Identity|identity .{0,80}(?:not found|does not exist)/i,
+        /Identity not found|no azure identity found|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI) found|Unable to load the proper Managed Identity|identity .{0,80}(?:not found|does not exist)/i,
       ),
     hint: notFoundHint,
     commands: notFoundCommands,
@@ -51,10 +51,12 @@ export const MANAGED_IDENTITY: Rule[] = [
             ({ outcome, party }) => outcome === 'pending' && party !== 'not-asked' && party !== 'http-proxy',
           ))
         : undefined,
-    hint: (e) =>
+    hint: (_, finding) =>
       'Wait a minute. If it lasts, check the label aadpodidbinding, the selector of the AzureIdentityBinding in its namespace, the log of MIC, and its role ' +
       'Managed Identity Operator: NMI has no identity for this pod yet' +
-      (usesPodIdentity(e) ? '' : ', or the network policy drops packets to the metadata service') +
+      (finding.party === 'nobody'
+        ? ', or a network policy drops the packets to it (allow egress to 127.0.0.1, where NMI listens, too)'
+        : '') +
       '. Pod identity is retired: plan for Workload ID.',
     commands: (e) => [
       showNmiBindings(e),
@@ -102,7 +104,9 @@ export const NO_METADATA_SERVICE: Rule[] = [
     hint: unreachableHint,
     commands: (e) => {
       if (usesPodIdentity(e)) return [command`kubectl get pods -A -o wide -l component=nmi`, showNmiLog()];
-      return e.facts.kubernetes ? [labelPodTemplate(e)] : [askMetadataService(e)];
+      if (e.facts.kubernetes) return [labelPodTemplate(e)];
+      const isDevelopment = e.facts.place === 'codespaces' || e.facts.place === 'devcontainer';
+      return isDevelopment ? [command`az login --use-device-code`] : [askMetadataService(e), command`az login`];
     },
     documentation: DOCUMENTATION.managedIdentity,
   },
@@ -276,6 +280,12 @@ function endpointHint(e: Evidence, finding: Finding): string {
         `: the token endpoint of Cloud Shell gives no token for this (${code}); it serves its own user only.`
       );
     case 'arc':
+      if (isSet(e, 'AZURE_CLIENT_ID') && !/secret_file/.test(finding.words.slice(0, 2000))) {
+        return (
+          'Unset AZURE_CLIENT_ID: the agent of Azure Arc gives a token for the system-assigned identity of the server only ' +
+          `(${code}).`
+        );
+      }
       if (/secret_file|secret file|EACCES|key/i.test(finding.words.slice(0, 2000)) || status === 401) {
         return (
           'Add the user of this process to the group himds (on Windows, Hybrid Agent Extension Applications), and start a new session: ' +
@@ -317,7 +327,9 @@ function endpointCommands(e: Evidence, finding: Finding): readonly string[] {
       return [command`az login`];
     case 'arc':
     case undefined:
-      return [command`sudo usermod -aG himds $USER`, command`azcmagent check`];
+      return finding.status === 401 || /secret_file/.test(finding.words.slice(0, 2000))
+        ? [command`sudo usermod -aG himds $USER`]
+        : [command`azcmagent check`, command`systemctl status himdsd`];
     case 'app-service':
       return [command`az webapp identity show -g $RG -n $APP`, command`az webapp restart -g $RG -n $APP`];
     case 'functions':

@@ -13,7 +13,9 @@ export const NETWORK: Rule[] = [
     reason: 'proxy-failed',
     match: (e) => {
       const finding = unreached(e);
-      return finding && isProxys(e, finding) && !TLS.test(finding.networkCode ?? '') ? finding : undefined;
+      // A company's proxy that breaks TLS is another failure; EPROTO is a proxy that does not speak it.
+      const isTls = TLS.test(finding?.networkCode ?? '') && finding?.networkCode !== 'EPROTO';
+      return finding && isProxys(e, finding) && !isTls ? finding : undefined;
     },
     hint: (e, finding) => {
       const variable = isTool(finding) ? 'HTTPS_PROXY' : proxyVariableOf(e);

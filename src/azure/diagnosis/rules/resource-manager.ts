@@ -94,7 +94,6 @@ export const RESOURCE_MANAGER: Rule[] = [
       'SubscriptionExpired',
       'SubscriptionSuspended',
       'SubscriptionDeleted',
-      'SubscriptionNotRegistered',
     ),
     hint: (e) =>
       `Have the owner of the subscription ${orUnknown(subscriptionOf(e))} re-enable it (billing, spending limit, a trial that is over), or use another with AZURE_SUBSCRIPTION_ID: it is disabled.`,
@@ -137,11 +136,23 @@ export const RESOURCE_MANAGER: Rule[] = [
   {
     reason: 'not-authorized',
     match: ofKind('not-authorized'),
-    hint: (_, { errorCode }) =>
-      errorCode === undefined || /AuthorizationFailed|Forbidden|AccessDenied/i.test(errorCode)
-        ? 'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): the token is fine, the role is missing.'
-        : `Read the message: Resource Manager forbids it with ${orUnknown(errorCode)}. If a role is missing, assign Reader and allow up to 10 minutes.`,
-    commands: (e) => [assignReader(e)],
+    hint: (e, finding) => {
+      const code = orUnknown(finding.errorCode);
+      if (isPolicy(finding)) {
+        return `Ask the owner of the Azure Policy that the message names for an exemption: it forbids the request (${code}), and no role helps.`;
+      }
+      if (finding.errorCode === 'RequestDisallowedByAzure') {
+        return `Log in again with multi-factor authentication, or use a managed identity: Azure demands it for this request (${code}), and no role helps.`;
+      }
+      const scope = isSet(e, 'AZURE_SUBSCRIPTION_ID')
+        ? `If the role is there, check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}).`
+        : '';
+      return (
+        'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): ' +
+        `the token is fine, the role is missing (${code}). ${scope}`
+      ).trim();
+    },
+    commands: (e, finding) => (isPolicy(finding) ? [] : [assignReader(e)]),
     documentation: DOCUMENTATION.roles,
   },
   {
@@ -175,6 +186,10 @@ export const RESOURCE_MANAGER: Rule[] = [
     reason: 'broken',
     match: ofKind('broken'),
     hint: brokenHint,
+    commands: (_, { errorCode }) =>
+      /NotRegistered|SubscriptionRegistration/.test(errorCode ?? '')
+        ? [command`az provider register --namespace $PROVIDER_NAMESPACE`]
+        : [],
     documentation: DOCUMENTATION.status,
   },
 ];
@@ -194,6 +209,10 @@ function isChallenge(finding: Finding | undefined, about: RegExp): boolean {
   return isEvaluation && about.test(told.replace(/authorization_uri|Location(?=:)/g, ''));
 }
 
+function isPolicy({ errorCode }: Finding): boolean {
+  return /Policy/.test(errorCode ?? '');
+}
+
 function named({ words }: Finding): string {
   const name = /deny assignment with name '([^']{1,300})/.exec(words.slice(0, 4000))?.[1];
   return name === undefined ? '' : ` ${orUnknown(name)}`;
@@ -203,15 +222,18 @@ function rejectedHint(e: Evidence, finding: Finding): string {
   const again = isUser(e)
     ? 'Log in again with the Azure CLI, then ask again'
     : e.facts.kubernetes
-      ? 'Ask again, which tries another token, and restart the pod (with pod identity NMI, too) if it lasts'
-      : 'Ask again, which tries another token, and restart the service if it lasts';
+      ? 'Ask again, and restart the pod (with pod identity NMI, too) for a new token if it lasts'
+      : 'Ask again, and restart the service for a new token if it lasts';
   if (isChallenge(finding, /./)) {
     return `${again}: continuous access evaluation refused this token, because the account or its permissions have changed, or a Conditional Access policy demands more.`;
   }
   if (finding.errorCode === 'ExpiredAuthenticationToken') {
     return `${again}: the token had expired when Azure Resource Manager saw it. A new token is needed; if that repeats itself, check the clock of this machine.`;
   }
-  return `${again}: Azure Resource Manager refused this token (${errorCodeOf(finding)}).`;
+  if (/'?Authorization'? header/.test(finding.words.slice(0, 2000))) {
+    return `Look for a proxy or service mesh on the way that removes or changes the header Authorization: Azure Resource Manager saw no token in the request.`;
+  }
+  return `${again}: Azure Resource Manager refused this token (${orUnknown(finding.errorCode ?? errorCodeOf(finding))}).`;
 }
 
 function brokenHint(e: Evidence, finding: Finding): string {
@@ -223,6 +245,9 @@ function brokenHint(e: Evidence, finding: Finding): string {
     );
   }
   const code = `${status} ${orUnknown(errorCode)}`;
+  if (/NotRegistered|SubscriptionRegistration/.test(errorCode)) {
+    return `Register the resource provider that the message names in the subscription ${orUnknown(subscriptionOf(e))}: it is not registered there (${code}).`;
+  }
   if (status >= 500 || status === 408) {
     return `Ask again in a minute, and open a support request with the ids in the message if it lasts: Azure Resource Manager has a fault (${code}). Nothing here needs to change.`;
   }

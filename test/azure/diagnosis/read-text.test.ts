@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { readText } from '../../../src/azure/diagnosis/read-text.ts';
+
+test.each([
+  ['AADSTS700213: x', 700213],
+  ['AADSTS7002138: x', 7002138],
+  ['AADSTS70002: Error validating credentials. AADSTS50012: x', 50012],
+  ['V2Error: invalid_grant AADSTS50076: x', 50076],
+  ['{"error":"x","error_codes":[70043]}', 70043],
+  ['invalid_client: Error(s): 7000215 - Timestamp', 7000215],
+  ['no number', undefined],
+])('the number of %j is %s', (text, number) => {
+  expect(readText(text).aadsts).toBe(number);
+});
+
+test.each([
+  ['[Errno -2] Name or service not known', 'ENOTFOUND'],
+  ['[Errno -3] Temporary failure in name resolution', 'EAI_AGAIN'],
+  ['dial tcp: lookup login.microsoftonline.com: no such host', 'ENOTFOUND'],
+  ['[Errno 111] Connection refused', 'ECONNREFUSED'],
+  ['[WinError 10060] A connection attempt failed', 'ETIMEDOUT'],
+  ["ConnectionResetError(104, 'Connection reset by peer')", 'ECONNRESET'],
+  ['x509: certificate signed by unknown authority', 'SELF_SIGNED_CERT_IN_CHAIN'],
+  ['certificate verify failed: certificate has expired', 'CERT_HAS_EXPIRED'],
+  ['ModuleNotFoundError: No module named', undefined],
+])('the network code of %j is %s', (text, code) => {
+  expect(readText(text).networkCode).toBe(code);
+});
+
+test.each([
+  ["PermissionError: [Errno 13] Permission denied: '/app/.azure/az.json'", 'permission-denied', '/app/.azure/az.json'],
+  ["OSError: [Errno 30] Read-only file system: '/azure/x'", 'read-only', '/azure/x'],
+  ['json.decoder.JSONDecodeError: Expecting value: line 1', 'cache-corrupt', undefined],
+  ["User 'x' does not exist in MSAL token cache. Run `az login`.", 'account-not-in-cache', undefined],
+  ["Please run 'az login' to setup account.", 'not-logged-in', undefined],
+  ['/bin/sh: 1: az: not found', 'not-installed', undefined],
+  ["'az' is not recognized as an internal or external command", 'not-installed', undefined],
+  ["ModuleNotFoundError: No module named 'azure'", 'installation-broken', undefined],
+  ['Failed to connect to MSI.', 'identity-endpoint-failed', undefined],
+])('the problem of %j is %s', (text, problem, path) => {
+  const fields = readText(text);
+  expect([fields.problem, fields.path]).toEqual([problem, path]);
+});
+
+test('what a message names is read', () => {
+  const tenant = 'b6cc8f32-0d28-41cd-beb7-3a18c4775049';
+  const other = 'f220aaaa-a5d6-4a54-9beb-2db0dcee4f5b';
+  expect(
+    readText(
+      `The access token is from the wrong issuer 'https://sts.windows.net/${other}/'. It must match the tenant 'https://sts.windows.net/${tenant}/'`,
+    ).tenant,
+  ).toBe(tenant);
+  expect(readText("Tenant 'made-up' not found. Check").tenant).toBe('made-up');
+  expect(readText("Application with identifier 'msi' was not found").application).toBe('msi');
+  expect(readText("Please try again after '372' seconds.").waitSeconds).toBe(372);
+  expect(readText("presented assertion subject 'repo:a/b:environment:x'.").assertion).toEqual({
+    subject: 'repo:a/b:environment:x',
+  });
+});
+
+test.each([
+  ['quotes', "'".repeat(1_000_000)],
+  ['an application', "Application 'x".repeat(200_000)],
+  ['words', 'a '.repeat(500_000)],
+  ['brackets', '{"error":"'.repeat(100_000)],
+  ['guids', '00000000-'.repeat(100_000)],
+])('a text without end does not take long: %s', (_, text) => {
+  const startedAtMs = performance.now();
+  readText(text);
+  expect(performance.now() - startedAtMs).toBeLessThan(1000);
+});

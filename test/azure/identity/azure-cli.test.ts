@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, expect, test, vi } from 'vitest';
+import { azureCliCredential } from '../../../src/azure/identity/azure-cli.ts';
+import { temporaryFile } from '../../fake-azure/workload-identity.ts';
+
+const SCOPE = 'https://management.azure.com/.default';
+const realPath = process.env['PATH'];
+
+afterEach(() => {
+  vi.useRealTimers();
+  process.env['PATH'] = realPath;
+});
+
+/** Puts an `az` that does this on the PATH. */
+function installAz(script: string): void {
+  const file = temporaryFile('az', `#!/bin/sh\n${script}\n`, 0o755);
+  process.env['PATH'] = `${file.slice(0, -'/az'.length)}:/usr/bin:/bin`;
+}
+
+async function failureOf(options?: { claims: string }): Promise<Error> {
+  return azureCliCredential()
+    .getToken(SCOPE, options)
+    .then(
+      () => expect.fail('there was a token'),
+      (error) => error,
+    );
+}
+
+test('az is asked for a token for the resource, and its answer is read', async () => {
+  installAz(
+    `[ "$*" = 'account get-access-token --output json --resource https://management.azure.com' ] || exit 1
+    echo '{"accessToken":"made-up","expires_on":1700000000,"expiresOn":"2001-01-01 00:00:00.000000"}'`,
+  );
+  expect(await azureCliCredential().getToken(SCOPE)).toMatchObject({
+    token: 'made-up',
+    expiresOnTimestamp: 1_700_000_000_000,
+  });
+});
+
+test('the answer of an az that knows local times only is read', async () => {
+  installAz(`echo '{"accessToken":"made-up","expiresOn":"2030-01-01 00:00:00.000000"}'`);
+  expect(await azureCliCredential().getToken(SCOPE)).toMatchObject({
+    expiresOnTimestamp: new Date('2030-01-01 00:00:00').getTime(),
+  });
+});
+
+test('what az says when it fails stays as it is', async () => {
+  installAz(`echo "ERROR: AADSTS50005: made up. To re-authenticate, please run: az login" >&2; exit 1`);
+  expect((await failureOf()).message).toBe('ERROR: AADSTS50005: made up. To re-authenticate, please run: az login');
+});
+
+test('an az that fails without a word is told by its exit code', async () => {
+  installAz('exit 7');
+  expect((await failureOf()).message).toBe('az ended with code 7 and said nothing');
+});
+
+test('no error carries what az wrote to its output', async () => {
+  installAz(`echo '{"accessToken":"made-up-token"}'; echo 'a warning' >&2`);
+  const error = await failureOf();
+  expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('made-up-token');
+});
+
+test('without az it says so', async () => {
+  process.env['PATH'] = '/nonexistent';
+  expect((await failureOf()).message).toBe('Azure CLI could not be found');
+});
+
+test('a claims challenge is refused, as az cannot answer it by itself; an empty one asks az once more', async () => {
+  installAz(`echo '{"accessToken":"made-up","expires_on":1700000000}'`);
+  expect((await failureOf({ claims: '{"access_token":{"nbf":{"essential":true}}}' })).message).toContain(
+    '--claims-challenge',
+  );
+  expect(await azureCliCredential().getToken(SCOPE, { claims: '{"access_token":{}}' })).toMatchObject({
+    token: 'made-up',
+  });
+});
+
+test('an az that hangs is given up and ended with all of its processes', { timeout: 60_000 }, async () => {
+  const pids = temporaryFile('pids', '');
+  installAz(`sleep 600 &\necho $! >> '${pids}'\necho $$ >> '${pids}'\nwait`);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const failed = failureOf();
+  await vi.waitFor(() => expect(readFileSync(pids, 'utf8').trim().split('\n')).toHaveLength(2), { timeout: 30_000 });
+  vi.runAllTimers();
+  expect((await failed).message).toBe('No answer from az within 30 s');
+  vi.useRealTimers();
+  for (const pid of readFileSync(pids, 'utf8').trim().split('\n').map(Number)) {
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 30_000 });
+  }
+});
+
+/** A process that has ended and that nobody has waited for yet does not count. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,99 @@
+import { DefaultAzureCredential } from '@azure/identity';
+import { HttpResponse, http } from 'msw';
+import { afterEach, expect, test, vi } from 'vitest';
+import { cloudOf } from '../../../src/azure/cloud.ts';
+import { defaultChain } from '../../../src/azure/identity/chain.ts';
+import { entra, imds } from '../../fake-azure/identity.ts';
+import { groups, subscriptions } from '../../fake-azure/resource-manager.ts';
+import { temporaryFile, workloadIdentity } from '../../fake-azure/workload-identity.ts';
+import { EXCHANGE, PROBE_OR_TOKEN, startService } from '../../service.ts';
+
+const read = async (response: Response) => JSON.parse(await response.text());
+const healthy = [subscriptions(['One']), groups(1)];
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+test('with a projected token the managed identity does not repeat the exchange', async () => {
+  const { get, count } = startService(
+    [entra({ answer: () => new Response('{"error":"invalid_client"}', { status: 400 }) })],
+    workloadIdentity(),
+  );
+  const { attempts } = await read(await get('/whoami'));
+  expect(attempts.at(-1)).toMatchObject({
+    name: 'ManagedIdentityCredential',
+    outcome: 'unavailable',
+    message: expect.stringContaining('WorkloadIdentityCredential makes the same token exchange'),
+  });
+  expect([count(EXCHANGE), count(PROBE_OR_TOKEN)]).toEqual([1, 0]);
+});
+
+test('where only the managed identity is chosen, it makes the exchange itself, watched', async () => {
+  const { get } = startService([entra(), ...healthy], {
+    ...workloadIdentity(),
+    AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+  });
+  expect(await read(await get('/whoami'))).toMatchObject({ credential: 'ManagedIdentityCredential', warnings: [] });
+});
+
+test('with a projected token but no client id the metadata service is asked', async () => {
+  const { get } = startService([imds(), ...healthy], { ...workloadIdentity(), AZURE_CLIENT_ID: '' });
+  expect((await read(await get('/whoami'))).credential).toBe('ManagedIdentityCredential');
+});
+
+test.each([
+  ['a device without an end', '/dev/zero', 'is not a file'],
+  ['a file that is too large', temporaryFile('token', 'x'.repeat(70_000)), 'is larger than 65536 bytes'],
+])('%s is not opened as a projected token', async (_, file, problem) => {
+  const { get } = startService([], { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: file });
+  const document = await read(await get('/whoami'));
+  expect(document).toMatchObject({ reason: 'token-file-unreadable', detail: expect.stringContaining(problem) });
+});
+
+test('a metadata service that answers its probe after two seconds is there', { timeout: 30_000 }, async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const probed = Promise.withResolvers<void>();
+  const moment = Promise.withResolvers<void>();
+  const slow = http.get(
+    'http://169.254.169.254/*',
+    async () => {
+      probed.resolve();
+      await moment.promise;
+      return HttpResponse.json({ error: 'invalid_request' }, { status: 400 });
+    },
+    { once: true },
+  );
+  const { credential } = startService([slow, imds()]);
+  const token = credential.getToken();
+  await probed.promise;
+  vi.advanceTimersByTime(2000);
+  vi.useRealTimers();
+  moment.resolve();
+  expect((await token).credential).toBe('ManagedIdentityCredential');
+});
+
+test('a version of the SDK that hides its chain is warned about once, and still asked', async () => {
+  const cloud = cloudOf();
+  if (!cloud) throw new Error('the public cloud is always known');
+  const get = vi.spyOn(Reflect, 'get').mockImplementation((target, name) => {
+    if (name === '_sources') return undefined;
+    get.mockRestore();
+    return Object(target)[name];
+  });
+  const warnings: string[] = [];
+  const acquire = defaultChain({
+    cloud,
+    identityBinding: false,
+    workloadIdentityFile: undefined,
+    userAgentPrefix: 'test',
+    onWarning: (warning) => warnings.push(warning),
+  });
+  get.mockRestore();
+  expect(warnings).toEqual([expect.stringContaining('hides the credentials of its chain')]);
+  vi.spyOn(DefaultAzureCredential.prototype, 'getToken').mockRejectedValue(new Error('made up'));
+  const { attempts, token } = acquire('scope', {});
+  await expect(token).rejects.toThrow();
+  expect(attempts).toMatchObject([{ name: 'DefaultAzureCredential', outcome: 'failed' }]);
+});

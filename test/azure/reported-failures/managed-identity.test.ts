@@ -1,0 +1,3 @@
+import { replayFamily } from './replay.ts';
+
+replayFamily('managed-identity');
