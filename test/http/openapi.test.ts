@@ -29,7 +29,7 @@ test('it describes the routes, and no other', () => {
 });
 
 test('its reasons are those of the catalogue', () => {
-  expect(DOCUMENT.components.schemas['Reason']?.enum).toEqual(REASONS);
+  expect(DOCUMENT.components.schemas['Reason']?.enum?.toSorted()).toEqual(REASONS.toSorted());
 });
 
 test('nothing stands beside a $ref, which many tools would ignore', () => {
@@ -100,7 +100,7 @@ test('a bug is answered as described', async () => {
   const { get, service, log } = startService(healthy);
   vi.spyOn(service.azure, 'facts').mockRejectedValue(new TypeError('made-up bug'));
   expect((await get('/')).status).toBe(500);
-  expect(log()).toMatchObject([{ stack: expect.stringContaining('made-up bug') }]);
+  expect(log()).toMatchObject([{ stack: expect.stringContaining('openapi.test.ts') }]);
 });
 
 const JSON_HEADERS = {
