@@ -1,10 +1,10 @@
 import type { Attempt } from './identity/attempt.ts';
 
 /** How authentication or authorization failed; the diagnosis finds the reason. */
-export type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
+type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
 /** How Azure itself failed; `token-timeout` where no token has come and nobody has refused one either. */
-export type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
+type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
 
 export type FailureKind = IdentityFailureKind | ServiceFailureKind;
 

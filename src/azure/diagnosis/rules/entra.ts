@@ -117,7 +117,8 @@ export const ENTRA: Rule[] = [
         ? 'Set az to the cloud of this service and log in there, or set AZURE_AUTHORITY_HOST to that of the cloud in which az is logged in: ' +
           `az and this service, which asks ${e.facts.cloud.resourceManager}, are not in the same cloud.`
         : "Set AZURE_AUTHORITY_HOST to that of the identity's cloud (https://login.microsoftonline.us for US Government, https://login.chinacloudapi.cn for China): " +
-          `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
+          `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.` +
+          (finding.aadsts === 500011 ? ' If the cloud is right, the tenant is not: check AZURE_TENANT_ID.' : ''),
     commands: (e, finding) =>
       finding.credential === 'azure-cli' ? [command`az cloud set --name ${cloudName(e)}`, command`az login`] : [],
     documentation: DOCUMENTATION.clouds,
@@ -401,7 +402,7 @@ function policyHint(e: Evidence, finding: Finding): string {
   }
   return (
     `Have the administrator of the tenant exclude the identity ${orUnknown(clientIdOf(e))} from the policy, or add the egress address of this ` +
-    `${e.facts.kubernetes ? 'cluster' : 'machine'} to its named location: a Conditional Access policy for workload identities blocks the token (AADSTS${aadsts}).`
+    `${e.facts.kubernetes ? 'cluster' : 'machine'} to its named location: a Conditional Access policy for workload identities blocks the token (AADSTS${aadsts}); the sign-in log names it.`
   );
 }
 

@@ -2,6 +2,7 @@ import { argument, command } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, unanswered } from '../match.ts';
 import { isSet, orUnknown } from '../values.ts';
+import { serviceTag } from './network.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** The variables of a service principal, before Microsoft Entra ID is asked. */
@@ -52,7 +53,7 @@ export const NO_ANSWER: Rule[] = [
       const host = finding.host ?? hostAsked(e, finding);
       return (
         `Ask again, and look for what swallows packets if it lasts (firewall, network policy, NSG or other egress rule${host ? ` for ${host}` : ''}): ` +
-        `${finding.name || 'the chain of credentials'} has not answered yet.`
+        `${finding.name || 'the chain of credentials'} has not answered yet${serviceTag(e, { host })}.`
       );
     },
     commands: (e, finding) => {
