@@ -245,15 +245,13 @@ test('a credential that gets no answer from Microsoft Entra ID lets the others h
   const failure = credential.getToken().catch((error) => error);
   await eventually(() => expect(count(EXCHANGE)).toBe(1));
   await vi.advanceTimersByTimeAsync(15_000);
-  await eventually(() => expect(count(EXCHANGE)).toBe(2));
-  await vi.advanceTimersByTimeAsync(15_000);
   expect(await failure).toMatchObject({ kind: 'no-token' });
   expect(
     credential
       .attempts()
       .map(({ message }) => message)
       .slice(1),
-  ).toEqual(['No answer within 15 s', 'No answer within 15 s']);
+  ).toEqual(['No answer within 15 s', expect.stringContaining('Left out')]);
 });
 
 test('after another az login a token that Resource Manager refused is not used again', async () => {
