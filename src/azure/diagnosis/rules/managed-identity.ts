@@ -45,7 +45,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     match: (e) =>
       e.facts.kubernetes && !hasEndpoint(e)
         ? (answered(e, /AzureAssignedIdentity|in (?:CREATED|ASSIGNED) state/) ??
-          managedIdentity(e, ({ party, status }) => party === 'nmi' && status === 404) ??
+          managedIdentity(e, ({ party, status }) => party !== 'http-proxy' && status === 404) ??
           managedIdentity(
             e,
             ({ outcome, party }) => outcome === 'pending' && party !== 'not-asked' && party !== 'http-proxy',
