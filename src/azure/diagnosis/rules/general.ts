@@ -13,7 +13,7 @@ export const SERVICE_PRINCIPAL_SETUP: Rule[] = [
       missingVariables(e).length > 0 ? findingOf(e, ['client-secret', 'client-certificate'], isNotAsked) : undefined,
     hint: (e) =>
       `Set ${missingVariables(e).join(' and ')}, too, or remove the secret or certificate: ` +
-      'a service principal is configured by half, so it was not used.',
+      'a service principal is only half configured, so it was not used.',
     documentation: DOCUMENTATION.credentialChains,
   },
   {
@@ -69,7 +69,7 @@ export const NO_ANSWER: Rule[] = [
       const names = e.findings.map(({ name }) => name).join(', ');
       return (
         `Configure one of ${names}, or let AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential, ` +
-        'such as a login with the Azure CLI: none of these has anything to go by here.'
+        'such as a login with the Azure CLI: none of these is configured here.'
       );
     },
     documentation: DOCUMENTATION.credentialChains,
