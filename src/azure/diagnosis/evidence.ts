@@ -44,6 +44,8 @@ type Party =
   | 'nobody'
   | 'not-asked';
 
+type Content = 'json' | 'text' | 'page' | 'nothing';
+
 /** One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager. */
 export interface Finding {
   credential: CredentialKind | undefined;
@@ -58,7 +60,7 @@ export interface Finding {
   /** HTTP status of the answer. */
   status: number | undefined;
   /** What the body of the answer is, where it is no token. */
-  content: 'json' | 'text' | 'page' | undefined;
+  content: Content | undefined;
   /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
   errorCode: string | undefined;
   /** The code of the system or of TLS for why there was no answer. */
@@ -171,7 +173,7 @@ function partyOf(
   const says = contentOf(exchange);
   if (credential === 'managed-identity') {
     if (host !== facts.metadataService) {
-      if (facts.proxy.hosts.includes(host) && says === 'page') return 'http-proxy';
+      if (facts.proxy.hosts.includes(host) && says !== 'json') return 'http-proxy';
       const endpoint = facts.identityEndpoint;
       const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
       // The agent of Azure Arc is also found by its program, without any variable.
@@ -179,17 +181,25 @@ function partyOf(
     }
     if (says === 'json') return 'imds';
     if (facts.proxy.hosts.includes(host)) return 'http-proxy';
-    return facts.kubernetes && says === 'text' ? 'nmi' : 'stranger';
+    if (facts.kubernetes && says === 'text') return 'nmi';
+    // A fault may come without a body; what refuses without one is somebody else.
+    return says === 'nothing' && isFault(exchange.status) ? 'imds' : 'stranger';
   }
   if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
   if (aadsts !== undefined || says === 'json') return 'entra';
   return facts.proxy.hosts.includes(host) && isProxyStatus(exchange.status) ? 'http-proxy' : 'stranger';
 }
 
+function isFault(status: number): boolean {
+  return [404, 408, 410, 429].includes(status) || status >= 500;
+}
+
 /** What a body is, by its content and type: NMI answers plain text, all services of Azure JSON, what is neither is a page. */
-function contentOf({ body = '', contentType = '' }: Exchange): 'json' | 'text' | 'page' {
+function contentOf({ body, contentType = '' }: Exchange): Content {
+  if (body === undefined) return /json/i.test(contentType) ? 'json' : 'page';
+  if (body.trim() === '') return 'nothing';
   if (/^\s{0,50}\{/.test(body) || (/json/i.test(contentType) && !/^\s{0,50}</.test(body))) return 'json';
-  return /^text\/plain/i.test(contentType) && body.trim() !== '' && !/^\s{0,50}</.test(body) ? 'text' : 'page';
+  return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
 }
 
 /** Statuses with which a proxy answers in its own name. */

@@ -245,7 +245,7 @@ async function readPodLabels(file: string): Promise<Record<PodLabel, string | nu
   };
 }
 
-/** A claim of a sensible length; whoever wrote the file may have written anything. */
+/** A claim of a sensible length; the file may hold anything. */
 function toText(claim: unknown): string | undefined {
   return typeof claim === 'string' ? claim.slice(0, 300) : undefined;
 }

@@ -27,7 +27,7 @@ export function nodeIdentityHint(context: Context): string {
   const { facts, identity } = context;
   const effect =
     `it runs as the identity of its node, ${orUnknown(identity?.managedIdentityResourceId)}, ` +
-    'to which no role should be given for its sake.';
+    'and no role should be given to that one.';
   switch (mistakeOf(context)) {
     case 'service-account':
       return (

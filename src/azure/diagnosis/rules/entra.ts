@@ -117,7 +117,8 @@ export const ENTRA: Rule[] = [
         ? 'Set az to the cloud of this service and log in there, or set AZURE_AUTHORITY_HOST to that of the cloud in which az is logged in: ' +
           `az and this service, which asks ${e.facts.cloud.resourceManager}, are not in the same cloud.`
         : "Set AZURE_AUTHORITY_HOST to that of the identity's cloud (https://login.microsoftonline.us for US Government, https://login.chinacloudapi.cn for China): " +
-          `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.`,
+          `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager}, in use now, do not take it.` +
+          (finding.aadsts === 500011 ? ' If the cloud is right, the tenant is not: check AZURE_TENANT_ID.' : ''),
     commands: (e, finding) =>
       finding.credential === 'azure-cli' ? [command`az cloud set --name ${cloudName(e)}`, command`az login`] : [],
     documentation: DOCUMENTATION.clouds,
@@ -139,7 +140,7 @@ export const ENTRA: Rule[] = [
     hint: (e, finding) => {
       const tenant = tenantInWords(e, finding);
       if (isWithoutTenant(finding) && finding.credential !== 'azure-cli') {
-        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} names no single tenant, and a token without a person needs one.`;
+        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and a service principal needs one.`;
       }
       if (finding.credential === 'azure-cli') {
         return `Log in with a tenant that exists: the tenant ${tenant}, to which az is set, is not in ${e.facts.cloud.authorityHost}.`;
@@ -148,7 +149,7 @@ export const ENTRA: Rule[] = [
         ? 'AZURE_TENANT_ID, or the annotation azure.workload.identity/tenant-id of the service account, and recreate the pod'
         : 'AZURE_TENANT_ID';
       return (
-        `Correct ${where}: ${tenant} is no tenant of ${e.facts.cloud.authorityHost}. ` +
+        `Correct ${where}: ${tenant} does not exist in ${e.facts.cloud.authorityHost}. ` +
         'If the tenant is right, it is of another cloud: then AZURE_AUTHORITY_HOST is wrong.'
       );
     },
@@ -359,7 +360,7 @@ function clientSecretHint(e: Evidence, finding: Finding): string {
     return `Unset AZURE_CLIENT_SECRET: ${application} is a managed identity, which has no secret. A pod or a machine of Azure gets its token without one.`;
   }
   if (isPod(finding) || [7000216, 7000218, 7000219, 700026].includes(finding.aadsts ?? 0)) {
-    return `Set AZURE_CLIENT_SECRET to a current secret of the application ${application}, or use Workload ID, which needs none: the request carried no secret that counts.`;
+    return `Set AZURE_CLIENT_SECRET to a current secret of the application ${application}, or use Workload ID, which needs none: the request carried no secret.`;
   }
   if (finding.aadsts === 7000222) {
     return `Make a new secret for the application ${application} and set AZURE_CLIENT_SECRET to its value, or better, use Workload ID, which needs none: the current secret has expired.`;
@@ -401,7 +402,7 @@ function policyHint(e: Evidence, finding: Finding): string {
   }
   return (
     `Have the administrator of the tenant exclude the identity ${orUnknown(clientIdOf(e))} from the policy, or add the egress address of this ` +
-    `${e.facts.kubernetes ? 'cluster' : 'machine'} to its named location: a Conditional Access policy for workload identities blocks the token (AADSTS${aadsts}).`
+    `${e.facts.kubernetes ? 'cluster' : 'machine'} to its named location: a Conditional Access policy for workload identities blocks the token (AADSTS${aadsts}); the sign-in log names it.`
   );
 }
 
@@ -470,7 +471,7 @@ function refusedHint(e: Evidence, finding: Finding): string {
           : 'interactively';
     return credential === 'user-password'
       ? `Use a service principal or Workload ID in the place of AZURE_USERNAME and AZURE_PASSWORD: the account must prove more than a password (${number}).`
-      : `Log in again ${tool}, then ask again: a person has to prove who it is (${number}).`;
+      : `Log in again ${tool}, then ask again: a person has to sign in (${number}).`;
   }
   const particular = PARTICULAR[finding.aadsts ?? 0];
   if (particular !== undefined) return `${particular} (${number}).`;
@@ -486,7 +487,7 @@ function refusedHint(e: Evidence, finding: Finding): string {
   if (aadstsClass === 'flow' || errorCode === 'unauthorized_client') {
     return (
       `Use an application or managed identity that may get tokens without a person (no public client, a secret, certificate or federated credential): ` +
-      `this request is not one that ${orUnknown(applicationOf(e, finding))} may make (${number}).`
+      `${orUnknown(applicationOf(e, finding))} may not make this request (${number}).`
     );
   }
   if (errorCode === 'invalid_client') {

@@ -2,6 +2,7 @@ import { argument, command } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, unanswered } from '../match.ts';
 import { isSet, orUnknown } from '../values.ts';
+import { serviceTag } from './network.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** The variables of a service principal, before Microsoft Entra ID is asked. */
@@ -12,7 +13,7 @@ export const SERVICE_PRINCIPAL_SETUP: Rule[] = [
       missingVariables(e).length > 0 ? findingOf(e, ['client-secret', 'client-certificate'], isNotAsked) : undefined,
     hint: (e) =>
       `Set ${missingVariables(e).join(' and ')}, too, or remove the secret or certificate: ` +
-      'a service principal is configured by half, so it was not used.',
+      'a service principal is only half configured, so it was not used.',
     documentation: DOCUMENTATION.credentialChains,
   },
   {
@@ -52,7 +53,7 @@ export const NO_ANSWER: Rule[] = [
       const host = finding.host ?? hostAsked(e, finding);
       return (
         `Ask again, and look for what swallows packets if it lasts (firewall, network policy, NSG or other egress rule${host ? ` for ${host}` : ''}): ` +
-        `${finding.name || 'the chain of credentials'} has not answered yet.`
+        `${finding.name || 'the chain of credentials'} has not answered yet${serviceTag(e, { host })}.`
       );
     },
     commands: (e, finding) => {
@@ -68,7 +69,7 @@ export const NO_ANSWER: Rule[] = [
       const names = e.findings.map(({ name }) => name).join(', ');
       return (
         `Configure one of ${names}, or let AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential, ` +
-        'such as a login with the Azure CLI: none of these has anything to go by here.'
+        'such as a login with the Azure CLI: none of these is configured here.'
       );
     },
     documentation: DOCUMENTATION.credentialChains,

@@ -45,7 +45,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     match: (e) =>
       e.facts.kubernetes && !hasEndpoint(e)
         ? (answered(e, /AzureAssignedIdentity|in (?:CREATED|ASSIGNED) state/) ??
-          managedIdentity(e, ({ party, status }) => party === 'nmi' && status === 404) ??
+          managedIdentity(e, ({ party, status }) => party !== 'http-proxy' && status === 404) ??
           managedIdentity(
             e,
             ({ outcome, party }) => outcome === 'pending' && party !== 'not-asked' && party !== 'http-proxy',
@@ -115,7 +115,7 @@ export const NO_METADATA_SERVICE: Rule[] = [
     match: (e) => managedIdentity(e, ({ status }) => status !== undefined),
     hint: (e, finding) =>
       `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here (on a laptop, log in with the Azure CLI): something else answers ${errorCodeOf(finding)} at ${orUnknown(finding.host)}, ` +
-      'not the metadata service of Azure, so this is probably no machine in Azure. ' +
+      'not the metadata service of Azure, so this machine is probably not in Azure. ' +
       (e.facts.kubernetes ? '' : 'On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.'),
     documentation: DOCUMENTATION.managedIdentity,
   },
@@ -160,7 +160,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   if (isEndpoint(finding.party)) {
     return isSet(e, 'AZURE_CLIENT_ID')
       ? `Assign ${identity} to this ${hostKind(finding.party)}, or correct AZURE_CLIENT_ID, which must be the client id of an assigned identity: its identity endpoint knows no such identity.`
-      : `Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this ${hostKind(finding.party)}: nobody said which identity is meant, and there is no default.`;
+      : `Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this ${hostKind(finding.party)}: the request names no identity, and there is no default.`;
   }
   if (/no azure identity found/i.test(words)) {
     return (
@@ -183,7 +183,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   if (usesPodIdentity(e)) {
     return (
       'Check that NMI runs on this node and intercepts its metadata service, then look at AzureIdentity and AzureIdentityBinding: ' +
-      `the pod has the label aadpodidbinding, but the node itself answered and has not ${identity}. Pod identity is retired: plan for Workload ID.`
+      `the pod has the label aadpodidbinding, but the node itself answered and does not have ${identity}. Pod identity is retired: plan for Workload ID.`
     );
   }
   return (
@@ -309,7 +309,7 @@ function endpointHint(e: Evidence, finding: Finding): string {
         return `Assign an identity to this ${hostKind(kind)} and restart it: its identity endpoint, which IDENTITY_ENDPOINT names, cannot be reached (${code}). Right after a start, ask again.`;
       }
       if (status === 401 || status === 403) {
-        return `Restart this ${hostKind(kind)}, and let nobody set IDENTITY_ENDPOINT and IDENTITY_HEADER but the host: its identity endpoint refused the header IDENTITY_HEADER (${code}).`;
+        return `Restart this ${hostKind(kind)}, and do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: its identity endpoint refused the header IDENTITY_HEADER (${code}).`;
       }
       if (status >= 500 || status === 429) {
         return (
@@ -365,16 +365,16 @@ function unreachableHint(e: Evidence, finding: Finding): string {
       );
     case 'codespaces':
     case 'devcontainer':
-      return `Log in with the Azure CLI in this development container (device code), and let AZURE_TOKEN_CREDENTIALS allow it: nothing answers at ${metadataService} (${code}), because it is no machine in Azure.`;
+      return `Log in with the Azure CLI in this development container (device code), and let AZURE_TOKEN_CREDENTIALS allow it: nothing answers at ${metadataService} (${code}), because this is not a machine in Azure.`;
     case 'container':
       return (
-        `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here, such as a login of the Azure CLI: nothing answers at ${metadataService} (${code}), so this is no machine in Azure, ` +
+        `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here, such as a login of the Azure CLI: nothing answers at ${metadataService} (${code}), so this machine is probably not in Azure, ` +
         `or the network of this container has no way to the metadata service of its host (use the network of the host, check its firewall). ${arc}`
       );
     default:
       return (
         `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here, such as a login of the Azure CLI: nothing answers at ${metadataService} (${code}), ` +
-        `so this is no machine in Azure, or a firewall is in the way. ${arc}`
+        `so this machine is probably not in Azure, or a firewall is in the way. ${arc}`
       );
   }
 }

@@ -82,7 +82,7 @@ export const NETWORK: Rule[] = [
     ),
     hint: (e, finding) =>
       `Allow egress to ${hostOf(finding)}, port 443: check ${e.facts.kubernetes ? 'the network policies, the firewall or NSG and the routes of this pod' : 'the firewall, the VPN or proxy and the routes of this machine'}. ` +
-      `It cannot be reached (${errorCodeOf(finding)}).`,
+      `It cannot be reached (${errorCodeOf(finding)})${serviceTag(e, finding)}.`,
     commands: reachability,
     documentation: DOCUMENTATION.egress,
   },
@@ -119,6 +119,12 @@ export const NETWORK: Rule[] = [
 function isProxys({ facts }: Evidence, finding: Finding): boolean {
   if (finding.party === 'http-proxy') return true;
   return !isTool(finding) && finding.host !== undefined && facts.proxy.hosts.includes(finding.host);
+}
+
+/** The name under which a network security group or Azure Firewall knows the host. */
+export function serviceTag({ facts }: Evidence, { host }: Pick<Finding, 'host'>): string {
+  if (host === new URL(facts.cloud.authorityHost).hostname) return '; its service tag is AzureActiveDirectory';
+  return host === new URL(facts.cloud.resourceManager).hostname ? '; its service tag is AzureResourceManager' : '';
 }
 
 function withCode(codes: RegExp) {
