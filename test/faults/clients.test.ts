@@ -1,37 +1,21 @@
+import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { get, healed, startAzure, startService } from './rig.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { get, healed, PORT, startAzure, startService } from './rig.ts';
+import { keepAsking, open, raw, statusesOf } from './sockets.ts';
 import { printTable, report } from './table.ts';
-
-const PORT = 8080;
-
-/** Sends these bytes, and answers what comes back until the other side closes or this time is over. */
-async function raw(bytes: string, waitMs = 2000): Promise<string> {
-  const socket = connect(PORT, '127.0.0.1');
-  let received = '';
-  socket.setEncoding('latin1').on('data', (text) => {
-    received += text;
-  });
-  socket.on('error', () => {});
-  socket.write(bytes, 'latin1');
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  await Promise.race([closed, setTimeout(waitMs)]);
-  socket.destroy();
-  return received;
-}
-
-const statusesOf = (received: string) =>
-  [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
 
 describe('clients', () => {
   let azure: Awaited<ReturnType<typeof startAzure>>;
   let service: Awaited<ReturnType<typeof startService>>;
+  let idleHandles = 0;
   beforeAll(async () => {
     azure = await startAzure();
     service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000' });
     await healed();
+    idleHandles = readdirSync(`/proc/${service.child.pid}/fd`).length;
   });
   afterAll(async () => {
     await service.end();
@@ -45,13 +29,17 @@ describe('clients', () => {
     await healed();
   }
 
+  /** The connections that the service holds. */
+  function established(): number {
+    return readdirSync(`/proc/${service.child.pid}/fd`).length - idleHandles;
+  }
+
   test('5,000 connections: those beyond the limit are closed, and the others live', async () => {
     const startedAtMs = performance.now();
     const sockets: Socket[] = [];
     let closed = 0;
     for (let i = 0; i < 5000; i++) {
-      const socket = connect(PORT, '127.0.0.1');
-      socket.on('error', () => {}).once('close', () => closed++);
+      const socket = open().once('close', () => closed++);
       sockets.push(socket);
       if (i % 250 === 0) await setTimeout(10);
     }
@@ -65,58 +53,92 @@ describe('clients', () => {
     await note('5,000 connections', `${5000 - refused} held, ${refused} closed`, startedAtMs);
   });
 
-  test('slow headers and half-open sockets are cut off', async () => {
+  test('slow headers are cut off, and told so', async () => {
     const startedAtMs = performance.now();
-    const sockets = Array.from({ length: 100 }, () => connect(PORT, '127.0.0.1').on('error', () => {}));
+    const sockets = Array.from({ length: 100 }, () => open());
     const drip = setInterval(() => {
       for (const socket of sockets) if (!socket.destroyed) socket.write('X');
     }, 500);
-    for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve))));
     clearInterval(drip);
-    expect(performance.now() - startedAtMs).toBeLessThan(20_000);
-    await note('slow headers (100 connections)', 'cut off', startedAtMs);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(9000);
+    expect(performance.now() - startedAtMs).toBeLessThan(30_000);
+    expect(await raw('GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', 30_000)).toMatch(
+      /^HTTP\/1.1 408 .*application\/problem\+json.*"status": 408/s,
+    );
+    await note('slow headers (100 connections)', 'cut off with 408', startedAtMs);
   });
 
   test.each<[string, string, number[]]>([
-    ['a header of 64 KB', `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(65_536)}\r\n\r\n`, [431]],
-    ['a URL of 1 MB', `GET /${'x'.repeat(2 ** 20)} HTTP/1.1\r\nHost: x\r\n\r\n`, [431]],
+    ['a header of 64 KB', `GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: ${'x'.repeat(65_536)}\r\n\r\n`, [431]],
+    ['a URL of 1 MB', `GET /${'x'.repeat(2 ** 20)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, [431]],
     ['no request line', 'nonsense\r\n\r\n', [400]],
     ['TLS on a plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', [400]],
-    ['an unknown method', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', [400]],
-    ['HTTP/3.0', 'GET / HTTP/3.0\r\nHost: x\r\n\r\n', [400]],
+    ['an unknown method', 'BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n', [400]],
+    ['HTTP/3.0', 'GET / HTTP/3.0\r\nHost: localhost\r\n\r\n', [400]],
     ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', [400]],
-    ['two Content-Lengths', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', [400]],
+    ['an empty Host', 'GET /healthz HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', [200]],
+    ['HTTP/1.0 without Host', 'GET /healthz HTTP/1.0\r\n\r\n', [200]],
+    ["HAProxy's default check", 'OPTIONS / HTTP/1.0\r\n\r\n', [405]],
+    ['HTTP/1.0 without Host, the list', 'GET / HTTP/1.0\r\n\r\n', [200]],
+    ['an expectation', 'GET / HTTP/1.1\r\nHost: localhost\r\nExpect: a miracle\r\nConnection: close\r\n\r\n', [417]],
+    ['the Host of somebody else', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [421]],
+    [
+      'the Host of somebody else, whatever the route',
+      'GET /x HTTP/1.1\r\nHost: rebinding.example:8080\r\nConnection: close\r\n\r\n',
+      [421],
+    ],
+    ['an address as Host', 'GET /healthz HTTP/1.1\r\nHost: [::1]:8080\r\nConnection: close\r\n\r\n', [200]],
+    [
+      'two Content-Lengths',
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      [400],
+    ],
     [
       'Content-Length and chunked',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
       [400],
     ],
     [
       'pipelining',
-      `${'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3)}GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      `${'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3)}GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
       [200, 200, 200, 200],
     ],
-    ['a body on GET', 'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello', [200]],
-    ['TRACE', 'TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [405]],
-    ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [400]],
-    ['CONNECT', 'CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\n\r\n', []],
     [
-      'an upgrade',
-      'GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n',
+      'a body on GET',
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello',
       [200],
     ],
-    ['dots in the path', 'GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [404]],
-    ['%00 in the path', 'GET /%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [404]],
-    ['a broken escape in the path', 'GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [404]],
-    ['an absolute URL', 'GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [200]],
-    ['Host with nonsense', 'GET /healthz HTTP/1.1\r\nHost: a b@c:99999/\r\nConnection: close\r\n\r\n', [400]],
-    ['HEAD', 'HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [200]],
+    ['TRACE', 'TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [405]],
+    ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [400]],
+    ['CONNECT', 'CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n', []],
+    [
+      'an upgrade',
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n',
+      [200],
+    ],
+    ['dots in the path', 'GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [404]],
+    ['%00 in the path', 'GET /%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [404]],
+    ['a broken escape in the path', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [404]],
+    [
+      'an absolute URL',
+      'GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      [200],
+    ],
+    ['Host with nonsense', 'GET /healthz HTTP/1.1\r\nHost: a b@c:99999/\r\nConnection: close\r\n\r\n', [421]],
+    ['HEAD', 'HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', [200]],
   ])('%s', async (fault, bytes, expected) => {
     const startedAtMs = performance.now();
     const received = await raw(bytes);
     expect({ fault, statuses: statusesOf(received) }).toEqual({ fault, statuses: expected });
-    if (fault === 'HEAD') expect(received.split('\r\n\r\n')[1]).toBe('');
+    const [head = '', body] = received.split('\r\n\r\n');
+    if (fault === 'HEAD') expect(body).toBe('');
+    // Each error that the server makes is a problem document.
+    if ((expected[0] ?? 0) >= 400) {
+      expect(head).toContain('application/problem+json');
+      expect(JSON.parse(body ?? '')).toMatchObject({ type: 'about:blank', status: expected[0] });
+    }
     await note(fault, expected.join(' ') || 'closed', startedAtMs);
   });
 
@@ -132,12 +154,28 @@ describe('clients', () => {
   test('clients that go away in the middle', async () => {
     const startedAtMs = performance.now();
     for (let i = 0; i < 200; i++) {
-      const socket = connect(PORT, '127.0.0.1').on('error', () => {});
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      const socket = open();
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
       await setTimeout(1);
       socket.destroy();
     }
     await note('200 clients that go away', 'nobody noticed', startedAtMs);
+  });
+
+  test('50 clients that do not read are cut off after 30 seconds, and hold up nobody', async () => {
+    const startedAtMs = performance.now();
+    const sockets = Array.from({ length: 50 }, () => open().pause());
+    for (const socket of sockets) {
+      // More than the buffers between the two hold.
+      socket.write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+    }
+    const busy = keepAsking(4, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await vi.waitFor(() => expect(established()).toBeLessThanOrEqual(10), { timeout: 60_000, interval: 500 });
+    const { answers, wrong } = busy.end();
+    expect(performance.now() - startedAtMs).toBeGreaterThan(25_000);
+    expect(wrong).toEqual([]);
+    for (const socket of sockets) socket.destroy();
+    await note('50 clients that do not read', `cut off, ${answers} answers to others`, startedAtMs);
   });
 
   test('whatever Host, Accept and path a client sends, the answer is honest', async () => {
@@ -152,7 +190,7 @@ describe('clients', () => {
         );
         answers += 1;
         expect(statusesOf(received)).toEqual([expect.any(Number)]);
-        expect([200, 400, 404]).toContain(statusesOf(received)[0]);
+        expect([200, 400, 404, 421]).toContain(statusesOf(received)[0]);
       }),
       { numRuns: 300 },
     );

@@ -57,6 +57,7 @@ const FAULTS: Record<string, Fault> = {
   },
   '500': { answer: refuses(500, 'InternalServerError'), status: 502, reason: 'broken', deadlineMs: PATIENT_MS },
   '503': { answer: refuses(503, 'ServiceUnavailable'), status: 502, reason: 'broken', deadlineMs: PATIENT_MS },
+  '500 until the deadline': { answer: refuses(500, 'InternalServerError'), status: 502, reason: 'broken' },
   'connection reset': { answer: drops, status: 502, reason: 'connection-broken', deadlineMs: PATIENT_MS },
   'hang before headers': { answer: hangs, status: 504, reason: 'timeout' },
   'hang in the body': { answer: stalls, status: 504, reason: 'timeout' },
