@@ -1,37 +1,30 @@
-import { readdirSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { get, healed, PORT, startAzure, startService } from './rig.ts';
-import { keepAsking, open, raw, statusesOf } from './sockets.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { get, healed, startAzure, startService } from './rig.ts';
+import { closeAll, open, raw, statusesOf } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
 describe('clients', () => {
   let azure: Awaited<ReturnType<typeof startAzure>>;
   let service: Awaited<ReturnType<typeof startService>>;
-  let idleHandles = 0;
   beforeAll(async () => {
     azure = await startAzure();
     service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000' });
     await healed();
-    idleHandles = readdirSync(`/proc/${service.child.pid}/fd`).length;
   });
   afterAll(async () => {
     await service.end();
     azure.close();
   });
+  afterEach(closeAll);
   printTable();
 
   async function note(fault: string, answer: string, startedAtMs: number): Promise<void> {
     report(fault, answer, Math.round(performance.now() - startedAtMs));
     expect(service.child.exitCode).toBe(null);
     await healed();
-  }
-
-  /** The connections that the service holds. */
-  function established(): number {
-    return readdirSync(`/proc/${service.child.pid}/fd`).length - idleHandles;
   }
 
   test('5,000 connections: those beyond the limit are closed, and the others live', async () => {
@@ -43,12 +36,12 @@ describe('clients', () => {
       sockets.push(socket);
       if (i % 250 === 0) await setTimeout(10);
     }
-    await setTimeout(1000);
+    await vi.waitFor(() => expect(closed).toBeGreaterThan(900), 30_000);
+    await setTimeout(500);
     const refused = closed;
-    expect(refused).toBeGreaterThan(900);
     expect(refused).toBeLessThan(1200);
     expect(service.memoryMiB('VmRSS')).toBeLessThan(200);
-    for (const socket of sockets) socket.destroy();
+    closeAll();
     await setTimeout(500);
     await note('5,000 connections', `${5000 - refused} held, ${refused} closed`, startedAtMs);
   });
@@ -144,8 +137,8 @@ describe('clients', () => {
 
   test('half-open sockets: clients that say half a request and that they say no more', async () => {
     const startedAtMs = performance.now();
-    const sockets = Array.from({ length: 200 }, () => connect({ port: PORT, host: '127.0.0.1', allowHalfOpen: true }));
-    for (const socket of sockets) socket.on('error', () => {}).end('GET / HTTP/1.1\r\nHos');
+    const sockets = Array.from({ length: 200 }, () => open({ allowHalfOpen: true }));
+    for (const socket of sockets) socket.end('GET / HTTP/1.1\r\nHos');
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve))));
     expect(performance.now() - startedAtMs).toBeLessThan(20_000);
     await note('200 half-open sockets', 'closed', startedAtMs);
@@ -162,22 +155,6 @@ describe('clients', () => {
     await note('200 clients that go away', 'nobody noticed', startedAtMs);
   });
 
-  test('50 clients that do not read are cut off after 30 seconds, and hold up nobody', async () => {
-    const startedAtMs = performance.now();
-    const sockets = Array.from({ length: 50 }, () => open().pause());
-    for (const socket of sockets) {
-      // More than the buffers between the two hold.
-      socket.write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
-    }
-    const busy = keepAsking(4, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await vi.waitFor(() => expect(established()).toBeLessThanOrEqual(10), { timeout: 60_000, interval: 500 });
-    const { answers, wrong } = busy.end();
-    expect(performance.now() - startedAtMs).toBeGreaterThan(25_000);
-    expect(wrong).toEqual([]);
-    for (const socket of sockets) socket.destroy();
-    await note('50 clients that do not read', `cut off, ${answers} answers to others`, startedAtMs);
-  });
-
   test('whatever Host, Accept and path a client sends, the answer is honest', async () => {
     const startedAtMs = performance.now();
     const text = fc.string({ unit: 'binary', maxLength: 200 }).map((value) => value.replace(/[\r\n\0]/g, ''));
@@ -190,7 +167,7 @@ describe('clients', () => {
         );
         answers += 1;
         expect(statusesOf(received)).toEqual([expect.any(Number)]);
-        expect([200, 400, 404, 421]).toContain(statusesOf(received)[0]);
+        expect([200, 301, 400, 404, 421]).toContain(statusesOf(received)[0]);
       }),
       { numRuns: 300 },
     );

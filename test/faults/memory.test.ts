@@ -7,7 +7,7 @@ import { type Answer, floods, refuses } from '../fake-azure/responses.ts';
 import { workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { startProbes } from './probe.ts';
 import { get, healed, PORT, startAzure, startService } from './rig.ts';
-import { type Answered, keepAsking, pipeline } from './sockets.ts';
+import { type Answered, closeAll, keepAsking, pipeline } from './sockets.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
 /** As many as a subscription can hold, with names as long as they can be. */
@@ -16,7 +16,7 @@ const MOST_GROUPS = Array.from({ length: 980 }, (_, i) => `rg-${i + 1}-`.padEnd(
 /** A probe of the kubelet waits for a second. */
 const PROBE_LIMIT_MS = 1000;
 
-const HOW_LONG_MS = 10_000;
+const HOW_LONG_MS = 6000;
 
 function requestFor(path: string, accept = '*/*'): string {
   return `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: ${accept}\r\n\r\n`;
@@ -36,6 +36,7 @@ describe('memory', () => {
     azure = await startAzure();
   });
   afterEach(async () => {
+    closeAll();
     azure.answer();
     await service.end();
   });

@@ -1,8 +1,11 @@
 // Probes the service as a kubelet does, in a thread of its own: the clients of a test must not make the probe late.
 import { get } from 'node:http';
+import { setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 
+/** Before its clients, as the service. */
+const PRIORITY = -15;
 const INTERVAL_MS = 100;
 const LIMIT_MS = 30_000;
 
@@ -28,6 +31,8 @@ export function startProbes(port: number): { end(): Promise<Probed> } {
 }
 
 async function probeUntilEnd(port: number): Promise<void> {
+  // On Linux: that of this thread.
+  setPriority(PRIORITY);
   let isEnded = false;
   parentPort?.once('message', () => {
     isEnded = true;

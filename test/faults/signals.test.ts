@@ -10,7 +10,7 @@ import { imds } from '../fake-azure/identity.ts';
 import { groups } from '../fake-azure/resource-manager.ts';
 import { after, asUsual, hangs } from '../fake-azure/responses.ts';
 import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
-import { keepAsking, open } from './sockets.ts';
+import { closeAll, keepAsking, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
 const HEALTHZ = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -22,6 +22,7 @@ describe('signals', () => {
     azure = await startAzure();
   });
   afterEach(async () => {
+    closeAll();
     azure.answer();
     await service?.end();
     service = undefined;
@@ -56,7 +57,7 @@ describe('signals', () => {
 
   test('SIGTERM with idle keep-alive connections: they stay open for two seconds, then it ends', async () => {
     service = await startService(azure.certificate);
-    const sockets = Array.from({ length: 50 }, open);
+    const sockets = Array.from({ length: 50 }, () => open());
     for (const socket of sockets) socket.write(HEALTHZ);
     await Promise.all(sockets.map((socket) => once(socket, 'data')));
     const startedAtMs = performance.now();
@@ -70,7 +71,6 @@ describe('signals', () => {
     const tookMs = performance.now() - startedAtMs;
     expect(tookMs).toBeGreaterThan(1500);
     expect(tookMs).toBeLessThan(6000);
-    for (const socket of sockets) socket.destroy();
   });
 
   test('SIGTERM under load: busy keep-alive clients lose no request', async () => {
@@ -112,7 +112,6 @@ describe('signals', () => {
     const startedAtMs = performance.now();
     expect(await exitAfter('SIGTERM', 'SIGTERM with 50 connections that do not read')).toBe(0);
     expect(performance.now() - startedAtMs).toBeLessThan(10_000);
-    for (const socket of sockets) socket.destroy();
   });
 
   test('SIGTERM twice', async () => {

@@ -2,9 +2,18 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { PORT } from './rig.ts';
 
-/** A connection that breaks is no error of the test. */
-export function open(): Socket {
-  return connect({ port: PORT, host: '127.0.0.1', noDelay: true }).on('error', () => {});
+const opened = new Set<Socket>();
+
+/** A connection to the service. That it breaks is no error of the test. */
+export function open(options: { allowHalfOpen?: boolean; port?: number } = {}): Socket {
+  const socket = connect({ port: PORT, host: '127.0.0.1', noDelay: true, ...options });
+  opened.add(socket);
+  return socket.on('error', () => {}).once('close', () => opened.delete(socket));
+}
+
+/** A test that fails must not leave its connections to the next one. */
+export function closeAll(): void {
+  for (const socket of opened) socket.destroy();
 }
 
 /** Sends these bytes, and answers what comes back until the other side closes or this time is over. */
@@ -79,12 +88,12 @@ export function pipeline(requests: string[]): Promise<Answered[]> {
 }
 
 /** Connections of a busy client: each asks again as soon as it has its answer. */
-export function keepAsking(connections: number, request: string) {
+export function keepAsking(connections: number, request: string, port = PORT) {
   let isOver = false;
   let answers = 0;
   const wrong: string[] = [];
   const sockets = Array.from({ length: connections }, () => {
-    const socket = open();
+    const socket = open({ port });
     readAnswers(socket, ({ status }) => {
       answers += 1;
       if (status !== 200) wrong.push(String(status));
