@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** An answer that many share. */
 export interface RefreshAheadCache<T, Question> {
@@ -7,6 +7,12 @@ export interface RefreshAheadCache<T, Question> {
   /** How long ago the latest answer came, in milliseconds; undefined before the first. */
   ageMs(): number | undefined;
 }
+
+/**
+ * Where no answer may be shared with those who ask later, calls would pile up: hundreds of busy clients would have one each.
+ * They wait for the call in flight, though not for long: one that hangs must not cost two deadlines.
+ */
+const PACE_MS = 100;
 
 /** A call that takes this much longer than the last one still comes in time. */
 const LEAD_MARGIN = 1.25;
@@ -27,11 +33,13 @@ export function createRefreshAheadCache<T, Question>(
   let call: { answer: Promise<T>; begun: boolean } | undefined;
 
   function begin(question: Question | undefined): Promise<T> {
+    const inFlight = call?.answer.catch(() => {});
     const current = { begun: false, answer: run() };
     call = current;
     return current.answer;
 
     async function run(): Promise<T> {
+      if (inFlight) await Promise.race([inFlight, setTimeout(PACE_MS, undefined, { ref: false })]);
       // A burst of requests is read off its sockets within one turn of the event loop: let all of it come in first.
       await setImmediate();
       current.begun = true;

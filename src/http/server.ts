@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import type { PreparedResponse } from './responses.ts';
 
 /** A request that has been answered. */
@@ -163,6 +163,13 @@ export function createHttpServer(options: {
     socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`);
   });
 
+  /** Not every request that Node reads is one for fetch: its URL may be `*`, its Host nonsense. */
+  function errorHandler(error: unknown): Response {
+    if (!(error instanceof RequestError)) return new Response(null, { status: 500 });
+    const { body, init } = problem(400, 'Bad Request');
+    return new Response(body, init);
+  }
+
   const writeCheck = setInterval(() => {
     for (const [socket, connection] of connections) {
       if (isUnread(connection, WRITE_TIMEOUT_MS)) socket.destroy();
@@ -172,7 +179,7 @@ export function createHttpServer(options: {
   return {
     async listen(fetch, port, host) {
       // The name of a request that has none.
-      listener = getRequestListener(fetch, { hostname: 'localhost' });
+      listener = getRequestListener(fetch, { hostname: 'localhost', errorHandler });
       server.listen(port, host);
       await once(server, 'listening');
       const address = server.address();

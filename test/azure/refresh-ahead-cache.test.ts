@@ -85,11 +85,38 @@ test('with age 0 nobody gets the answer to a call that had begun before', async 
   const first = answer();
   await nextTurn();
   const second = answer();
-  await nextTurn();
-  expect(calls).toHaveLength(2);
+  const third = answer();
   calls[0]?.resolve('old');
+  expect(await first).toBe('old');
+  await vi.waitFor(() => expect(calls).toHaveLength(2));
   calls[1]?.resolve('new');
-  expect(await Promise.all([first, second])).toEqual(['old', 'new']);
+  expect(await Promise.all([second, third])).toEqual(['new', 'new']);
+});
+
+test('with age 0 a call that does not end holds up the next one for a moment only', async () => {
+  const { ask, calls } = controlled();
+  const answer = shared(ask, 0);
+  answer();
+  await nextTurn();
+  const second = answer();
+  await nextTurn();
+  expect(calls).toHaveLength(1);
+  await vi.waitFor(() => expect(calls).toHaveLength(2));
+  calls[1]?.resolve('new');
+  expect(await second).toBe('new');
+});
+
+test('with age 0 a call that fails begins the next one', async () => {
+  const { ask, calls } = controlled();
+  const answer = shared(ask, 0);
+  const first = answer();
+  await nextTurn();
+  const second = answer();
+  calls[0]?.reject(new Error('made-up'));
+  await expect(first).rejects.toThrow('made-up');
+  await vi.waitFor(() => expect(calls).toHaveLength(2));
+  calls[1]?.resolve('new');
+  expect(await second).toBe('new');
 });
 
 test('with age 0 callers that arrive together still share one call', async () => {

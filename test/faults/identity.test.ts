@@ -1,4 +1,5 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -137,7 +138,7 @@ describe('identity', () => {
     [900432, 'wrong-cloud'],
     [900439, 'wrong-cloud'],
     [500011, 'wrong-cloud'],
-    [53003, 'entra-refused'],
+    [53003, 'blocked-by-policy'],
   ])('Entra refuses with AADSTS%i', async (errorNo, reason) => {
     service = await startService(azure.certificate, workloadIdentity());
     azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
@@ -207,5 +208,47 @@ describe('identity', () => {
     const answer = await get();
     report('token file rotated', `${answer.status} ${answer.body.length} names`, answer.ms);
     expect(answer.body).toEqual(WHOLE_LIST);
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['a named pipe', (file) => execFileSync('mkfifo', [file])],
+    ['/dev/zero', (file) => symlinkSync('/dev/zero', file)],
+  ])('a token file that is %s holds nothing up, however often it is asked for', async (title, make) => {
+    const env = workloadIdentity();
+    const file = env.AZURE_FEDERATED_TOKEN_FILE;
+    azure.answer(entra());
+    rmSync(file);
+    make(file);
+    service = await startService(azure.certificate, env);
+    const first = await get();
+    await expectAnswer(`token file is ${title}`, first, { status: 200, reason: 'token-file-.*' });
+    // More than there are threads.
+    const answers = [];
+    for (let i = 0; i < 8; i++) {
+      answers.push(...(await Promise.all(['/', '/whoami', '/'].map((path) => get(path)))));
+      await setTimeout(500);
+    }
+    expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(2500);
+    expect(service.memoryMiB('VmHWM')).toBeLessThan(128);
+    rmSync(file);
+    writeFileSync(file, serviceAccountToken());
+    report('… then a file', 'whole list', Math.round(await healed()));
+  });
+
+  test('a token that Resource Manager refuses with a plain 401 is replaced within ten seconds', async () => {
+    azure.answer(entra());
+    service = await startService(azure.certificate, workloadIdentity());
+    const refused = new Set<string | null>();
+    const refusesFirst: Answer = (request) => {
+      const token = request.headers.get('Authorization');
+      if (refused.size === 0) refused.add(token);
+      return refused.has(token) ? refuses(401, 'InvalidAuthenticationToken')(request) : undefined;
+    };
+    azure.answer(resourceManager(refusesFirst), entra());
+    await expectAnswer('one token refused with a plain 401', await get(), { status: 200, reason: 'token-rejected' });
+    const ms = await healed(12_000);
+    report('… then replaced', 'whole list', Math.round(ms));
+    expect(ms).toBeLessThan(10_000);
+    expect(refused.size).toBe(1);
   });
 });

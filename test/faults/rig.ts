@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
+import { connect } from 'node:net';
+import { setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { getResponse, type RequestHandler } from 'msw';
@@ -11,12 +13,13 @@ import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
 import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
+import { createMemoryGroup } from './memory-group.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';
 const STRANGER = '127.0.0.3';
 const NOBODY = '127.0.0.4';
-const PORT = 8080;
+export const PORT = 8080;
 const ORIGIN = `http://127.0.0.1:${PORT}`;
 
 /** The names of all groups when all is well. */
@@ -78,9 +81,22 @@ export async function startAzure() {
   };
 }
 
-/** The built service as a process of its own. */
-export async function startService(certificate: string, env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['dist/main.js'], {
+/** Before everything else that wants the processor. */
+const PRIORITY = -15;
+
+/** The limit of the manifests. */
+const LIMIT_MIB = 128;
+
+/** The built service as a process of its own, as the image starts it, in the memory that the manifests give it where a cgroup can be made. */
+export async function startService(
+  certificate: string,
+  env: NodeJS.ProcessEnv = {},
+  { stdout = 'pipe' }: { stdout?: 'pipe' | number } = {},
+) {
+  const group = createMemoryGroup(LIMIT_MIB);
+  const args = ['--max-semi-space-size=4', 'dist/main.js'];
+  const [command, wrapped] = group?.wrap(process.execPath, args) ?? [process.execPath, args];
+  const child = spawn(command, wrapped, {
     env: {
       ...withoutAzure(process.env),
       NODE_OPTIONS: '',
@@ -91,13 +107,20 @@ export async function startService(certificate: string, env: NodeJS.ProcessEnv =
       PORT: String(PORT),
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
   });
+  // What is measured is the service, not how busy its clients and the machine are.
+  if (child.pid !== undefined) setPriority(child.pid, PRIORITY);
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-  const ended = once(child, 'exit');
-  for (const untilMs = performance.now() + 10_000; !output.includes('listening on'); await setTimeout(10)) {
-    if (performance.now() > untilMs || child.exitCode !== null)
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = once(child, 'exit').then(() => {
+    const kills = group?.kills() ?? 0;
+    group?.remove();
+    return { kills };
+  });
+  const isListening = () => (child.stdout ? output.includes('listening on') : isAccepting(Number(env['PORT'] ?? PORT)));
+  for (const untilMs = performance.now() + 30_000; !(await isListening()); await setTimeout(10)) {
+    if (performance.now() > untilMs || child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the service did not start:\n${output}`);
   }
   return {
@@ -109,6 +132,8 @@ export async function startService(certificate: string, env: NodeJS.ProcessEnv =
         .split('\n')
         .map((line) => JSON.parse(line)),
     memoryMiB: (what: 'VmRSS' | 'VmHWM') => memoryOf(child, what),
+    /** The most that the cgroup took; NaN where there is none. */
+    peakMiB: () => group?.peakMiB() ?? Number.NaN,
     async end(): Promise<number | null> {
       child.kill('SIGKILL');
       await ended;
@@ -116,6 +141,16 @@ export async function startService(certificate: string, env: NodeJS.ProcessEnv =
     },
     ended,
   };
+}
+
+async function isAccepting(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const accepted = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return accepted;
 }
 
 function memoryOf({ pid }: ChildProcess, what: string): number {

@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { closeSync, openSync } from 'node:fs';
+import { Agent, createServer, get as httpGet, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups } from '../fake-azure/resource-manager.ts';
 import { after, asUsual, hangs } from '../fake-azure/responses.ts';
-import { get, healed, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { closeAll, keepAsking, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
+
+const HEALTHZ = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 describe('signals', () => {
   let azure: Awaited<ReturnType<typeof startAzure>>;
@@ -18,6 +22,7 @@ describe('signals', () => {
     azure = await startAzure();
   });
   afterEach(async () => {
+    closeAll();
     azure.answer();
     await service?.end();
     service = undefined;
@@ -50,15 +55,63 @@ describe('signals', () => {
     for (const { body } of await Promise.all(answers)) expect(body).toEqual(WHOLE_LIST);
   });
 
-  test('SIGTERM with idle keep-alive connections does not wait for them', async () => {
+  test('SIGTERM with idle keep-alive connections: they stay open for two seconds, then it ends', async () => {
     service = await startService(azure.certificate);
-    const sockets = Array.from({ length: 50 }, () => connect(8080, '127.0.0.1'));
-    for (const socket of sockets) socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const sockets = Array.from({ length: 50 }, () => open());
+    for (const socket of sockets) socket.write(HEALTHZ);
     await Promise.all(sockets.map((socket) => once(socket, 'data')));
     const startedAtMs = performance.now();
-    expect(await exitAfter('SIGTERM', 'SIGTERM with idle keep-alive connections')).toBe(0);
-    expect(performance.now() - startedAtMs).toBeLessThan(2000);
-    for (const socket of sockets) socket.destroy();
+    const exit = exitAfter('SIGTERM', 'SIGTERM with idle keep-alive connections');
+    await setTimeout(500);
+    const [late] = sockets;
+    late?.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const [answer] = late ? await once(late, 'data') : [];
+    expect(String(answer)).toMatch(/^HTTP\/1.1 503 .*connection: close/is);
+    expect(await exit).toBe(0);
+    const tookMs = performance.now() - startedAtMs;
+    expect(tookMs).toBeGreaterThan(1500);
+    expect(tookMs).toBeLessThan(6000);
+  });
+
+  test('SIGTERM under load: busy keep-alive clients lose no request', async () => {
+    service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000' });
+    await healed();
+    const startedAtMs = performance.now();
+    let answers = 0;
+    const lost: string[] = [];
+    const clients = Array.from({ length: 50 }, async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      try {
+        // As a client of a pod that is being replaced: where its connection is closed, it goes to another pod.
+        while ((await getWith(agent)).connection !== 'close') answers += 1;
+        answers += 1;
+      } catch (error) {
+        lost.push(String(error));
+      } finally {
+        agent.destroy();
+      }
+    });
+    await setTimeout(5000);
+    const exit = exitAfter('SIGTERM', 'SIGTERM under load');
+    await Promise.all(clients);
+    report(
+      '… 50 busy keep-alive clients',
+      `${answers} answers, ${lost.length} lost`,
+      Math.round(performance.now() - startedAtMs),
+    );
+    expect(lost).toEqual([]);
+    expect(answers).toBeGreaterThan(1000);
+    expect(await exit).toBe(0);
+  });
+
+  test('SIGTERM with 50 connections that do not read: not waited for', async () => {
+    service = await startService(azure.certificate, { SHUTDOWN_GRACE_MS: '30000' });
+    const sockets = Array.from({ length: 50 }, () => open().pause());
+    for (const socket of sockets) socket.write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+    await setTimeout(2000);
+    const startedAtMs = performance.now();
+    expect(await exitAfter('SIGTERM', 'SIGTERM with 50 connections that do not read')).toBe(0);
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
   });
 
   test('SIGTERM twice', async () => {
@@ -115,11 +168,49 @@ describe('signals', () => {
   test('nobody reads its log any more: it goes on serving', async () => {
     service = await startService(azure.certificate, { LOG_LEVEL: 'debug' });
     const startedAtMs = performance.now();
-    service.child.stdout.destroy();
+    service.child.stdout?.destroy();
     await setTimeout(200);
     for (let i = 0; i < 20; i++) expect((await get('/healthz')).status).toBe(200);
     await healed();
     report('stdout closed', 'serves on', Math.round(performance.now() - startedAtMs));
     expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
   });
+
+  test('its log stalls at debug: it goes on serving, and ends', async () => {
+    service = await startService(azure.certificate, { LOG_LEVEL: 'debug', ANSWER_MAX_AGE_MS: '1000' });
+    const startedAtMs = performance.now();
+    service.child.stdout?.pause();
+    // Far more than a pipe holds.
+    const clients = keepAsking(20, HEALTHZ);
+    await setTimeout(5000);
+    const { answers, wrong } = clients.end();
+    expect(wrong).toEqual([]);
+    expect(answers).toBeGreaterThan(2000);
+    await healed();
+    report('stdout stalls at debug', `serves on, ${answers} answers`, Math.round(performance.now() - startedAtMs));
+    expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
+  });
+
+  test('its log is a full disk: it serves all the same, and ends', async () => {
+    const full = openSync('/dev/full', 'w');
+    const startedAtMs = performance.now();
+    service = await startService(azure.certificate, { LOG_LEVEL: 'debug' }, { stdout: full });
+    closeSync(full);
+    for (let i = 0; i < 20; i++) expect((await get('/healthz')).status).toBe(200);
+    await healed();
+    report('stdout is /dev/full', 'serves', Math.round(performance.now() - startedAtMs));
+    expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
+  });
 });
+
+/** The answer's Connection header, when all of it came. */
+async function getWith(agent: Agent): Promise<IncomingHttpHeaders> {
+  const [response]: IncomingMessage[] = await once(
+    httpGet({ host: '127.0.0.1', port: PORT, path: '/', agent }),
+    'response',
+  );
+  if (response?.statusCode !== 200) throw new Error(`answered ${response?.statusCode}`);
+  const names = JSON.parse(await text(response));
+  if (names.length !== WHOLE_LIST.length) throw new Error('not the whole list');
+  return response.headers;
+}

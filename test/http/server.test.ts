@@ -183,6 +183,8 @@ test.each([
   ['HTTP/1.0 without a Host', 'GET / HTTP/1.0\r\n\r\n', 200],
   ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 200],
   ['a malformed request', 'nonsense\r\n\r\n', 400],
+  ['a request for the server as a whole', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+  ['a Host that is no name', 'GET / HTTP/1.1\r\nHost: a b@c/\r\nConnection: close\r\n\r\n', 400],
   ['headers without end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   [
     'an expectation that nobody meets',

@@ -1,0 +1,117 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { PORT } from './rig.ts';
+
+const opened = new Set<Socket>();
+
+/** A connection to the service. That it breaks is no error of the test. */
+export function open(options: { allowHalfOpen?: boolean; port?: number } = {}): Socket {
+  const socket = connect({ port: PORT, host: '127.0.0.1', noDelay: true, ...options });
+  opened.add(socket);
+  return socket.on('error', () => {}).once('close', () => opened.delete(socket));
+}
+
+/** A test that fails must not leave its connections to the next one. */
+export function closeAll(): void {
+  for (const socket of opened) socket.destroy();
+}
+
+/** Sends these bytes, and answers what comes back until the other side closes or this time is over. */
+export async function raw(bytes: string, waitMs = 2000): Promise<string> {
+  const socket = open();
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text) => {
+    received += text;
+  });
+  socket.write(bytes, 'latin1');
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  await Promise.race([closed, setTimeout(waitMs)]);
+  socket.destroy();
+  return received;
+}
+
+export const statusesOf = (received: string) =>
+  [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+
+/** One answer on a raw connection. */
+export interface Answered {
+  status: number;
+  /** Its header, as it came. */
+  head: string;
+  /** The beginning of its body. */
+  start: string;
+}
+
+/** Reads answers, each with its Content-Length, off a connection, and keeps of each body the beginning only. */
+export function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
+  let pending = Buffer.alloc(0);
+  let answered: Answered | undefined;
+  let missing = 0;
+  socket.on('data', (received: Buffer) => {
+    let bytes = received;
+    for (;;) {
+      if (!answered) {
+        pending = Buffer.concat([pending, bytes]);
+        const end = pending.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        const head = pending.toString('latin1', 0, end);
+        const status = Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]);
+        missing = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+        bytes = pending.subarray(end + 4);
+        pending = Buffer.alloc(0);
+        answered = { status, head, start: bytes.toString('latin1', 0, 50) };
+      } else if (answered.start === '') {
+        answered.start = bytes.toString('latin1', 0, 50);
+      }
+      if (bytes.length < missing) {
+        missing -= bytes.length;
+        return;
+      }
+      bytes = bytes.subarray(missing);
+      onAnswer(answered);
+      answered = undefined;
+    }
+  });
+}
+
+/** Sends all of these requests at once over one connection, and answers what came back when all of it did, or when the connection closed. */
+export function pipeline(requests: string[]): Promise<Answered[]> {
+  const socket = open();
+  const answers: Answered[] = [];
+  return new Promise((resolve) => {
+    readAnswers(socket, (answered) => {
+      if (answers.push(answered) === requests.length) socket.destroy();
+    });
+    socket.once('close', () => resolve(answers));
+    socket.write(requests.join(''));
+  });
+}
+
+/** Connections of a busy client: each asks again as soon as it has its answer. */
+export function keepAsking(connections: number, request: string, port = PORT) {
+  let isOver = false;
+  let answers = 0;
+  const wrong: string[] = [];
+  const sockets = Array.from({ length: connections }, () => {
+    const socket = open({ port });
+    readAnswers(socket, ({ status }) => {
+      answers += 1;
+      if (status !== 200) wrong.push(String(status));
+      if (isOver) socket.destroy();
+      else socket.write(request);
+    });
+    socket.once('close', () => {
+      if (!isOver) wrong.push('closed');
+    });
+    socket.write(request);
+    return socket;
+  });
+  return {
+    /** How many answers came, and what was not as it should be. */
+    end() {
+      isOver = true;
+      for (const socket of sockets) socket.destroy();
+      return { answers, wrong };
+    },
+  };
+}
