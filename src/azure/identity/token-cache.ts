@@ -31,10 +31,6 @@ export interface TokenCache {
 }
 
 export interface TokenCacheOptions {
-  /** A token came. */
-  onToken?: () => void;
-  /** A token that is due for renewal was not renewed, and no caller waited for it. */
-  onRenewalFailure?: (failure: AzureFailure) => void;
   /** The chain of credentials was asked. */
   onCall?: OnCall;
   /** How long a refusal answers later callers, in milliseconds, so that a broken identity is not hammered. */
@@ -91,7 +87,7 @@ export function createTokenCache(
   scope: string,
   options: TokenCacheOptions = {},
 ): TokenCache {
-  const { onToken, onRenewalFailure = () => {}, onCall = () => {}, refusalHoldsMs = 1000, shouldRecheck } = options;
+  const { onCall = () => {}, refusalHoldsMs = 1000, shouldRecheck } = options;
   let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
   let failure: { error: AzureFailure; holdsUntilMs: number } | undefined;
   let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
@@ -137,7 +133,6 @@ export function createTokenCache(
       attempts = request.attempts;
       failure = undefined;
       if (claims !== undefined) isRefused = false;
-      onToken?.();
       return value;
     } catch (cause) {
       const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
@@ -177,7 +172,8 @@ export function createTokenCache(
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
           token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
-          acquire().catch(onRenewalFailure);
+          // `renewalFailure` says so, and /whoami warns.
+          acquire().catch(() => {});
         }
         return token.value;
       }
