@@ -44,8 +44,9 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     ...env,
   };
   const azure = startFakeAzure(
-    http.all('http://127.0.0.1:*/*', () => passthrough()),
     ...handlers,
+    // The requests of the test itself; some endpoints of Azure are on loopback as well, and come first.
+    http.all('http://127.0.0.1:*/*', () => passthrough()),
   );
   cleanUp.push(() => {
     service.server.close();
