@@ -1,4 +1,17 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 
 /** A memory cgroup, as the kernel puts around a container that has a limit. */
 export interface MemoryGroup {
@@ -14,6 +27,21 @@ export interface MemoryGroup {
 
 const V2 = '/sys/fs/cgroup';
 const V1 = '/sys/fs/cgroup/memory';
+
+/**
+ * A copy of this file of which nothing is in the page cache. Whoever reads a file first is charged for it: in a cgroup of its own
+ * that is the first container of a node, while one that finds all of it in memory gets it for nothing.
+ */
+export function uncachedCopy(file: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'rg-api-uncached-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const copy = join(directory, basename(file));
+  copyFileSync(file, copy);
+  chmodSync(copy, 0o755);
+  execFileSync('sync', [copy]);
+  execFileSync('dd', [`if=${copy}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
+  return copy;
+}
 
 let made = 0;
 let isMissingTold = false;

@@ -91,11 +91,11 @@ const LIMIT_MIB = 128;
 export async function startService(
   certificate: string,
   env: NodeJS.ProcessEnv = {},
-  { stdout = 'pipe' }: { stdout?: 'pipe' | number } = {},
+  { stdout = 'pipe', node = process.execPath }: { stdout?: 'pipe' | number; node?: string } = {},
 ) {
   const group = createMemoryGroup(LIMIT_MIB);
   const args = ['--max-semi-space-size=4', 'dist/main.js'];
-  const [command, wrapped] = group?.wrap(process.execPath, args) ?? [process.execPath, args];
+  const [command, wrapped] = group?.wrap(node, args) ?? [node, args];
   const child = spawn(command, wrapped, {
     env: {
       ...withoutAzure(process.env),

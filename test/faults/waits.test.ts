@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { imds } from '../fake-azure/identity.ts';
 import { temporaryFile } from '../fake-azure/workload-identity.ts';
 import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
-import { closeAll, keepAsking, open } from './sockets.ts';
+import { closeAll, keepAsking, MORE_THAN_BUFFERS_HOLD, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
 /** Tests that wait for limits of half a minute and more: at the same time, each with a service of its own on a port of its own. */
@@ -66,8 +66,7 @@ describe.concurrent('waiting', () => {
     const handles = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
     const startedAtMs = performance.now();
     for (let i = 0; i < 50; i++) {
-      // More than the buffers between the two hold.
-      open({ port }).pause().write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+      open({ port }).pause().write(MORE_THAN_BUFFERS_HOLD);
     }
     await vi.waitFor(() => expect(handles()).toBeGreaterThan(60), 10_000);
     const busy = keepAsking(4, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', port);
