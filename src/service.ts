@@ -111,5 +111,3 @@ export function createService(options: {
 
   return { azure, snapshots, viewOf, metrics, server, app };
 }
-
-export type Service = ReturnType<typeof createService>;

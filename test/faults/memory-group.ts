@@ -33,13 +33,22 @@ const V1 = '/sys/fs/cgroup/memory';
  * that is the first container of a node, while one that finds all of it in memory gets it for nothing.
  */
 export function uncachedCopy(file: string): string {
+  const copy = copies.get(file) ?? temporaryCopy(file);
+  copies.set(file, copy);
+  execFileSync('dd', [`if=${copy}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
+  return copy;
+}
+
+const copies = new Map<string, string>();
+
+function temporaryCopy(file: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-uncached-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const copy = join(directory, basename(file));
   copyFileSync(file, copy);
   chmodSync(copy, 0o755);
+  // Only what is on the disk can be dropped.
   execFileSync('sync', [copy]);
-  execFileSync('dd', [`if=${copy}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
   return copy;
 }
 

@@ -46,7 +46,7 @@ export interface Answered {
 }
 
 /** Reads answers, each with its Content-Length, off a connection, and keeps of each body the beginning only. */
-export function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
+function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
   let pending = Buffer.alloc(0);
   let answered: Answered | undefined;
   let missing = 0;
