@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** A memory cgroup, as the kernel puts around a container that has a limit. */
 export interface MemoryGroup {
@@ -21,8 +22,8 @@ export interface MemoryGroup {
   peakMiB(): number;
   /** How often the kernel killed a process in it. */
   kills(): number;
-  /** To be called when its processes have ended. */
-  remove(): void;
+  /** Waits until the last of its processes has ended. */
+  remove(): Promise<void>;
 }
 
 const V2 = '/sys/fs/cgroup';
@@ -92,7 +93,16 @@ function groupAt(directory: string, peakFile: string, eventsFile: string): Memor
     wrap: (command, args) => ['sh', ['-c', `echo $$ > ${directory}/cgroup.procs; exec "$0" "$@"`, command, ...args]],
     peakMiB: () => Number(readIfThere(`${directory}/${peakFile}`) ?? Number.NaN) / 2 ** 20,
     kills: () => Number(/^oom_kill (\d+)/m.exec(readFileSync(`${directory}/${eventsFile}`, 'utf8'))?.[1] ?? 0),
-    remove: () => rmdirSync(directory),
+    async remove() {
+      for (const untilMs = performance.now() + 10_000; ; await setTimeout(50)) {
+        try {
+          rmdirSync(directory);
+          return;
+        } catch (error) {
+          if (performance.now() > untilMs) throw error;
+        }
+      }
+    },
   };
 }
 

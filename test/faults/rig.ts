@@ -109,9 +109,9 @@ export async function startService(
   prefer(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
-  const ended = once(child, 'exit').then(() => {
+  const ended = once(child, 'exit').then(async () => {
     const kills = group?.kills() ?? 0;
-    group?.remove();
+    await group?.remove();
     return { kills };
   });
   const isListening = () => (child.stdout ? output.includes('listening on') : isAccepting(Number(env['PORT'] ?? PORT)));
