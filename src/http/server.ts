@@ -103,6 +103,7 @@ export function createHttpServer(options: {
     // A pipelined request waits until the response before it has been read, and with it all that the client may send.
     if (queuedRequests >= MAX_QUEUED_REQUESTS) {
       socket.destroy();
+      ignoreRest(socket);
       return;
     }
     queuedRequests += 1;
@@ -220,6 +221,15 @@ export function createHttpServer(options: {
     server.close();
     server.closeAllConnections();
   }
+}
+
+/**
+ * Makes Node make nothing of the requests that it has read with the one at hand. There may be two thousand in a piece of 64 KiB, and it
+ * would keep all of them until the connection has closed. `parser` is no documented member; without it, they are kept.
+ */
+function ignoreRest(socket: Socket): void {
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (typeof parser === 'object' && parser !== null) Reflect.set(parser, 'onIncoming', () => 0);
 }
 
 /** Whether a response is being made or read. */

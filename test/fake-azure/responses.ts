@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { HttpResponse } from 'msw';
 
 /** How a service of the stand-in Azure answers a request; undefined: as usual. */
@@ -53,6 +54,18 @@ export const stalls: Answer = () => {
 /** 200 with this body, whatever it is. */
 export function says(body: string, contentType = 'application/json'): Answer {
   return () => new HttpResponse(body, { headers: { 'Content-Type': contentType } });
+}
+
+/** The same, compressed. */
+export function gzipped(body: string): Answer {
+  const bytes = gzipSync(body);
+  const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' };
+  return () => new HttpResponse(bytes, { headers });
+}
+
+/** A page of empty objects, of so many bytes before it was compressed: some kilobytes that take a hundred megabytes when parsed. */
+export function emptyObjects(bytes: number): Answer {
+  return gzipped(`{"value":[${'{},'.repeat(bytes / 3)}{}]}`);
 }
 
 /** 200 with a body that comes byte by byte, one a second, and never ends. */

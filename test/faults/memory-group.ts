@@ -1,4 +1,18 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** A memory cgroup, as the kernel puts around a container that has a limit. */
 export interface MemoryGroup {
@@ -8,12 +22,36 @@ export interface MemoryGroup {
   peakMiB(): number;
   /** How often the kernel killed a process in it. */
   kills(): number;
-  /** To be called when its processes have ended. */
-  remove(): void;
+  /** Waits until the last of its processes has ended. */
+  remove(): Promise<void>;
 }
 
 const V2 = '/sys/fs/cgroup';
 const V1 = '/sys/fs/cgroup/memory';
+
+/**
+ * A copy of this file of which nothing is in the page cache. Whoever reads a file first is charged for it: in a cgroup of its own
+ * that is the first container of a node, while one that finds all of it in memory gets it for nothing.
+ */
+export function uncachedCopy(file: string): string {
+  const copy = copies.get(file) ?? temporaryCopy(file);
+  copies.set(file, copy);
+  execFileSync('dd', [`if=${copy}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
+  return copy;
+}
+
+const copies = new Map<string, string>();
+
+function temporaryCopy(file: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'rg-api-uncached-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const copy = join(directory, basename(file));
+  copyFileSync(file, copy);
+  chmodSync(copy, 0o755);
+  // Only what is on the disk can be dropped.
+  execFileSync('sync', [copy]);
+  return copy;
+}
 
 let made = 0;
 let isMissingTold = false;
@@ -55,7 +93,16 @@ function groupAt(directory: string, peakFile: string, eventsFile: string): Memor
     wrap: (command, args) => ['sh', ['-c', `echo $$ > ${directory}/cgroup.procs; exec "$0" "$@"`, command, ...args]],
     peakMiB: () => Number(readIfThere(`${directory}/${peakFile}`) ?? Number.NaN) / 2 ** 20,
     kills: () => Number(/^oom_kill (\d+)/m.exec(readFileSync(`${directory}/${eventsFile}`, 'utf8'))?.[1] ?? 0),
-    remove: () => rmdirSync(directory),
+    async remove() {
+      for (const untilMs = performance.now() + 10_000; ; await setTimeout(50)) {
+        try {
+          rmdirSync(directory);
+          return;
+        } catch (error) {
+          if (performance.now() > untilMs) throw error;
+        }
+      }
+    },
   };
 }
 

@@ -1,13 +1,13 @@
-import { gzipSync } from 'node:zlib';
-import { HttpResponse } from 'msw';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { entra } from '../fake-azure/identity.ts';
 import { groups, resourceManager } from '../fake-azure/resource-manager.ts';
-import { type Answer, floods, refuses } from '../fake-azure/responses.ts';
+import { type Answer, emptyObjects, floods, gzipped, refuses } from '../fake-azure/responses.ts';
 import { workloadIdentity } from '../fake-azure/workload-identity.ts';
+import { uncachedCopy } from './memory-group.ts';
 import { startProbes } from './probe.ts';
 import { get, healed, PORT, startAzure, startService } from './rig.ts';
-import { type Answered, closeAll, keepAsking, pipeline } from './sockets.ts';
+import { type Answered, closeAll, keepAsking, open, pipeline } from './sockets.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
 /** As many as a subscription can hold, with names as long as they can be. */
@@ -45,7 +45,11 @@ describe('memory', () => {
 
   async function startWithMostGroups(env: NodeJS.ProcessEnv = {}): Promise<void> {
     azure.answer(groups(MOST_GROUPS));
-    service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000', AZURE_DEADLINE_MS: '10000', ...env });
+    service = await startService(
+      azure.certificate,
+      { ANSWER_MAX_AGE_MS: '1000', AZURE_DEADLINE_MS: '10000', ...env },
+      { node: uncachedCopy(process.execPath) },
+    );
     expect((await get()).body).toHaveLength(MOST_GROUPS.length);
   }
 
@@ -111,7 +115,7 @@ describe('memory', () => {
       `${connections} connections, ${route}, max. age ${maxAgeMs} ms`,
       async () => {
         const clients = keepAsking(connections, request);
-        await new Promise((resolve) => setTimeout(resolve, HOW_LONG_MS));
+        await setTimeout(HOW_LONG_MS);
         return clients.end();
       },
     );
@@ -119,16 +123,22 @@ describe('memory', () => {
     expect(answers).toBeGreaterThan(connections);
   });
 
-  const gzipped = (body: string): Answer => {
-    const bytes = gzipSync(body);
-    return () =>
-      new HttpResponse(bytes, { headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' } });
-  };
-  const objects = (bytes: number) => `{"value":[${'{},'.repeat(bytes / 3)}{}]}`;
+  test.each(['/openapi.json', '/healthz'])(
+    '400 connections pipeline 1,000 requests for %s and do not read',
+    async (path) => {
+      await startWithMostGroups();
+      await whileProbed(`400 connections, 1,000 times ${path} pipelined, unread`, async () => {
+        for (let i = 0; i < 400; i++) open().pause().write(requestFor(path).repeat(1000));
+        await setTimeout(3000);
+      });
+      closeAll();
+      expect((await get()).body).toHaveLength(MOST_GROUPS.length);
+    },
+  );
 
   test.each<[string, Answer, { status: number; reason: string }]>([
-    ['2 MB of {}', gzipped(objects(2e6)), { status: 502, reason: 'broken' }],
-    ['16 MB of {}', gzipped(objects(16e6)), { status: 502, reason: 'broken' }],
+    ['2 MB of {}', emptyObjects(2e6), { status: 502, reason: 'broken' }],
+    ['16 MB of {}', emptyObjects(16e6), { status: 502, reason: 'broken' }],
     [
       '2 MB of nested lists',
       gzipped(`{"value":${'['.repeat(1e6)}${']'.repeat(1e6)}}`),

@@ -1,11 +1,9 @@
 // Probes the service as a kubelet does, in a thread of its own: the clients of a test must not make the probe late.
 import { get } from 'node:http';
-import { setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { prefer } from './priority.ts';
 
-/** Before its clients, as the service. */
-const PRIORITY = -15;
 const INTERVAL_MS = 100;
 const LIMIT_MS = 30_000;
 
@@ -31,8 +29,7 @@ export function startProbes(port: number): { end(): Promise<Probed> } {
 }
 
 async function probeUntilEnd(port: number): Promise<void> {
-  // On Linux: that of this thread.
-  setPriority(PRIORITY);
+  prefer();
   let isEnded = false;
   parentPort?.once('message', () => {
     isEnded = true;

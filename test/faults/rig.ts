@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
 import { connect } from 'node:net';
-import { setPriority } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { getResponse, type RequestHandler } from 'msw';
@@ -14,6 +13,7 @@ import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 import { createMemoryGroup } from './memory-group.ts';
+import { prefer } from './priority.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';
@@ -81,9 +81,6 @@ export async function startAzure() {
   };
 }
 
-/** Before everything else that wants the processor. */
-const PRIORITY = -15;
-
 /** The limit of the manifests. */
 const LIMIT_MIB = 128;
 
@@ -91,11 +88,11 @@ const LIMIT_MIB = 128;
 export async function startService(
   certificate: string,
   env: NodeJS.ProcessEnv = {},
-  { stdout = 'pipe' }: { stdout?: 'pipe' | number } = {},
+  { stdout = 'pipe', node = process.execPath }: { stdout?: 'pipe' | number; node?: string } = {},
 ) {
   const group = createMemoryGroup(LIMIT_MIB);
   const args = ['--max-semi-space-size=4', 'dist/main.js'];
-  const [command, wrapped] = group?.wrap(process.execPath, args) ?? [process.execPath, args];
+  const [command, wrapped] = group?.wrap(node, args) ?? [node, args];
   const child = spawn(command, wrapped, {
     env: {
       ...withoutAzure(process.env),
@@ -109,19 +106,20 @@ export async function startService(
     },
     stdio: ['ignore', stdout, 'pipe'],
   });
-  // What is measured is the service, not how busy its clients and the machine are.
-  if (child.pid !== undefined) setPriority(child.pid, PRIORITY);
+  prefer(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
-  const ended = once(child, 'exit').then(() => {
+  const ended = once(child, 'exit').then(async () => {
     const kills = group?.kills() ?? 0;
-    group?.remove();
+    await group?.remove();
     return { kills };
   });
   const isListening = () => (child.stdout ? output.includes('listening on') : isAccepting(Number(env['PORT'] ?? PORT)));
   for (const untilMs = performance.now() + 30_000; !(await isListening()); await setTimeout(10)) {
-    if (performance.now() > untilMs || child.exitCode !== null || child.signalCode !== null)
+    if (performance.now() > untilMs || child.exitCode !== null || child.signalCode !== null) {
+      child.kill('SIGKILL');
       throw new Error(`the service did not start:\n${output}`);
+    }
   }
   return {
     child,

@@ -10,7 +10,7 @@ import { imds } from '../fake-azure/identity.ts';
 import { groups } from '../fake-azure/resource-manager.ts';
 import { after, asUsual, hangs } from '../fake-azure/responses.ts';
 import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
-import { closeAll, keepAsking, open } from './sockets.ts';
+import { closeAll, keepAsking, MORE_THAN_BUFFERS_HOLD, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
 const HEALTHZ = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -107,7 +107,7 @@ describe('signals', () => {
   test('SIGTERM with 50 connections that do not read: not waited for', async () => {
     service = await startService(azure.certificate, { SHUTDOWN_GRACE_MS: '30000' });
     const sockets = Array.from({ length: 50 }, () => open().pause());
-    for (const socket of sockets) socket.write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+    for (const socket of sockets) socket.write(MORE_THAN_BUFFERS_HOLD);
     await setTimeout(2000);
     const startedAtMs = performance.now();
     expect(await exitAfter('SIGTERM', 'SIGTERM with 50 connections that do not read')).toBe(0);

@@ -1,13 +1,27 @@
-// `npm run soak [minutes]`: mixed faults and load; ends with 1 if memory or handles grow, or an answer is neither whole nor an honest error.
+// `npm run soak [minutes]`: mixed faults and load in the memory of the manifests. Ends with 1 if the kernel ends the process, memory or
+// handles grow, a probe waits for more than a second, or an answer is neither whole nor an honest error.
 import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { identityNotFound, imds, nmiNotReady } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
-import { drops, hangs, html, refuses, stalls, throttles, truncated } from '../fake-azure/responses.ts';
-import { get, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import {
+  drops,
+  emptyObjects,
+  gzipped,
+  hangs,
+  html,
+  refuses,
+  stalls,
+  throttles,
+  truncated,
+} from '../fake-azure/responses.ts';
+import { startProbes } from './probe.ts';
+import { get, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { MORE_THAN_BUFFERS_HOLD, open, pipeline } from './sockets.ts';
 
 const MINUTES = Number(process.argv[2] ?? 5);
 const FAULT_MS = 2000;
+const PROBE_LIMIT_MS = 1000;
 
 const faults = [
   () => [],
@@ -20,6 +34,9 @@ const faults = [
     stalls,
     html,
     truncated,
+    emptyObjects(3e6),
+    gzipped(`{"value":[${'1,'.repeat(2e6)}1]}`),
+    refuses(400, 'made-up', 'x'.repeat(3e6)),
     throttles(1),
     refuses(401, 'AuthenticationFailed'),
     refuses(403, 'AuthorizationFailed'),
@@ -51,6 +68,40 @@ async function load(): Promise<void> {
   }
 }
 
+/** Asks for something else than the list; it is always described, or `get` throws. */
+async function ask(path: string, init: RequestInit, honest: number[]): Promise<void> {
+  while (performance.now() < untilMs) {
+    const { status } = await get(path, init);
+    const answer = `${init.headers ? 'page' : path} ${status}`;
+    counts[answer] = (counts[answer] ?? 0) + 1;
+    if (!honest.includes(status)) dishonest.push(answer);
+    await setTimeout(20);
+  }
+}
+
+const PIPELINED = ['/', '/whoami', '/metrics', '/healthz', '/docs'].map(
+  (path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n`,
+);
+
+async function pipelineRequests(): Promise<void> {
+  while (performance.now() < untilMs) {
+    const requests = Array.from({ length: 60 }, () => PIPELINED).flat();
+    const answers = await pipeline(requests);
+    counts['pipelined'] = (counts['pipelined'] ?? 0) + answers.length;
+    if (answers.length !== requests.length) dishonest.push(`${answers.length} of ${requests.length} pipelined`);
+    await setTimeout(200);
+  }
+}
+
+async function doNotRead(): Promise<void> {
+  while (performance.now() < untilMs) {
+    const sockets = Array.from({ length: 20 }, () => open().pause());
+    for (const socket of sockets) socket.write(MORE_THAN_BUFFERS_HOLD);
+    await setTimeout(5000);
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
 async function breakThings(): Promise<void> {
   for (let turn = 0; performance.now() < untilMs; turn++) {
     azure.answer(...(faults[turn % faults.length]?.() ?? []));
@@ -70,7 +121,27 @@ async function watch(): Promise<void> {
   }
 }
 
-await Promise.all([breakThings(), watch(), ...Array.from({ length: 16 }, load)]);
+const probes = startProbes(PORT);
+const HONEST = [200, 502, 503, 504];
+let isOver = false;
+service.ended.then(({ kills }) => {
+  if (isOver) return;
+  process.stdout.write(
+    `the process ended: ${service.child.signalCode}, the kernel killed ${kills}\n${service.output().slice(-2000)}`,
+  );
+  process.exit(1);
+});
+const clients = [
+  ...Array.from({ length: 16 }, load),
+  ...Array.from({ length: 4 }, () => ask('/', { headers: { Accept: 'text/html' } }, HONEST)),
+  ...Array.from({ length: 2 }, () => ask('/whoami', {}, [200, 503])),
+  ask('/metrics', {}, [200]),
+  ask('/docs', {}, [200]),
+  pipelineRequests(),
+  doNotRead(),
+];
+await Promise.all([breakThings(), watch(), ...clients]);
+const { slowestMs, failures, probes: probeCount } = await probes.end();
 azure.answer();
 await setTimeout(3000);
 
@@ -83,7 +154,8 @@ const grown = (what: 'memoryMiB' | 'handles') =>
   average(settled.slice(half), what) - average(settled.slice(0, half), what);
 const log = service.log();
 const problems = [
-  ...(service.child.exitCode === null ? [] : ['the process ended']),
+  ...failures.slice(0, 5).map((failure) => `a probe failed: ${failure}`),
+  ...(slowestMs > PROBE_LIMIT_MS ? [`a probe waited for ${slowestMs} ms`] : []),
   ...log.filter(({ level }) => level === 'error').map(({ msg }) => `logged: ${msg}`),
   ...dishonest.slice(0, 5).map((answer) => `neither whole nor honest: ${answer}`),
   ...(grown('memoryMiB') > 15 ? [`memory grew by ${grown('memoryMiB').toFixed(1)} MiB`] : []),
@@ -93,8 +165,10 @@ process.stdout.write(`${JSON.stringify(counts, null, 2)}\n`);
 process.stdout.write(
   `memory ${average(settled.slice(0, half), 'memoryMiB').toFixed(1)} → ${average(settled.slice(half), 'memoryMiB').toFixed(1)} MiB, ` +
     `handles ${average(settled.slice(0, half), 'handles').toFixed(1)} → ${average(settled.slice(half), 'handles').toFixed(1)}, ` +
-    `${log.length} log lines\n${problems.length === 0 ? 'nothing grew, every answer was whole or honest' : problems.join('\n')}\n`,
+    `${log.length} log lines; at most ${service.memoryMiB('VmHWM').toFixed(1)} MiB resident, ${service.peakMiB().toFixed(1)} MiB in the cgroup; ` +
+    `the slowest of ${probeCount} probes ${slowestMs} ms\n${problems.length === 0 ? 'nothing grew, every answer was whole or honest' : problems.join('\n')}\n`,
 );
+isOver = true;
 await service.end();
 azure.close();
 process.exit(problems.length === 0 ? 0 : 1);

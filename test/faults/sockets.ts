@@ -2,6 +2,9 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { PORT } from './rig.ts';
 
+/** Asks for more than the kernel buffers for a client that does not read. */
+export const MORE_THAN_BUFFERS_HOLD = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(75);
+
 const opened = new Set<Socket>();
 
 /** A connection to the service. That it breaks is no error of the test. */
@@ -43,7 +46,7 @@ export interface Answered {
 }
 
 /** Reads answers, each with its Content-Length, off a connection, and keeps of each body the beginning only. */
-export function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
+function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
   let pending = Buffer.alloc(0);
   let answered: Answered | undefined;
   let missing = 0;

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
 import { imds } from '../fake-azure/identity.ts';
 import { temporaryFile } from '../fake-azure/workload-identity.ts';
 import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
-import { closeAll, keepAsking, open } from './sockets.ts';
+import { closeAll, keepAsking, MORE_THAN_BUFFERS_HOLD, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
 /** Tests that wait for limits of half a minute and more: at the same time, each with a service of its own on a port of its own. */
@@ -21,8 +21,18 @@ describe.concurrent('waiting', () => {
   });
   printTable();
 
-  test('a pod with the token of its node gets its own within a minute or so, without a restart', async () => {
-    const service = await startService(azure.certificate, { KUBERNETES_SERVICE_HOST: '10.0.0.1' });
+  async function start(onTestFinished: TestContext['onTestFinished'], env: NodeJS.ProcessEnv) {
+    const service = await startService(azure.certificate, env);
+    onTestFinished(async () => {
+      await service.end();
+    });
+    return service;
+  }
+
+  test('a pod with the token of its node gets its own within a minute or so, without a restart', async ({
+    onTestFinished,
+  }) => {
+    await start(onTestFinished, { KUBERNETES_SERVICE_HOST: '10.0.0.1' });
     await healed();
     const warning = async () => (await get()).headers.get('Identity-Warning');
     expect(await warning()).toBe('node-identity');
@@ -31,10 +41,11 @@ describe.concurrent('waiting', () => {
     await vi.waitFor(async () => expect(await warning()).toBe(null), { timeout: 80_000, interval: 1000 });
     report("the node's token is replaced", 'no warning', Math.round(performance.now() - startedAtMs));
     expect((await get()).body).toEqual(WHOLE_LIST);
-    await service.end();
   });
 
-  test('an az that hangs is ended with all of its processes, at its limit and when the service ends', async () => {
+  test('an az that hangs is ended with all of its processes, at its limit and when the service ends', async ({
+    onTestFinished,
+  }) => {
     const script = '#!/bin/sh\nsleep 1000 &\necho $$ $! >> "$0.pids"\nwait\n';
     const directory = dirname(temporaryFile('az', script, 0o755));
     const pids = () => {
@@ -42,7 +53,7 @@ describe.concurrent('waiting', () => {
       return text.split(/\s+/).filter(Boolean);
     };
     const running = () => pids().filter(isRunning);
-    const service = await startService(azure.certificate, {
+    const service = await start(onTestFinished, {
       AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential',
       PATH: `${directory}:${process.env['PATH']}`,
       PORT: String(PORT + 1),
@@ -60,14 +71,17 @@ describe.concurrent('waiting', () => {
     await vi.waitFor(() => expect(running()).toEqual([]), 5000);
   });
 
-  test('50 clients that do not read are cut off after 30 seconds, and hold up nobody', async () => {
+  test('50 clients that do not read are cut off after 30 seconds, and hold up nobody', async ({ onTestFinished }) => {
     const port = PORT + 2;
-    const service = await startService(azure.certificate, { PORT: String(port), ANSWER_MAX_AGE_MS: '1000' });
+    const service = await start(onTestFinished, {
+      PORT: String(port),
+      ANSWER_MAX_AGE_MS: '1000',
+      AZURE_DEADLINE_MS: '10000',
+    });
     const handles = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
     const startedAtMs = performance.now();
     for (let i = 0; i < 50; i++) {
-      // More than the buffers between the two hold.
-      open({ port }).pause().write('GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000));
+      open({ port }).pause().write(MORE_THAN_BUFFERS_HOLD);
     }
     await vi.waitFor(() => expect(handles()).toBeGreaterThan(60), 10_000);
     const busy = keepAsking(4, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', port);
@@ -80,7 +94,6 @@ describe.concurrent('waiting', () => {
     const ms = Math.round(performance.now() - startedAtMs);
     expect(ms).toBeGreaterThan(28_000);
     report('50 clients that do not read', `cut off, ${answers} answers to others`, ms);
-    await service.end();
   });
 });
 
