@@ -74,7 +74,7 @@ export function createHttpServer(options: {
     // A request without a body is here at once or never: slow ones must not hold a connection.
     headersTimeout: 10_000,
     requestTimeout: 15_000,
-    connectionsCheckingInterval: 5000,
+    connectionsCheckingInterval: 1000,
     // Browsers and proxies send a few kilobytes; more is refused with 431.
     maxHeaderSize: 16_384,
     // Node would refuse with an empty body.
@@ -95,9 +95,8 @@ export function createHttpServer(options: {
     const { socket } = request;
     const connection = connections.get(socket);
     if (!connection) return;
-    const begin = () => respond(connection, request, response);
     if (connection.response === undefined || connection.response.closed) {
-      begin();
+      respond(connection, request, response);
       return;
     }
     // A pipelined request waits until the response before it has been read, and with it all that the client may send.
@@ -107,7 +106,7 @@ export function createHttpServer(options: {
       return;
     }
     queuedRequests += 1;
-    if (connection.queue.push(begin) > 1) return;
+    if (connection.queue.push(() => respond(connection, request, response)) > 1) return;
     socket.pause();
     connection.response.once('close', () => beginNext(socket, connection));
   });

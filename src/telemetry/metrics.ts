@@ -45,6 +45,7 @@ export function createMetrics(options: {
     buckets: DURATION_BUCKETS_SECONDS,
     registers,
   });
+  const requestSeries = new Map<string, ReturnType<typeof requests.labels>>();
   const azureCalls = new Histogram({
     name: 'rgapi_azure_call_duration_seconds',
     help: 'How long calls of Azure took, with all their pages and retries, by operation and outcome.',
@@ -91,7 +92,16 @@ export function createMetrics(options: {
   }
 
   return {
-    recordRequest: (labels, durationMs) => requests.observe(labels, durationMs / 1000),
+    recordRequest(labels, durationMs) {
+      // To find a series by its labels takes as long as to count in it.
+      const key = `${labels.route} ${labels.method} ${labels.status}`;
+      let series = requestSeries.get(key);
+      if (!series) {
+        series = requests.labels(labels);
+        requestSeries.set(key, series);
+      }
+      series.observe(durationMs / 1000);
+    },
     recordFallback: (reason) => fallbacks.inc({ reason }),
     recordAzureCall: ({ operation, outcome, durationMs }) =>
       azureCalls.observe({ operation, outcome }, durationMs / 1000),
