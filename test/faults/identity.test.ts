@@ -238,6 +238,7 @@ describe('identity', () => {
   test('a token that Resource Manager refuses with a plain 401 is replaced within ten seconds', async () => {
     azure.answer(entra());
     service = await startService(azure.certificate, workloadIdentity());
+    await healed();
     const refused = new Set<string | null>();
     const refusesFirst: Answer = (request) => {
       const token = request.headers.get('Authorization');
