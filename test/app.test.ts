@@ -31,6 +31,21 @@ test.each(['*/*', 'application/json', 'text/plain', 'nonsense;;q=x', ''])(
   },
 );
 
+test('control characters and direction marks of names are escaped, and the parsed names are unchanged', async () => {
+  const names = ['rg-\u009b31m', 'rg-\u202egpj'];
+  const response = await startService([imds(), subscriptions(['One']), groups(names)]).get();
+  const body = await response.text();
+  expect(body).toBe('["rg-\\u009b31m","rg-\\u202egpj"]');
+  expect(JSON.parse(body)).toEqual(names);
+});
+
+test('the page is complete where a secret is a word of ours', async () => {
+  const { get } = startService(healthy, { AZURE_CLIENT_SECRET: 'listed' });
+  const response = await get('/', { headers: { Accept: 'text/html' } });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toContain('<h1>3 resource groups</h1>');
+});
+
 test('HEAD works where GET does', async () => {
   const { get } = startService(healthy);
   for (const path of ['/', '/healthz', '/readyz']) {
