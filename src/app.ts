@@ -71,7 +71,7 @@ export function createApp(deps: {
       ...redactValue(deps.redact, {
         ...others,
         who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
-        listing: listing.kind === 'listed' ? listing : { kind: listing.kind, diagnosis: listing.diagnosis },
+        listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
       }),
       badge: deps.pageBadge,
       links: PAGE_LINKS,
