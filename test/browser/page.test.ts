@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from 'vitest';
-import { page, type PageView } from '../../src/http/page.ts';
+import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
