@@ -118,7 +118,13 @@ function exitWith(code: number, line: string): never {
 /** Never resolves. */
 function exitAfterWriting(text: string, code: number): Promise<never> {
   return new Promise(() => {
-    process.stdout.once('error', () => process.exit(code));
-    process.stdout.write(text, () => process.exit(code));
+    // The callback below gets the error as well; without a listener it would end the process first.
+    process.stdout.on('error', () => {});
+    process.stdout.write(text, (error) => {
+      const errno = error && String(Reflect.get(error, 'code'));
+      // A reader that has left, such as `head`, has read enough. A full disk must not pass for a good check.
+      if (errno && errno !== 'EPIPE') exitWith(1, `stdout cannot be written (${errno})`);
+      process.exit(code);
+    });
   });
 }

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { MAIN, startDemo, startProcess } from './process.ts';
@@ -79,6 +81,21 @@ test('--version and --help print and exit with 0, also where a variable cannot b
   const { code, stdout, stderr } = await startProcess([MAIN, '--help'], env).end();
   expect([code, stderr]).toEqual([0, '']);
   for (const argument of ['--check', '--wait SECONDS', '--json']) expect(stdout.join('\n')).toContain(argument);
+});
+
+test.skipIf(!existsSync('/dev/full'))('output that cannot be written ends the process with 1 and one line', () => {
+  const args = ['--disable-warning=ExperimentalWarning', MAIN, '--version'];
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+  });
+  expect([status, stderr]).toEqual([1, 'rg-api: stdout cannot be written (ENOSPC)\n']);
+});
+
+test('a reader that has left does not change the exit code', async () => {
+  const { child, end } = startProcess([MAIN, '--help']);
+  child.stdout.destroy();
+  expect(await end()).toEqual({ code: 0, stdout: [], stderr: '' });
 });
 
 test('an unknown argument ends the process with 64 and one line', async () => {
