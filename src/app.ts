@@ -71,7 +71,7 @@ export function createApp(deps: {
       ...redactValue(deps.redact, {
         ...others,
         who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
-        listing: listing.kind === 'listed' ? listing : { kind: listing.kind, diagnosis: listing.diagnosis },
+        listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
       }),
       badge: deps.pageBadge,
       links: PAGE_LINKS,
@@ -125,8 +125,8 @@ export function createApp(deps: {
     }
     const withoutSlash = path.replace(/\/$/, '');
     if (routes.has(withoutSlash) && METHODS.includes(c.req.method)) {
-      const location = withoutSlash + new URL(c.req.url).search;
-      return toResponse(prepare('', 'text/plain; charset=UTF-8', 301, { Location: location }));
+      const Location = `..${withoutSlash}${new URL(c.req.url).search}`;
+      return toResponse(prepare('', 'text/plain; charset=UTF-8', 301, { Location }));
     }
     const detail = 'No such route; GET / lists the resource groups, GET /whoami says who we are';
     return toResponse(documents.problem(problemDetails(404, 'Not Found', { detail })));

@@ -15,7 +15,7 @@ import { isWell } from './view.ts';
 const POD_LABELS_FILE = '/etc/podinfo/labels';
 
 const { version } = packageJson;
-const { command, config, cloud } = readSettings();
+const { command, config, cloud } = await readSettings();
 const redact = createRedaction(process.env);
 const isCheck = command.kind === 'check';
 // A check has its report on stdout.
@@ -30,7 +30,8 @@ if (log.isLevelEnabled('debug')) {
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
 
 const service = createService({
-  config,
+  // Each try of a check asks anew, however long clients may share an answer.
+  config: isCheck ? { ...config, answerMaxAgeMs: 0 } : config,
   cloud,
   version,
   env: process.env,
@@ -47,7 +48,7 @@ if (command.kind === 'check') {
   const text = command.json
     ? `${toSafeJson(redactValue(redact, checkDocument(view)), 2)}\n`
     : redact(checkReport(view));
-  exitAfterWriting(text, isWell(view) ? 0 : 1);
+  await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
   await listen();
@@ -90,11 +91,11 @@ async function shutDown(signal: string): Promise<void> {
   process.exit(isDone ? 0 : 1);
 }
 
-function readSettings() {
+async function readSettings() {
   try {
     const command = readArguments(process.argv.slice(2));
-    if (command.kind === 'help') exitAfterWriting(HELP, 0);
-    if (command.kind === 'version') exitAfterWriting(`${version}\n`, 0);
+    if (command.kind === 'help') await exitAfterWriting(HELP, 0);
+    if (command.kind === 'version') await exitAfterWriting(`${version}\n`, 0);
     const config = readConfig(process.env);
     const cloud = cloudOf(config.authorityHost);
     if (!cloud) {
@@ -114,7 +115,16 @@ function exitWith(code: number, line: string): never {
   process.exit(code);
 }
 
-function exitAfterWriting(text: string, code: number): void {
-  process.stdout.once('error', () => process.exit(code));
-  process.stdout.write(text, () => process.exit(code));
+/** Never resolves. */
+function exitAfterWriting(text: string, code: number): Promise<never> {
+  return new Promise(() => {
+    // The callback below gets the error as well; without a listener it would end the process first.
+    process.stdout.on('error', () => {});
+    process.stdout.write(text, (error) => {
+      const errno = error && String(Reflect.get(error, 'code'));
+      // A reader that has left, such as `head`, has read enough. A full disk must not pass for a good check.
+      if (errno && errno !== 'EPIPE') exitWith(1, `stdout cannot be written (${errno})`);
+      process.exit(code);
+    });
+  });
 }

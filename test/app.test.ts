@@ -31,6 +31,21 @@ test.each(['*/*', 'application/json', 'text/plain', 'nonsense;;q=x', ''])(
   },
 );
 
+test('control characters and direction marks of names are escaped, and the parsed names are unchanged', async () => {
+  const names = ['rg-\u009b31m', 'rg-\u202egpj'];
+  const response = await startService([imds(), subscriptions(['One']), groups(names)]).get();
+  const body = await response.text();
+  expect(body).toBe('["rg-\\u009b31m","rg-\\u202egpj"]');
+  expect(JSON.parse(body)).toEqual(names);
+});
+
+test('the page is complete where a secret is a word of ours', async () => {
+  const { get } = startService(healthy, { AZURE_CLIENT_SECRET: 'listed' });
+  const response = await get('/', { headers: { Accept: 'text/html' } });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toContain('<h1>3 resource groups</h1>');
+});
+
 test('HEAD works where GET does', async () => {
   const { get } = startService(healthy);
   for (const path of ['/', '/healthz', '/readyz']) {
@@ -255,13 +270,14 @@ test.each([
   }
 });
 
-test.each(['/whoami', '/healthz', '/readyz', '/metrics', '/openapi.json'])(
+test.each(['/whoami', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'])(
   '%s with a slash at its end redirects to the path without it',
   async (path) => {
     const { get } = startService([]);
     const response = await get(`${path}/?a=1`);
     expect(response.status).toBe(301);
-    expect(response.headers.get('Location')).toBe(`${path}?a=1`);
+    // Relative, because a proxy may serve all routes under a prefix.
+    expect(response.headers.get('Location')).toBe(`..${path}?a=1`);
     expect((await get(`${path}/`, { method: 'HEAD' })).status).toBe(301);
   },
 );

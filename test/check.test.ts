@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { MAIN, startDemo, startProcess } from './process.ts';
@@ -59,8 +61,9 @@ test('--json prints the document of /whoami and how many resource groups there a
   expect([well.code, ill.code]).toEqual([0, 1]);
 });
 
-test('--wait tries again until all is well', async () => {
-  const { code, stdout } = await check('recovers', '--wait', '120');
+test('--wait asks again until all is well, however long clients may share an answer', async () => {
+  const env = { ANSWER_MAX_AGE_MS: '3600000' };
+  const { code, stdout } = await startDemo('recovers', env, '--check', '--wait', '120').end();
   expect(reportOf(stdout)).toMatch(/^OK\n/);
   expect(code).toBe(0);
 });
@@ -71,11 +74,28 @@ test('--wait gives up when the time is up', async () => {
   expect(code).toBe(1);
 });
 
-test('--version and --help print and exit with 0', async () => {
-  expect(await startProcess([MAIN, '--version']).end()).toEqual({ code: 0, stdout: [packageJson.version], stderr: '' });
-  const { code, stdout, stderr } = await startProcess([MAIN, '--help']).end();
+test('--version and --help print and exit with 0, also where a variable cannot be used', async () => {
+  const env = { PORT: 'eighty' };
+  const version = await startProcess([MAIN, '--version'], env).end();
+  expect(version).toEqual({ code: 0, stdout: [packageJson.version], stderr: '' });
+  const { code, stdout, stderr } = await startProcess([MAIN, '--help'], env).end();
   expect([code, stderr]).toEqual([0, '']);
   for (const argument of ['--check', '--wait SECONDS', '--json']) expect(stdout.join('\n')).toContain(argument);
+});
+
+test.skipIf(!existsSync('/dev/full'))('output that cannot be written ends the process with 1 and one line', () => {
+  const args = ['--disable-warning=ExperimentalWarning', MAIN, '--version'];
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+  });
+  expect([status, stderr]).toEqual([1, 'rg-api: stdout cannot be written (ENOSPC)\n']);
+});
+
+test('a reader that has left does not change the exit code', async () => {
+  const { child, end } = startProcess([MAIN, '--help']);
+  child.stdout.destroy();
+  expect(await end()).toEqual({ code: 0, stdout: [], stderr: '' });
 });
 
 test('an unknown argument ends the process with 64 and one line', async () => {

@@ -15,8 +15,7 @@ export interface Azure extends ResourceGroupListing {
   /**
    * Who the token in use says we are.
    *
-   * @throws {AzureFailure} when there is no token
-   * @throws {AzureFailure} when there is none yet
+   * @throws {AzureFailure} when there is no token, or none yet
    */
   whoAmI: () => Promise<WhoAmI>;
   diagnose: Diagnose;

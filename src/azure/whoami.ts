@@ -35,8 +35,7 @@ export function createWhoAmI(options: {
   const { credential, deadlineMs, gatherFacts, diagnose } = options;
 
   /**
-   * @throws {AzureFailure} when there is no token
-   * @throws {AzureFailure} when there is none yet
+   * @throws {AzureFailure} when there is no token, or none yet
    */
   return async () => {
     const token = await withinDeadline(deadlineMs, () => credential.getToken());

@@ -4,41 +4,20 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import type { Facts } from '../azure/diagnosis/facts.ts';
 import type { Warning, WhoAmI } from '../azure/whoami.ts';
+import type { View } from '../view.ts';
 import { SCRIPT } from './page-script.ts';
 import { ICON, STYLE } from './page-style.ts';
 
-/** What the page shows. */
-export interface View {
+/** What the page shows: of a view only its words, told apart by their names, so a secret that is a word of ours changes nothing. */
+export interface PageView extends Pick<View, 'asOf' | 'subscription' | 'instance' | 'history'> {
   /** Who we are, or why there is no token. */
   who: WhoAmI | { diagnosis: Explained };
   /** What we see, or why nothing. */
-  listing: { kind: 'listed'; names: readonly string[] } | { kind: 'fallback' | 'failed'; diagnosis: Explained };
-  subscription: { id: string; name: string | null } | null;
-  /** The process that answers; null for what the manifest does not tell it. */
-  instance: {
-    pod: string | null;
-    namespace: string | null;
-    serviceAccount: string | null;
-    node: string | null;
-    version: string;
-    /** ISO 8601. */
-    startedAt: string;
-  };
-  /** The last changes, oldest first. */
-  history: readonly Change[];
-  /** When Azure was asked, ISO 8601. */
-  asOf: string;
+  listing: { names: readonly string[] } | { diagnosis: Explained };
   /** A remark that must not be overlooked. */
   badge?: string | undefined;
   /** The other routes, relative to this one, such as `whoami`. */
   links: readonly string[];
-}
-
-/** From this time on (ISO 8601) this was the outcome; the reason is null where all was well, the number where there was no list. */
-interface Change {
-  at: string;
-  reason: string | null;
-  resourceGroups: number | null;
 }
 
 interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'commands' | 'documentation' | 'detail'> {
@@ -76,14 +55,13 @@ export const PAGE_HEADERS = {
 };
 
 /** `GET /` for a browser: the same as the JSON, who sees it, and what to do. Everything that comes from Azure is escaped. */
-export function page(view: View): Html {
+export function page(view: PageView): Html {
   const { who, listing, instance, asOf } = view;
   const [title, subtitle] = headline(view);
-  const isListed = listing.kind === 'listed';
+  const noList = 'diagnosis' in listing ? listing.diagnosis : undefined;
   // Why there is no list stands above them already.
-  const said = isListed ? undefined : listing.diagnosis.reason;
-  const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== said) : [];
-  const state = !isListed ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
+  const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== noList?.reason) : [];
+  const state = noList ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -102,14 +80,14 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 <p class="lost" role="alert">The service does not answer any more; still trying.</p>
 </header>
 <main>
-${!isListed && failure(listing.diagnosis)}
+${noList && failure(noList)}
 ${warnings.map(warning)}
 <div class="cards" id="cards">
 ${'diagnosis' in who ? evidence(who.diagnosis.facts) : identity(who, view.subscription)}
 ${whoAnswers(view)}
 </div>
 ${'diagnosis' in who && attempts(who.diagnosis)}
-${isListed && groups(listing.names)}
+${'names' in listing && groups(listing.names)}
 </main>
 <footer>
 <span>rg-api ${instance.version}</span>
@@ -121,8 +99,8 @@ ${isListed && groups(listing.names)}
 `;
 }
 
-function headline({ who, listing, subscription }: View): [title: string, subtitle: string | Html] {
-  if (listing.kind !== 'listed') {
+function headline({ who, listing, subscription }: PageView): [title: string, subtitle: string | Html] {
+  if ('diagnosis' in listing) {
     return ['diagnosis' in who ? 'No token' : 'A token, but no list', listing.diagnosis.reason];
   }
   const where = subscription && html` in ${unbroken(subscription.name ?? subscription.id)}`;
@@ -194,7 +172,7 @@ function gist(message: string): string {
   return message.replace(GUID, '').replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ/g, '');
 }
 
-function identity({ identity, credential, expiresOn }: WhoAmI, subscription: View['subscription']): Html {
+function identity({ identity, credential, expiresOn }: WhoAmI, subscription: PageView['subscription']): Html {
   return html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
 <dt>Token from</dt><dd>${credential}</dd>
 ${expiresOn && html`<dt>Valid until</dt><dd>${moment(expiresOn)}</dd>`}
@@ -208,7 +186,7 @@ ${entry('Subscription id', subscription?.id)}
 </dl></section>`;
 }
 
-function whoAnswers(view: View): Html {
+function whoAnswers(view: PageView): Html {
   const { pod, namespace, serviceAccount, node, version, startedAt } = view.instance;
   return html`<section id="instance" aria-labelledby="instance-title"><h2 id="instance-title">Who answers</h2><dl>
 ${entry('Pod', pod)}
@@ -223,7 +201,7 @@ ${view.history.length > 0 && history(view)}
 }
 
 /** What it has seen, the latest first: that is what a room watches. */
-function history({ history, asOf }: View): Html {
+function history({ history, asOf }: PageView): Html {
   const items = history.map(({ at, reason, resourceGroups }, i) => {
     const seconds = Math.max(0, Math.round((Date.parse(history[i + 1]?.at ?? asOf) - Date.parse(at)) / 1000));
     const groups =

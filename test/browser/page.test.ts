@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from 'vitest';
-import { page, type View } from '../../src/http/page.ts';
+import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
@@ -161,7 +161,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
 
   describe('with a pod whose service account no federated credential names', () => {
     /** The page of a view, as a service would answer it. */
-    async function seeView(view: View, options: BrowserContextOptions = {}) {
+    async function seeView(view: PageView, options: BrowserContextOptions = {}) {
       const seen = await see(healthy, {}, options);
       const body = String(await page(view));
       const headers = seen.response?.headers() ?? {};

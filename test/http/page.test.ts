@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { docsPage } from '../../src/http/docs-page.ts';
 import { openApi } from '../../src/http/openapi.ts';
-import { page, type View } from '../../src/http/page.ts';
+import { type PageView, page } from '../../src/http/page.ts';
 import { problemsOf } from '../html.ts';
 import { ILL, WELL } from './view.ts';
 
-const render = async (view: View) => String(await page(view));
+const render = async (view: PageView) => String(await page(view));
 
 /** The text of a page, as somebody reads it. */
-async function read(view: View): Promise<string> {
+async function read(view: PageView): Promise<string> {
   const body = (await render(view)).replace(/^[\s\S]*<body|<script>[\s\S]*/g, '');
   return body
     .replace(/<\/?(a|b|code|span|time)\b[^>]*>/g, '')
@@ -27,13 +27,10 @@ test.each([
     { ...WELL, who: { ...WELL.who, warnings: [{ reason: 'node-identity', hint: 'Label it.', commands: [] }] } },
   ],
   ['with a badge', { ...WELL, badge: 'made up' }],
-  ['with an empty subscription', { ...WELL, listing: { kind: 'listed', names: [] } }],
-  [
-    'with 980 groups',
-    { ...WELL, listing: { kind: 'listed', names: Array.from({ length: 980 }, (_, i) => `rg-${i}`) } },
-  ],
+  ['with an empty subscription', { ...WELL, listing: { names: [] } }],
+  ['with 980 groups', { ...WELL, listing: { names: Array.from({ length: 980 }, (_, i) => `rg-${i}`) } }],
   ['without a history', { ...WELL, history: [] }],
-] satisfies [string, View][])('the page of a pod %s is valid HTML', async (_, view) => {
+] satisfies [string, PageView][])('the page of a pod %s is valid HTML', async (_, view) => {
   expect(await problemsOf(await render(view))).toEqual([]);
 });
 

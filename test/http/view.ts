@@ -1,4 +1,4 @@
-import type { View } from '../../src/http/page.ts';
+import type { PageView } from '../../src/http/page.ts';
 
 const GUIDS = {
   tenantId: '11111111-1111-4111-8111-111111111111',
@@ -7,14 +7,14 @@ const GUIDS = {
 };
 
 /** A pod that sees three resource groups, and saw none in its first 15 seconds. */
-export const WELL: View = {
+export const WELL: PageView = {
   who: {
     identity: { type: 'app', ...GUIDS },
     credential: 'WorkloadIdentityCredential',
     expiresOn: '2026-11-25T09:54:08.000Z',
     warnings: [],
   },
-  listing: { kind: 'listed', names: ['rg-b', 'rg-a', 'MC_rg-c'] },
+  listing: { names: ['rg-b', 'rg-a', 'MC_rg-c'] },
   subscription: { id: '44444444-4444-4444-8444-444444444444', name: 'Contoso Production' },
   instance: {
     pod: 'rgapi-7c9d8b6f5-x2x7k',
@@ -76,10 +76,10 @@ const diagnosis = {
 };
 
 /** The same pod, whose service account no federated credential names. */
-export const ILL: View = {
+export const ILL: PageView = {
   ...WELL,
   who: { diagnosis },
-  listing: { kind: 'fallback', diagnosis },
+  listing: { diagnosis },
   subscription: null,
   history: [{ at: '2026-11-24T09:53:51.000Z', reason: 'federated-credential-subject', resourceGroups: null }],
 };
