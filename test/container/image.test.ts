@@ -90,7 +90,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     process.stdout.write(`from docker run to the whole list: ${readyMs} ms; ${status.match(/VmRSS.*/)?.[0]}\n`);
   });
 
-  test('says who it is', async () => {
+  test('/whoami shows its identity', async () => {
     await start();
     expect(await (await get('/whoami')).json()).toMatchObject({
       credential: 'WorkloadIdentityCredential',
@@ -155,7 +155,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(packageJson.scripts['start:built']).toBe('node --max-semi-space-size=4 dist/main.js');
   });
 
-  test('what follows the image are arguments of the service: --check is the yes or no of a Job', async () => {
+  test('arguments after the image go to the service: --check works as in a Job', async () => {
     const run = (...environment: string[]) =>
       engineSays('run', '--rm', ...asInManifests(...environment), IMAGE, '--check');
     expect(await run()).toContain(workloadIdentity().AZURE_CLIENT_ID);
@@ -165,7 +165,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     });
   });
 
-  test('carries our licence, and that of each package in the bundle', async () => {
+  test('contains our licence, and that of each package in the bundle', async () => {
     const container = await engineSays('create', IMAGE);
     containers.push(container);
     const text = (file: string) => pipe(`"$ENGINE" export ${container} | tar --extract --to-stdout app/${file}`);
@@ -181,7 +181,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     }
   });
 
-  test('starts from what was compiled before', async () => {
+  test('starts with the compile cache', async () => {
     const container = await start('NODE_DEBUG_NATIVE=COMPILE_CACHE');
     await get('/healthz');
     expect(await pipe(`"$ENGINE" logs ${container} 2>&1`)).toContain('main.js was accepted');

@@ -97,7 +97,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect(await engineSays('wait', container)).toBe('0');
   });
 
-  test('what follows the image are arguments of the service', async () => {
+  test('arguments after the image go to the service', async () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
     expect(config.Entrypoint).toEqual(['node', '/app/main.js']);
     // None of the base: it would be an argument of the service.
@@ -124,7 +124,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect((await whoami()).hint).toContain('without :ro');
   });
 
-  test('with the login of somebody else it says whom to run as', async () => {
+  test("with another user's login it says which user to run as", async () => {
     await run('--user', '54321:54321', '--volume', `${logIn('foreign')}:/azure`);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
     expect((await whoami()).hint).toContain('--user "$(id -u):$(id -g)"');
