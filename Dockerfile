@@ -1,9 +1,9 @@
 # One bundled file on a base without shell or package manager:   docker build -t rgapi .
 # The same with the Azure CLI, for the az login of a laptop:     docker build -t rgapi:local --target local .
 
-# On the platform of the builder, whatever the image is for: what it makes is the same for all.
+# Runs on the platform of the builder, because its output is the same for all platforms.
 FROM --platform=$BUILDPLATFORM node:26-slim AS build
-# One bundled file names no packages: the SBOM of the image has to look here as well.
+# The bundle does not list its packages, so the SBOM generator must scan this stage too.
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
@@ -12,8 +12,8 @@ COPY rolldown.config.ts tsconfig.json compile-cache.js LICENSE ./
 COPY src/ src/
 RUN npm run --ignore-scripts build
 
-# The Azure CLI of Debian: on the same base, for every architecture, with Debian's security updates; it reads the login of any
-# newer one. To byte-compile all of it takes minutes and 640 MB, so that only what `az account` imports is compiled.
+# Debian's Azure CLI works on the same base and every architecture, gets Debian's security updates, and reads the logins of newer
+# versions. Byte-compiling all of it takes minutes and 640 MB, so we compile only what `az account` imports.
 FROM node:26-slim AS local
 RUN printf '#!/bin/sh\n' > /usr/local/bin/py3compile \
   && chmod 755 /usr/local/bin/py3compile \
@@ -25,7 +25,7 @@ RUN printf '#!/bin/sh\n' > /usr/local/bin/py3compile \
   && rm -rf /tmp/az
 WORKDIR /app
 COPY --from=build /build/dist/ ./
-# Without telemetry `az` leaves no child behind, which would become a zombie under PID 1.
+# With telemetry, `az` would leave a child process behind, which would become a zombie under PID 1.
 ENV HOST=0.0.0.0 \
   AZURE_CONFIG_DIR=/azure \
   AZURE_TOKEN_CREDENTIALS=AzureCliCredential \
@@ -38,10 +38,10 @@ LABEL org.opencontainers.image.title="rg-api (local)" \
   org.opencontainers.image.licenses="MIT"
 HEALTHCHECK CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/main.js"]
-# Instead of that of the base: what follows the image in `docker run` are arguments of the service, such as --check.
+# Empties the base image's default arguments: arguments after the image in `docker run`, such as --check, go to the service.
 CMD []
 
-# What Node compiles at a start, for the next one to take from there: good for this very Node, path and user.
+# Node's compile cache from one start. It is valid only for the same Node, path and user.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
 WORKDIR /app
 COPY --from=build /build/dist/ /build/compile-cache.js ./
@@ -54,7 +54,7 @@ COPY --from=build /build/dist/ ./
 COPY --from=compiled --chown=0:0 --chmod=755 /tmp/compile-cache/ compile-cache/
 ENV HOST=0.0.0.0 \
   NODE_COMPILE_CACHE=/app/compile-cache
-# Numeric, or runAsNonRoot could not tell that it is not root.
+# Numeric, because runAsNonRoot cannot check a name.
 USER 65532:65532
 EXPOSE 8080
 LABEL org.opencontainers.image.title="rg-api" \
@@ -64,5 +64,5 @@ LABEL org.opencontainers.image.title="rg-api" \
 HEALTHCHECK CMD ["/nodejs/bin/node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Node itself is PID 1. New objects get 4 MB: under load that keeps 15 MB of memory free, and costs nothing.
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "/app/main.js"]
-# What follows the image in `docker run`, or `args` in a manifest, are arguments of the service, such as --check.
+# Arguments after the image in `docker run`, or `args` in a manifest, go to the service, such as --check.
 CMD []

@@ -28,10 +28,7 @@ export type App = Hono<{ Bindings: HttpBindings }>;
 
 const METHODS = ['GET', 'HEAD'];
 
-/**
- * The routes. Nothing here listens, and nothing here ends the process. There is no middleware: with a sole handler for a path
- * Hono calls it directly.
- */
+/** Creates the routes. There is no middleware, because Hono calls the only handler of a path directly, which is faster. */
 export function createApp(deps: {
   version: string;
   snapshots: RefreshAheadCache<Snapshot, () => TraceContext | undefined>;
@@ -39,9 +36,9 @@ export function createApp(deps: {
   scrapes: RefreshAheadCache<string, undefined>;
   documents: Documents;
   redact: Redact;
-  /** True from the moment the process drains. */
+  /** Whether the process has started to shut down. */
   isDraining: () => boolean;
-  /** What the page says about itself. */
+  /** A remark at the top of the page. */
   pageBadge: string | undefined;
   metrics: Metrics;
   log: Logger;
@@ -67,7 +64,7 @@ export function createApp(deps: {
     const { status, headers } = headOf(snapshot);
     const { who, listing, ...others } = await viewOf(snapshot);
     const html = await page({
-      // Without the errors themselves, which carry more than their words.
+      // Leave out the errors themselves, which contain more than the page may show.
       ...redactValue(deps.redact, {
         ...others,
         who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
@@ -108,7 +105,7 @@ export function createApp(deps: {
     return toResponse(await docs);
   });
 
-  /** Rendered when somebody asks for it first. */
+  /** Rendered for the first request. */
   let docs: Promise<PreparedResponse> | undefined;
   const renderDocs = async () =>
     prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS);
@@ -118,7 +115,7 @@ export function createApp(deps: {
   app.notFound((c) => {
     const { path } = c.req;
     if (routes.has(path)) {
-      const detail = `${path} answers ${METHODS.join(' and ')}`;
+      const detail = `${path} supports ${METHODS.join(' and ')}`;
       return toResponse(
         documents.problem(problemDetails(405, 'Method Not Allowed', { detail }), { Allow: METHODS.join(', ') }),
       );
@@ -146,12 +143,12 @@ export function createApp(deps: {
 
 const PAGE_LINKS = ['whoami', 'metrics', 'docs', 'openapi.json'];
 
-/** The paths of its routes: the only ones that may be a metric's label. */
+/** The paths of the routes, the only ones that may become a metric's label. */
 export function routesOf(app: App): ReadonlySet<string> {
   return new Set(app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path));
 }
 
-/** Responds at once where the value is at hand: a promise would cost a turn of the event loop and a listener. */
+/** Responds synchronously if the value is available: a promise would cost a turn of the event loop and a listener. */
 function respond<T>(
   value: T | Promise<T>,
   render: (value: T) => PreparedResponse | Promise<PreparedResponse>,

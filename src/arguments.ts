@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export type Command = { kind: 'serve' | 'help' | 'version' } | { kind: 'check'; waitMs: number; json: boolean };
 
-/** Arguments that cannot be used. The message is one line. */
+/** Invalid arguments. The message is one line. */
 export class UsageError extends Error {
   constructor(problem: string) {
     super(`${problem}; --help lists the arguments`);
@@ -23,13 +23,13 @@ The environment configures it: PORT, HOST, ALLOWED_HOSTS, AZURE_SUBSCRIPTION_ID,
 SHUTDOWN_GRACE_MS, LOG_LEVEL, and everything that @azure/identity reads.
 `;
 
-/** A day: who waits longer forgot about it. */
+/** A day. A longer wait is a mistake. */
 const LONGEST_WAIT_SECONDS = 86_400;
 
 /**
  * Parses the arguments.
  *
- * @throws {UsageError} for an unknown argument, a bad value, or --wait or --json without --check
+ * @throws {UsageError} for an unknown argument, an invalid value, or --wait or --json without --check
  */
 export function readArguments(args: string[]): Command {
   const { check, wait, json, help, version } = parse(args);
@@ -54,7 +54,7 @@ function parse(args: string[]) {
     } as const;
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    // Node's own words are up to three sentences; the first one names the argument.
+    // Node's message has up to three sentences, and the first one names the argument.
     const [problem = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/, 1);
     throw new UsageError(problem.slice(0, 200));
   }

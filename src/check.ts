@@ -6,13 +6,13 @@ import { whoAmIDocument } from './http/responses.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
 import { isWell, type View } from './view.ts';
 
-/** The pause between two tries of `--wait`. */
+/** The pause between two tries of `--wait`, in milliseconds. */
 const PAUSE_MS = 1000;
 
 /**
- * Asks what `GET /` and `/whoami` ask, again until all is well or the time is up. There is always one try.
+ * Takes snapshots until everything works or the time is up, but at least one.
  *
- * @returns the last view
+ * @returns the view of the last snapshot
  */
 export async function check(
   deps: { snapshots: Pick<RefreshAheadCache<Snapshot, never>, 'get'>; viewOf: (snapshot: Snapshot) => Promise<View> },
@@ -27,14 +27,14 @@ export async function check(
   }
 }
 
-/** For machines: the document of `/whoami`, and how many resource groups there are; null where there is no list. */
+/** The report for machines: the document of `/whoami`, with the number of resource groups; null if there is no list. */
 export function checkDocument(view: View): object {
   const document = whoAmIDocument(view);
   const resourceGroups = view.listing.kind === 'listed' ? view.listing.names.length : null;
   return { resourceGroups, ...('problem' in document ? document.problem : document.identity) };
 }
 
-/** For people: who we are and what we see, or why not and what to do. */
+/** The report for people: who we are and what we see, or what is wrong and what to do. */
 export function checkReport(view: View): string {
   const { who, listing, subscription, warnings, instance } = view;
   const lines = [isWell(view) ? 'OK' : 'NOT OK'];

@@ -1,33 +1,33 @@
 import { PROXY_VARIABLES } from './azure/proxy.ts';
 
-/** What the environment asks of this process. Durations are in milliseconds. */
+/** The configuration from the environment. Durations are in milliseconds. */
 export interface Config {
   /** TCP port to listen on; 0 lets the system pick a free one. */
   port: number;
   /** Address or host name to listen on. */
   host: string;
-  /** The subscription to list, or undefined: the first that the identity sees. */
+  /** The subscription to list; undefined: the first that the identity sees. */
   subscriptionId: string | undefined;
-  /** The URL of Microsoft Entra ID, or undefined: that of the public cloud. */
+  /** The URL of Microsoft Entra ID; undefined: that of the public cloud. */
   authorityHost: string | undefined;
-  /** Whether AKS identity bindings are in force for this pod. */
+  /** Whether this pod uses an AKS identity binding. */
   identityBinding: boolean;
-  /** The longest that one answer waits for Azure, all pages and retries together. */
+  /** The longest time that a response waits for Azure, all pages and retries included. */
   deadlineMs: number;
-  /** How old a shared answer may be; 0: every answer is fetched after its request began. */
+  /** How old a shared response may be; 0: Azure is asked after each request arrived. */
   answerMaxAgeMs: number;
-  /** How long requests in flight may finish after SIGTERM or SIGINT. */
+  /** How long requests in flight may take after SIGTERM or SIGINT. */
   shutdownGraceMs: number;
   logLevel: string;
-  /** Names that may stand in `Host` outside Kubernetes, in lower case. */
+  /** Names that `Host` may have outside Kubernetes, besides localhost and addresses; in lower case. */
   allowedHosts: string[];
   /** Whether this runs in a Kubernetes pod. */
   kubernetes: boolean;
-  /** What the page says about itself, such as that all of it is made up; undefined: nothing. */
+  /** A remark at the top of the page, such as that its data is fake; undefined: none. */
   pageBadge: string | undefined;
 }
 
-/** A variable that cannot be used. The message names it, its problem and what is accepted, never its value: that may be a secret gone astray. */
+/** An invalid variable. The message has its name, its problem and what is accepted, but never the value, which may be a misplaced secret. */
 export class ConfigError extends Error {
   constructor(variable: string, problem: string, accepted: string) {
     super(`${variable} ${problem}; accepted: ${accepted}`);
@@ -35,12 +35,12 @@ export class ConfigError extends Error {
   }
 }
 
-// setTimeout takes a signed 32-bit number of milliseconds and fires at once for anything above it.
+// setTimeout takes a signed 32-bit number of milliseconds, and fires at once for a larger one.
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** The chain that DefaultAzureCredential builds; it throws on any other name, whatever the letter case. */
+/** The values of AZURE_TOKEN_CREDENTIALS, in any letter case. DefaultAzureCredential throws on any other. */
 export const TOKEN_CREDENTIALS = [
   'dev',
   'prod',
@@ -99,12 +99,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       'a GUID such as 00000000-0000-0000-0000-000000000000',
     );
   }
-  // The Azure SDK's constructors throw at a proxy that is no URL, and show its password.
+  // For a proxy that is not a URL, the Azure SDK's constructors throw an error that shows its password.
   const proxy = PROXY_VARIABLES.flatMap((name) => [name, name.toLowerCase()]).find(text);
   if (proxy !== undefined && !/^https?:$/.test(URL.parse(text(proxy) ?? '')?.protocol ?? '')) {
     throw new ConfigError(proxy, 'is no URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
   }
-  // @azure/identity reads this one itself; here it is only refused in time, because its constructor throws.
+  // @azure/identity reads this one itself. We only check it early, because the SDK's constructor would throw.
   oneOf('AZURE_TOKEN_CREDENTIALS', TOKEN_CREDENTIALS);
 
   return {

@@ -1,10 +1,10 @@
-/** From this moment on the reason was another one than before. */
+/** A change of the reason. */
 export interface Change {
   /** ISO 8601. */
   at: string;
-  /** Null where all was well. */
+  /** The reason from then on; null if everything worked. */
   reason: string | null;
-  /** How many there were; null where there was no list. */
+  /** The number of resource groups; null if there was no list. */
   resourceGroups: number | null;
 }
 
@@ -12,11 +12,11 @@ const LIMIT = 20;
 
 export interface History {
   record(moment: Change): void;
-  /** The last changes, oldest first. */
+  /** The latest changes, oldest first. */
   changes(): readonly Change[];
 }
 
-/** Remembers when the reason changed, bounded to the last 20 changes. */
+/** Creates a record of the last 20 changes of the reason. */
 export function createHistory(): History {
   let changes: readonly Change[] = [];
   return {

@@ -1,6 +1,6 @@
 import type { Facts } from './azure/diagnosis/facts.ts';
 
-/** Which process answers: with several replicas nobody could tell otherwise. Null where unknown. */
+/** The process that responds, to tell replicas apart; null for what is unknown. */
 export interface Instance {
   pod: string | null;
   namespace: string | null;
@@ -11,7 +11,7 @@ export interface Instance {
   startedAt: string;
 }
 
-/** The manifests pass the Downward API on; the subject of the projected token says some of it as well. */
+/** Describes this process from the Downward API, or else from the subject of the projected token. */
 export function describeInstance(
   { pod = {}, projectedToken }: Facts,
   process: Pick<Instance, 'version' | 'startedAt'>,

@@ -11,14 +11,14 @@ import { createRedaction, redactValue } from './telemetry/redaction.ts';
 import { toSafeJson } from './telemetry/safe-json.ts';
 import { isWell } from './view.ts';
 
-/** Where k8s/ mounts the labels of the pod by the Downward API. */
+/** Where the manifests in k8s/ mount the labels of the pod. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
 
 const { version } = packageJson;
 const { command, config, cloud } = await readSettings();
 const redact = createRedaction(process.env);
 const isCheck = command.kind === 'check';
-// A check has its report on stdout.
+// A check prints its report to stdout.
 const { stream, level } = isCheck
   ? { stream: process.stderr, level: 'warn' }
   : { stream: process.stdout, level: config.logLevel };
@@ -26,7 +26,7 @@ const log = createLog({ level, redact, isTerminal: stream.isTTY, write: writeTo(
 if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
 }
-// Every promise of ours is watched. A dependency's that is not must not end a service that shows why an identity is broken.
+// We handle all our rejections. An unhandled one of a dependency must not end a service that shows why an identity is broken.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
 
 const service = createService({
@@ -42,7 +42,7 @@ const service = createService({
 const { server, app, snapshots, viewOf, metrics } = service;
 
 if (command.kind === 'check') {
-  // As PID 1 of a container it has to end by itself.
+  // In a container this is PID 1, which ignores a signal that it has no handler for.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
   const view = await check({ snapshots, viewOf }, command.waitMs);
   const text = command.json
@@ -71,7 +71,7 @@ async function listen(): Promise<void> {
   }
 }
 
-/** Gets the first token and the first list, so that the first client finds them ready. */
+/** Gets the first token and the first list, so that the first client need not wait for them. */
 async function warmUp(): Promise<void> {
   try {
     await snapshots.get();

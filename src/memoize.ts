@@ -1,4 +1,4 @@
-/** Makes a value once for each key, and keeps it for as long as the key lives. */
+/** Memoizes a function of an object. The cache does not keep the objects alive. */
 export function memoize<Key extends object, Value>(make: (key: Key) => Value): (key: Key) => Value {
   const made = new WeakMap<Key, { value: Value }>();
   return (key) => {

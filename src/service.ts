@@ -18,13 +18,13 @@ import { toSafeJson } from './telemetry/safe-json.ts';
 import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
 
-/** Wires everything together. It neither listens nor asks Azure yet. */
+/** Wires everything together. It does not listen yet, and sends no request to Azure. */
 export function createService(options: {
   config: Config;
   cloud: Cloud;
   version: string;
   env: NodeJS.ProcessEnv;
-  /** Where the Downward API mounts the labels of the pod, if it does. */
+  /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
   redact: Redact;
   log: Logger;
@@ -87,11 +87,12 @@ export function createService(options: {
     },
   });
   const withoutHost = documents.problem(
-    problemDetails(400, 'Bad Request', { detail: 'A request of HTTP/1.1 needs the header Host' }),
+    problemDetails(400, 'Bad Request', { detail: 'An HTTP/1.1 request needs a Host header' }),
   );
   const misdirected = documents.problem(
     problemDetails(421, 'Misdirected Request', {
-      detail: 'This Host is not served here. Ask by address or localhost, or name the host in ALLOWED_HOSTS',
+      detail:
+        'This service does not accept this Host. Use localhost or an IP address, or add the host to ALLOWED_HOSTS',
     }),
   );
 

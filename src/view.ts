@@ -3,21 +3,21 @@ import { reasonOf, type Snapshot } from './azure/snapshot.ts';
 import type { Change, History } from './history.ts';
 import { describeInstance, type Instance } from './instance.ts';
 
-/** All that there is to show of a snapshot: for `/whoami`, the page and `--check`. */
+/** A snapshot with everything that `/whoami`, the page and `--check` show. */
 export interface View extends Snapshot {
-  /** The subscription in use; its name is null where nobody knows it. */
+  /** The subscription in use; its name is null if unknown. */
   subscription: { id: string; name: string | null } | null;
   instance: Instance;
-  /** When the reason changed, oldest first; the last one is the present one. */
+  /** The changes of the reason, oldest first. The last one is the current state. */
   history: readonly Change[];
 }
 
-/** Whether a gate opens: the list is whole, and nothing about the identity is wrong. */
+/** Whether everything works: there is a list, and no warning about the identity. */
 export function isWell({ listing, warnings }: Snapshot): boolean {
   return listing.kind === 'listed' && warnings.length === 0;
 }
 
-/** Adds to a snapshot what does not come with the list. */
+/** Adds the name of the subscription, the instance and the history to a snapshot. */
 export async function createView(
   snapshot: Snapshot,
   deps: {
@@ -39,7 +39,7 @@ async function subscriptionOf({ who, listing, tookMs }: Snapshot, azure: Azure, 
   const { id, name } =
     listing.kind === 'listed' ? listing.subscription : { id: listing.failure.subscriptionId, name: undefined };
   if (who.kind === 'unidentified' || id === undefined) return null;
-  // A configured subscription comes without its name. Looking it up has what the snapshot left of the deadline.
+  // The name of a configured subscription is not in the snapshot. The lookup gets what is left of the deadline.
   const found = name ?? (await azure.nameSubscription(id, Math.max(1, deadlineMs - tookMs))) ?? null;
   return { id, name: found };
 }

@@ -6,7 +6,7 @@ import { DISCOVERY, LISTING, startService } from './service.ts';
 
 const healthy = [imds(), subscriptions(['One']), groups(3)];
 
-test('GET / answers the names as a JSON array', async () => {
+test('GET / returns the names as a JSON array', async () => {
   const response = await startService(healthy).get();
   expect(response.status).toBe(200);
   expect(await response.text()).toBe('["rg-1","rg-2","rg-3"]');
@@ -24,7 +24,7 @@ test('GET / answers the names as a JSON array', async () => {
 });
 
 test.each(['*/*', 'application/json', 'text/plain', 'nonsense;;q=x', ''])(
-  'GET / with Accept: %s answers JSON',
+  'GET / with Accept: %s returns JSON',
   async (accept) => {
     const response = await startService(healthy).get('/', { headers: { Accept: accept } });
     expect(await response.json()).toHaveLength(3);
@@ -64,7 +64,7 @@ test.each([
     'may not',
   ],
   ['a refused token', [imds(), resourceManager(refuses(401, 'InvalidToken', 'wrong'))], 'token-rejected', 'wrong'],
-])('with %s GET / answers [], and header and log say why', async (_, handlers, reason, message) => {
+])('with %s GET / returns [], and header and log say why', async (_, handlers, reason, message) => {
   const { get, log } = startService(handlers);
   const response = await get();
   expect(response.status).toBe(200);
@@ -102,7 +102,7 @@ test.each([
   ['answers nonsense', html, 502, 'broken'],
   ['breaks the connection', drops, 502, 'connection-broken'],
   ['does not answer', hangs, 504, 'timeout'],
-])('when Resource Manager %s, GET / answers an honest problem document', async (_, answer, status, reason) => {
+])('when Resource Manager %s, GET / returns a problem document', async (_, answer, status, reason) => {
   const { get, log } = startService([imds(), resourceManager(answer)], { AZURE_DEADLINE_MS: '2000' });
   const response = await get();
   expect(response.status).toBe(status);
@@ -123,7 +123,7 @@ test.each([
   expect(log()).toMatchObject([{ level: 'warn', reason }]);
 });
 
-test('an error that nobody foresaw is a complete document, never a 500, and its stack is in the log', async () => {
+test('an unexpected error is a complete document, never a 500, and its stack is in the log', async () => {
   const { get, credential, log } = startService(healthy);
   vi.spyOn(credential, 'getToken').mockRejectedValue(new TypeError('made-up bug'));
   const list = await get();
@@ -142,14 +142,14 @@ test('an error that nobody foresaw is a complete document, never a 500, and its 
   expect(log()).toEqual([expect.objectContaining({ reason: 'unknown', stack: expect.stringMatching(/^at /) })]);
 });
 
-test('a failing listing is logged once for all who shared it', async () => {
+test('a failing listing is logged once for all requests that share it', async () => {
   const { get, log } = startService([imds(), subscriptions([])]);
   await Promise.all([get(), get(), get()]);
   await get();
   expect(log()).toHaveLength(1);
 });
 
-test('a failure that lasts is logged once, and so is its end', async () => {
+test('a lasting failure is logged once, and so is the recovery', async () => {
   const { get, log, azure } = startService([imds(), subscriptions([])], { ANSWER_MAX_AGE_MS: '0' });
   for (let i = 0; i < 5; i++) await get();
   expect(log()).toHaveLength(1);
@@ -161,7 +161,7 @@ test('a failure that lasts is logged once, and so is its end', async () => {
   ]);
 });
 
-test('a client that goes away does not cancel the answer of the others', async () => {
+test('a client that disconnects does not cancel the response to the others', async () => {
   const { promise: moment, resolve } = Promise.withResolvers<void>();
   const { get, count } = startService([
     imds(),
@@ -178,7 +178,7 @@ test('a client that goes away does not cancel the answer of the others', async (
   expect(count(LISTING)).toBe(1);
 });
 
-test('a failure heals with the next listing', async () => {
+test('the next listing recovers from a failure', async () => {
   const { get } = startService(
     [
       imds(),
@@ -191,7 +191,7 @@ test('a failure heals with the next listing', async () => {
   expect(await (await get()).json()).toHaveLength(3);
 });
 
-test('health and readiness never ask Azure', async () => {
+test('health and readiness never call Azure', async () => {
   const { get, azure, service } = startService([]);
   expect((await get('/healthz')).status).toBe(200);
   expect((await get('/readyz')).status).toBe(200);
@@ -223,13 +223,13 @@ test.each(['/', '/whoami', '/healthz', '/readyz'])(
   },
 );
 
-test('a good request is logged at debug only', async () => {
+test('a successful request is logged at debug only', async () => {
   const quiet = startService(healthy);
   await quiet.get();
   expect(quiet.log()).toEqual([]);
 });
 
-test('at debug a request is one line', async () => {
+test('at debug a request is logged as one line', async () => {
   const { get, log } = startService(healthy, { LOG_LEVEL: 'debug' });
   await get();
   expect(log()).toMatchObject([
@@ -250,7 +250,7 @@ test.each([
   ['text/*, */*;q=0.1', 'application/json'],
   ['text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2', 'application/json'],
   ['TEXT/HTML', 'text/html; charset=UTF-8'],
-])('GET / with Accept: %s answers %s', async (accept, type) => {
+])('GET / with Accept: %s returns %s', async (accept, type) => {
   const response = await startService(healthy).get('/', { headers: { Accept: accept } });
   expect(response.headers.get('Content-Type')).toBe(type);
   expect(response.headers.get('Vary')).toBe('Accept');
@@ -302,7 +302,7 @@ test.each([
   expect(log().filter(({ msg }) => msg.includes('recovered'))).toEqual([]);
 });
 
-test('100 callers of /whoami share one look at Azure, the name of a configured subscription included', async () => {
+test('100 callers of /whoami share one snapshot, including the name of a configured subscription', async () => {
   const env = { AZURE_SUBSCRIPTION_ID: subscriptionId('Hidden'), ANSWER_MAX_AGE_MS: '60000' };
   const { get, count } = startService([imds(), subscriptions(['One']), groups(3)], env);
   await Promise.all(Array.from({ length: 100 }, () => get('/whoami')));

@@ -6,18 +6,18 @@ import { MAIN, startDemo, startProcess } from './process.ts';
 
 const check = (scenario: string, ...args: string[]) => startDemo(scenario, {}, '--check', ...args).end();
 
-/** What the demo says of itself comes first. */
+/** The output starts with what the demo says. */
 const reportOf = (stdout: string[]) =>
   stdout.slice(stdout.findIndex((line) => /^(OK|NOT OK|\{)/.test(line))).join('\n');
 
-/** The lines of the log; the demo says on stderr that it is one. */
+/** The log lines. The demo announces itself on stderr. */
 const logOf = (stderr: string) =>
   stderr
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line));
 
-test('where all is well the report says who and what, and the exit code is 0', async () => {
+test('if everything works, the report says who and what, and the exit code is 0', async () => {
   const { code, stdout, stderr } = await check('all-well');
   const report = reportOf(stdout);
   expect(report).toMatch(/^OK\n/);
@@ -36,13 +36,13 @@ test('without a token the report has reason and hint, and the exit code is 1', a
   expect(logOf(stderr)).toEqual([expect.objectContaining({ level: 'warn' })]);
 });
 
-test.each(['node-identity', 'no-role', 'throttled', 'broken'])('%s is not well: exit code 1', async (scenario) => {
+test.each(['node-identity', 'no-role', 'throttled', 'broken'])('%s fails the check: exit code 1', async (scenario) => {
   const { code, stdout } = await check(scenario);
   expect(reportOf(stdout)).toMatch(/^NOT OK\n/);
   expect(code).toBe(1);
 });
 
-test('--json prints the document of /whoami and how many resource groups there are', async () => {
+test('--json prints the document of /whoami and the number of resource groups', async () => {
   const well = await check('all-well', '--json');
   expect(JSON.parse(reportOf(well.stdout))).toMatchObject({
     resourceGroups: 12,

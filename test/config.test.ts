@@ -100,13 +100,13 @@ test.each([
   'http://proxy.example:99999',
   'http://made-up:made/up@proxy.example',
   'socks5://p',
-])('a proxy that is no URL is refused without being shown: %s', (proxy) => {
+])('an invalid proxy URL is refused without being shown: %s', (proxy) => {
   for (const variable of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'HTTP_PROXY']) {
     const accepted = 'the http or https URL of a proxy, such as http://proxy.example:3128';
     expect(() => readConfig({ [variable]: proxy })).toThrow(new ConfigError(variable, 'is no URL', accepted));
   }
 });
 
-test('a proxy that is a URL is accepted, and one that the SDK does not take does not matter', () => {
+test('a proxy URL is accepted, and a variable that the SDK ignores does not matter', () => {
   expect(() => readConfig({ HTTPS_PROXY: 'http://u:p@proxy.example:3128/', HTTP_PROXY: 'nonsense' })).not.toThrow();
 });

@@ -97,7 +97,7 @@ test.each(Object.entries(TOGETHER))('scenario %s shows what it says', async (nam
   if (CREDENTIAL[name] !== undefined) expect(whoami.credential).toBe(CREDENTIAL[name]);
 });
 
-test('the documentation shows every scenario with its answer', () => {
+test('the documentation shows every scenario with its response', () => {
   const files = [
     'README.md',
     ...readdirSync('docs')

@@ -17,7 +17,7 @@ interface Described {
   content?: Record<string, { schema: object; examples: Record<string, { value: unknown }> }>;
 }
 
-/** The OpenAPI document, as far as answers are held against it. */
+/** The part of the OpenAPI document that responses are checked against. */
 interface Document {
   servers: { url: string }[];
   paths: Record<string, Record<'get' | 'head', { responses: Record<string, Reference> }>>;
@@ -31,7 +31,7 @@ interface Document {
 /** As a client gets it. */
 export const DOCUMENT: Document = JSON.parse(JSON.stringify(openApi('0.0.0-test')));
 
-/** Of the connection, not of the answer; the type is described with the body. */
+/** Headers of the connection, not of the response. The document describes Content-Type with the body. */
 const UNDESCRIBED = /^(connection|content-length|content-type|date|keep-alive|transfer-encoding)$/;
 
 const ajv = new Ajv2020({ allErrors: true, strict: true });
@@ -41,7 +41,7 @@ ajv.addKeyword('components');
 
 const validators = new Map<object, ValidateFunction>();
 
-/** What is wrong with a value by a schema of the document; undefined where nothing is. */
+/** The violations of a schema of the document by a value; undefined if there are none. */
 export function faultOf(value: unknown, schema: object): string | undefined {
   const validate = validators.get(schema) ?? ajv.compile({ ...schema, components: DOCUMENT.components });
   validators.set(schema, validate);

@@ -10,7 +10,7 @@ const read = (file: string) => readFileSync(file, 'utf8');
 const README = read('README.md');
 /** The text of the README between this heading and the next. */
 const section = (heading: string) => README.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-/** What each line of a table has in its first cell, in backticks. */
+/** The first cell of each table row that starts with backticks. */
 const firstCells = (table: string) => [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, cell = '']) => cell);
 
 test('the README can be read in one sitting', () => {
@@ -23,7 +23,7 @@ test('the README has every route and every variable', () => {
   expect(firstCells(section('Environment')).sort()).toEqual(variables?.sort());
 });
 
-test('the failure that the README shows is what the demo shows', async () => {
+test('the README shows the same failure as the demo', async () => {
   const demo = startDemo('wrong-subject');
   const list = await demo.get();
   const { reason, hint, commands } = JSON.parse(await (await demo.get('/whoami')).text());
@@ -74,7 +74,7 @@ function anchorsOf(markdown: string): string[] {
   );
 }
 
-test('the lines to copy are those of docs/copy-this.ts, and they work', async () => {
+test('docs/copy-this.md has the lines of docs/copy-this.ts, and they work', async () => {
   expect(read('docs/copy-this.md')).toContain(`\`\`\`ts\n${read('docs/copy-this.ts')}\`\`\``);
   const announce = `data:text/javascript,${encodeURIComponent(`
     import { Server } from 'node:net';

@@ -6,7 +6,7 @@ import { startService } from './service.ts';
 
 const at = (second: number) => new Date(second * 1000).toISOString();
 
-test('a moment with the reason of the one before is no change', () => {
+test('a snapshot with the same reason is not a change', () => {
   const history = createHistory();
   history.record({ at: at(1), reason: 'identity-not-found', resourceGroups: null });
   history.record({ at: at(2), reason: 'identity-not-found', resourceGroups: null });
@@ -25,7 +25,7 @@ test('the last 20 changes are kept, oldest first', () => {
   expect(history.changes().map(({ at: time }) => time)).toEqual(Array.from({ length: 20 }, (_, i) => at(i + 30)));
 });
 
-test('/whoami tells how the identity came', async () => {
+test('/whoami shows when the identity started to work', async () => {
   const { get, azure } = startService([imds({ answer: identityNotFound })], { ANSWER_MAX_AGE_MS: '0' });
   await get();
   azure.use(imds(), subscriptions(['One']), groups(3));

@@ -3,10 +3,10 @@ import { basename, dirname, join, parse, sep } from 'node:path';
 import { expect, test } from 'vitest';
 
 /**
- * The rooms of src/ from top to bottom: a file imports from rooms below its own, and from its own. A path that ends in `/` is
- * a room with everything in it that has no line of its own. Biome's noImportCycles finds circles inside a room.
+ * The layers of src/ from top to bottom: a file imports from its own layer and from those below. A path that ends in `/` is
+ * a layer with every file in it that has no line of its own. Biome's noImportCycles finds cycles inside a layer.
  */
-const ROOMS = [
+const LAYERS = [
   'main.ts',
   'arguments.ts',
   'service.ts',
@@ -30,25 +30,25 @@ const ROOMS = [
   'azure/deadline.ts',
   'azure/sdk-log.ts',
   'azure/errors.ts',
-  // What a credential said. Errors carry it, the chain makes it.
+  // The outcome of a credential. Errors contain it, the chain creates it.
   'azure/identity/attempt.ts',
   'azure/cloud.ts',
   'azure/clock-skew.ts',
   'azure/proxy.ts',
 ];
 
-/** Names that say nothing about what is inside. */
+/** Names that do not say what is inside. */
 const VAGUE = ['index', 'util', 'utils', 'type', 'types', 'helper', 'helpers', 'common', 'shared', 'misc'];
 
 const files = (folder: string) => globSync(`${folder}/**/*.{ts,js}`).map((file) => file.split(sep).join('/'));
 const sources = files('src').map((file) => file.slice('src/'.length));
 
-/** The line of ROOMS that a file belongs to: its own, or that of the innermost room that it is in. */
-function roomOf(file: string): number {
-  const [room] = ROOMS.filter((line) => line === file || (line.endsWith('/') && file.startsWith(line))).sort(
+/** The index in LAYERS of the layer that a file belongs to: its own line, or that of the innermost folder. */
+function layerOf(file: string): number {
+  const [layer] = LAYERS.filter((line) => line === file || (line.endsWith('/') && file.startsWith(line))).sort(
     (a, b) => b.length - a.length,
   );
-  return room === undefined ? -1 : ROOMS.indexOf(room);
+  return layer === undefined ? -1 : LAYERS.indexOf(layer);
 }
 
 /** What a file imports, types and dynamic imports included. */
@@ -57,22 +57,22 @@ function importsOf(file: string): string[] {
   return [...text.matchAll(/\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map(([, specifier = '']) => specifier);
 }
 
-test('every file has a room, and every room has a file', () => {
+test('every file has a layer, and every layer has a file', () => {
   expect(sources.length).toBeGreaterThan(10);
-  expect(sources.filter((file) => roomOf(file) === -1)).toEqual([]);
-  const inhabited = new Set(sources.map(roomOf));
-  expect(ROOMS.filter((_, index) => !inhabited.has(index))).toEqual([]);
+  expect(sources.filter((file) => layerOf(file) === -1)).toEqual([]);
+  const inhabited = new Set(sources.map(layerOf));
+  expect(LAYERS.filter((_, index) => !inhabited.has(index))).toEqual([]);
 });
 
-test('a file imports only from its own room and from those below', () => {
+test('a file imports only from its own layer and from those below', () => {
   const upwards = sources.flatMap((file) =>
     importsOf(file)
       .filter((specifier) => specifier.startsWith('.'))
       .map((specifier) => join('src', dirname(file), specifier).split(sep).join('/'))
-      // The version comes from package.json, which is no room.
+      // The version comes from package.json, which is not in a layer.
       .filter((path) => path.startsWith('src/'))
       .map((path) => path.slice('src/'.length))
-      .filter((path) => roomOf(path) < roomOf(file))
+      .filter((path) => layerOf(path) < layerOf(file))
       .map((path) => `${file} imports ${path}`),
   );
   expect(upwards).toEqual([]);

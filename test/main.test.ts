@@ -75,8 +75,8 @@ test('the end of the grace period ends the process with 1', async () => {
   expect((await service.end()).code).toBe(1);
 });
 
-test('a rejection that nobody watches is logged and does not end the process', async () => {
-  // As soon as somebody listens for it.
+test('an unhandled rejection is logged and does not end the process', async () => {
+  // As soon as there is a listener.
   const rejects = `data:text/javascript,process.on('newListener', (event) => {
     if (event === 'unhandledRejection') setImmediate(() => Promise.reject(new Error('made-up')));
   })`;

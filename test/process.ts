@@ -65,7 +65,7 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
 
 export const MAIN = 'src/main.ts';
 
-/** The same on the stand-in Azure, as `npm run demo` starts it. */
+/** The same on the fake Azure, as `npm run demo` starts it. */
 export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv, ...args: string[]) {
   const scenarios = scenario === undefined ? [] : [scenario];
   return startProcess(['--import', './test/fake-azure/demo.ts', MAIN, ...scenarios, ...args], env);

@@ -20,7 +20,7 @@ export const EXCHANGE = '/oauth2/v2.0/token';
 export const DISCOVERY = '/subscriptions?';
 export const LISTING = '/resourcegroups?';
 
-/** Waits until these expectations hold. How long that takes is the machine's business; the test's own time limit ends it. */
+/** Waits until these expectations hold, without a time limit of its own: the machine may be slow, and the test has a limit. */
 export const eventually = (expectations: () => void) => vi.waitFor(expectations, { timeout: 50_000 });
 
 const realEnvironment = process.env;

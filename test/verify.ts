@@ -1,4 +1,4 @@
-// Everything that can prove a change, as far as this machine allows. What it does not allow is named at the end, with the reason.
+// Runs every check that this machine can run. At the end it lists what it skipped, and why.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ interface Step {
   script: [name: string, ...args: string[]];
   /** True where vitest runs it and counts its tests; anything else counts as one. */
   isVitest: boolean;
-  /** Why it cannot run here; undefined where it can. */
+  /** Why it cannot run here; undefined if it can. */
   missing: () => string | undefined;
 }
 

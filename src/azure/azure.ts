@@ -13,25 +13,25 @@ import { createWhoAmI, type WhoAmI } from './whoami.ts';
 export interface Azure extends ResourceGroupListing {
   credential: TokenCache;
   /**
-   * Who the token in use says we are.
+   * Reads who we are from the current token.
    *
-   * @throws {AzureFailure} when there is no token, or none yet
+   * @throws {AzureFailure} `no-token`, or `token-timeout` at the deadline
    */
   whoAmI: () => Promise<WhoAmI>;
   diagnose: Diagnose;
-  /** What the process, its files and its environment say about how it gets an identity. Never throws. */
+  /** Gathers what the process, its files and its environment say about its identity. Never throws. */
   facts: () => Promise<Facts>;
 }
 
-/** Puts one cloud together: one credential, and all that uses it. Asks Azure nothing yet. */
+/** Creates the access to one cloud: one credential, and everything that uses it. Sends no request yet. */
 export function createAzure(options: {
   cloud: Cloud;
-  /** Whether AKS identity bindings are in force. */
+  /** Whether the pod uses an AKS identity binding. */
   identityBinding: boolean;
   /** The subscription to list, or undefined: the first that the identity sees. */
   subscriptionId: string | undefined;
   deadlineMs: number;
-  /** How old an answer may be that callers share; 0: none may. */
+  /** How old a shared response may be; 0: requests share none. */
   answerMaxAgeMs: number;
   userAgentPrefix: string;
   /** What the diagnosis reads; @azure/identity reads process.env by itself. */
@@ -39,7 +39,7 @@ export function createAzure(options: {
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
   onCall: OnCall;
-  /** A new version of the SDK lacks something that the service watches. */
+  /** Called when a new version of the SDK lacks something that the service relies on. */
   onWarning: (message: string) => void;
 }): Azure {
   const { cloud, deadlineMs, userAgentPrefix } = options;
@@ -52,9 +52,9 @@ export function createAzure(options: {
   });
   const credential = createTokenCache(acquireToken, cloud.scope, {
     onCall: options.onCall,
-    // Where every answer is to be fetched after its request began, so are refusals.
+    // If no response may be older than its request, no refusal may be either.
     refusalHoldsMs: Math.min(1000, options.answerMaxAgeMs),
-    // NMI may come later than the pod, and a label may be corrected.
+    // NMI may start later than the pod, and someone may correct a label.
     shouldRecheck: async ({ token }) => isNodeIdentity(readIdentity(token), await facts()),
   });
   const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
@@ -75,7 +75,7 @@ export function createAzure(options: {
   };
 }
 
-/** The projected token, where everything is set that an exchange of it needs. */
+/** The path of the projected token, if all variables are set that its exchange needs. */
 function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
   return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
 }

@@ -1,4 +1,4 @@
-/** Where one Azure cloud lives. Endpoint and scope go together: a token for one cloud's Resource Manager is refused by another's. */
+/** The endpoints of one Azure cloud. Endpoint and scope belong together: one cloud's Resource Manager refuses another's tokens. */
 export interface Cloud {
   /** The URL of Microsoft Entra ID. */
   authorityHost: string;
@@ -8,7 +8,7 @@ export interface Cloud {
   scope: string;
 }
 
-// The hosts of each cloud and their aliases as MSAL knows them, preferred one first.
+// The authority hosts of each cloud and their aliases, as MSAL lists them, the preferred one first.
 const RESOURCE_MANAGERS = new Map([
   ['login.microsoftonline.com', 'https://management.azure.com'],
   ['login.microsoft.com', 'https://management.azure.com'],
@@ -28,8 +28,8 @@ export const AUTHORITY_HOSTS = [
 ];
 
 /**
- * The cloud that an authority host belongs to, the public one by default; undefined where that is not the https URL of a known host.
- * The Workload ID webhook injects the host with a trailing slash.
+ * Finds the cloud of an authority host, by default the public one; undefined if it is not the https URL of a known host.
+ * The Workload ID webhook injects the URL with a trailing slash.
  */
 export function cloudOf(authorityHost = 'https://login.microsoftonline.com'): Cloud | undefined {
   const url = URL.parse(authorityHost);
@@ -38,7 +38,7 @@ export function cloudOf(authorityHost = 'https://login.microsoftonline.com'): Cl
   return {
     authorityHost: url.origin,
     resourceManager,
-    // The SDK's own `cloudSetting` would change the endpoint but not the scope.
+    // The SDK's own `cloudSetting` changes the endpoint but not the scope.
     scope: `${resourceManager}/.default`,
   };
 }

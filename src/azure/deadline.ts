@@ -1,8 +1,8 @@
 import { AzureFailure, errorMessage } from './errors.ts';
 
 /**
- * Settles as the work does, unless the signal aborts first: then rejects with its reason, and the work goes on unwatched.
- * For work that cannot be cancelled. An error that it throws later is caught, because it would end the process.
+ * Waits for work that cannot be cancelled, until the signal aborts. Then it rejects with the signal's reason while the work
+ * continues. It handles a later rejection of the work, which would otherwise end the process.
  */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -13,26 +13,26 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/** The time limit of one answer, and what a failure at its end has to say. */
+/** The time limit of one response, and what a timeout message needs to know. */
 export interface Deadline {
   /** Aborts at the deadline. */
   signal: AbortSignal;
   /** In milliseconds of the monotonic clock. */
   deadlineAtMs: number;
-  /** Headers that every request to Resource Manager carries along. */
+  /** Headers for every request to Resource Manager. */
   headers: Record<string, string>;
   waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups';
-  /** The failure that the SDK is trying to overcome by repeating a request. */
+  /** The failure that made the SDK retry the current request. */
   lastFailure?: AzureFailure | undefined;
-  /** The id of the subscription that is listed. */
+  /** The id of the subscription whose resource groups are listed. */
   subscriptionId?: string | undefined;
 }
 
 /**
- * Does some work within so many milliseconds.
+ * Runs work with a deadline in milliseconds.
  *
- * @throws {AzureFailure} the work's own, `unexpected` for any other error; at the deadline the failure that the SDK was trying
- *   to overcome, or else `timeout` or `token-timeout`, which says what was being waited for
+ * @throws {AzureFailure} the work's own, `unexpected` for any other error; at the deadline the failure that the SDK was retrying
+ *   after, or else `timeout` or `token-timeout`
  */
 export async function withinDeadline<T>(
   deadlineMs: number,
@@ -55,7 +55,7 @@ export async function withinDeadline<T>(
 }
 
 function failureAtEnd({ lastFailure, waitingFor }: Deadline, deadlineMs: number): AzureFailure {
-  // Azure did answer, with this; that time ran out while the SDK tried again is not the reason.
+  // Azure did respond, with this failure. It is the reason, not that time ran out during a retry.
   if (lastFailure) return lastFailure;
   const kind = waitingFor === 'a token' ? 'token-timeout' : 'timeout';
   return new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms`);

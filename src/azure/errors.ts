@@ -1,14 +1,14 @@
 import type { Attempt } from './identity/attempt.ts';
 
-/** How authentication or authorization failed; the diagnosis finds the reason. */
+/** How authentication or authorization failed. The diagnosis finds the reason. */
 type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
 
-/** How Azure itself failed; `token-timeout` where neither a token nor a refusal has come. */
+/** How Azure itself failed. `token-timeout` means neither a token nor a refusal. */
 type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
 
 export type FailureKind = IdentityFailureKind | ServiceFailureKind;
 
-/** The two decisions that a caller takes: an empty list with its reason, or an HTTP error. */
+/** What a caller makes of it: an empty list with a reason (`identity`), or an HTTP error (`service`). */
 export type FailureCategory = 'identity' | 'service';
 
 const CATEGORIES: Record<FailureKind, FailureCategory> = {
@@ -24,14 +24,14 @@ const CATEGORIES: Record<FailureKind, FailureCategory> = {
   unexpected: 'service',
 };
 
-/** Why Azure gave no list. `cause` is the original error, untouched. */
+/** Why there is no list. `cause` is the original error, unchanged. */
 export class AzureFailure extends Error {
   readonly kind: FailureKind;
-  /** Seconds after which Azure asks to be called again, where it said so. */
+  /** Seconds until the next try, if Azure gave them. */
   readonly retryAfterSeconds: number | undefined;
-  /** What each credential of the chain came to, where none got a token. */
+  /** The outcome of each credential of the chain, if none got a token. */
   readonly attempts: readonly Attempt[] | undefined;
-  /** The id of the subscription that was listed, where it came that far. */
+  /** The id of the subscription, if the failure came after it was found. */
   subscriptionId?: string | undefined;
 
   constructor(
@@ -51,7 +51,7 @@ export class AzureFailure extends Error {
   }
 }
 
-/** What an Azure error says of itself; fields it does not have are left out. */
+/** The informative fields of an error; missing ones are left out. */
 export interface OriginalError {
   name: string;
   message: string;
@@ -61,9 +61,9 @@ export interface OriginalError {
   status?: number;
 }
 
-/** An error, the errors it gathers (a credential chain keeps one for each of its members) and their causes, outermost first. */
+/** Yields an error, the errors it aggregates (a credential chain has one per credential) and their causes, outermost first. */
 export function* errorChain(error: unknown, depth = 0): Generator<Error> {
-  // A chain of causes is a handful long; the bound is for one that loops.
+  // Real chains of causes are short. The limit is for one that loops.
   if (!(error instanceof Error) || depth > 10) return;
   yield error;
   if ('errors' in error && Array.isArray(error.errors)) {
@@ -73,8 +73,8 @@ export function* errorChain(error: unknown, depth = 0): Generator<Error> {
 }
 
 /**
- * Picks the telling fields of an error, for the log and the problem document. The error itself is never serialized: those of
- * the Azure SDK carry requests, and those carry tokens.
+ * Picks the informative fields of an error for the log and the problem document. Never serialize the error itself: errors of the
+ * Azure SDK contain requests, and requests contain tokens.
  */
 export function originalError(error: unknown): OriginalError {
   if (!(error instanceof Error)) return { name: typeof error, message: errorMessage(error) };
@@ -93,15 +93,15 @@ function field(error: Error, name: string): string | number | undefined {
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
 }
 
-/** Longer than any message that was written to be read: what is longer is a page in place of an answer, or a stack trace. */
+/** Longer than any message written for people. Longer texts are HTML pages or stack traces. */
 const MAX_MESSAGE_LENGTH = 2000;
 
 /**
- * Takes out of a message what two libraries append to it: the whole output of a command, which may be a token, and the
- * headers of a response, which may be cookies.
+ * Removes what two libraries append to a message: the whole output of a command, which may be a token, and the headers of a
+ * response, which may be cookies.
  */
 export function withoutAppended(message: string): string {
-  // Without a regular expression: this runs before the message is cut, because the cut may take away where a secret begins.
+  // This runs before the message is cut, because the cut may remove the start of a secret. So it uses no regular expression.
   const output = message.indexOf(OUTPUT);
   let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
   let kept = '';
@@ -119,15 +119,15 @@ const OUTPUT = 'Received output:';
 const HEADERS = '\nHeaders: {';
 const AFTER_HEADERS = '} - Correlation ID';
 
-/** The message of an error, as it is, but without what libraries append to it, and cut. */
+/** The message of an error, without what libraries append to it, and cut. */
 export function errorMessage(error: unknown): string {
   return cutMessage(withoutAppended(error instanceof Error ? error.message : String(error)));
 }
 
-/** Cuts the middle out of a long message. */
+/** Removes the middle of a long message. */
 export function cutMessage(message: string): string {
   if (message.length <= MAX_MESSAGE_LENGTH) return message;
-  // A stack trace of Python has its error at its end.
+  // A Python stack trace has the error at its end.
   const half = MAX_MESSAGE_LENGTH / 2;
   return `${message.slice(0, half)} … ${message.slice(-half)}`;
 }

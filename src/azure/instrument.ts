@@ -2,7 +2,7 @@ import { AzureFailure, type FailureKind } from './errors.ts';
 
 export type AzureOperation = 'acquire-token' | 'list-subscriptions' | 'list-resource-groups';
 
-/** One call to Azure, with all its pages and tries. */
+/** One call to Azure, with all its pages and retries. */
 export interface AzureCall {
   operation: AzureOperation;
   outcome: 'succeeded' | FailureKind;
@@ -11,7 +11,7 @@ export interface AzureCall {
 
 export type OnCall = (call: AzureCall) => void;
 
-/** Makes a call to Azure and reports its outcome, which is `timeout` where the signal cut it off. */
+/** Runs a call to Azure and reports its outcome, which is `timeout` if the signal aborted it. */
 export async function instrument<T>(
   onCall: OnCall,
   operation: AzureOperation,

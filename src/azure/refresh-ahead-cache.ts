@@ -1,75 +1,80 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-/** An answer that many share. */
-export interface RefreshAheadCache<T, Question> {
-  /** The answer at hand where it may still be shared, at once; otherwise the one to come. `question` goes to the call that this begins, if it begins one. */
-  get(question?: Question): T | Promise<T>;
-  /** How long ago the latest answer came, in milliseconds; undefined before the first. */
+/** One value that many callers share. */
+export interface RefreshAheadCache<T, Context> {
+  /**
+   * Returns the cached value if it is fresh, and a promise of the next one if it is not. `context` goes to the load that this
+   * call starts; a call that starts none ignores it.
+   */
+  get(context?: Context): T | Promise<T>;
+  /** The time since the latest load settled, in milliseconds; undefined before the first. */
   ageMs(): number | undefined;
 }
 
 /**
- * Where no answer may be shared with those who ask later, calls would pile up: hundreds of busy clients would have one each.
- * They wait for the call in flight, though not for long: one that hangs must not cost two deadlines.
+ * With `maxAgeMs` 0, the shortest time between the starts of two loads. Without it, hundreds of busy clients would each start a
+ * load of their own. It is short because a load that hangs must not cost a caller two deadlines.
  */
 const PACE_MS = 100;
 
-/** A call that takes this much longer than the last one still comes in time. */
+/** A load that takes this much longer than the last one still finishes before the value expires. */
 const LEAD_MARGIN = 1.25;
 
 /**
- * Makes one call serve many. Callers that arrive while a call is in flight get its answer, and so does everybody for
- * `maxAgeMs` after it settled, success and failure alike. Who asks shortly before the end gets the answer at hand, and the next
- * call begins, so that under load nobody waits for it. With `maxAgeMs` 0 nobody gets an answer to a call that had begun
- * before they asked; those who ask together still share one.
+ * Creates a cache of one value that refreshes itself before the value expires.
+ *
+ * Callers that arrive during a load share its result. Later callers share it for `maxAgeMs` after the load settled; a rejection
+ * is cached like a value. A call shortly before the value expires still gets it and starts the next load in the background, so
+ * under load no caller waits. With `maxAgeMs` 0, no caller gets the result of a load that started before its call; callers
+ * that arrive together still share one load.
  */
-export function createRefreshAheadCache<T, Question>(
-  ask: (question: Question | undefined) => Promise<T>,
+export function createRefreshAheadCache<T, Context>(
+  load: (context: Context | undefined) => Promise<T>,
   maxAgeMs: number,
-): RefreshAheadCache<T, Question> {
-  /** The latest answer, or a promise that was rejected; times in milliseconds of the monotonic clock. */
-  let latest: { answer: T | Promise<T>; settledAtMs: number; renewAtMs: number; goodUntilMs: number } | undefined;
-  /** The call that began last, while it is in flight. */
-  let call: { answer: Promise<T>; begun: boolean } | undefined;
+): RefreshAheadCache<T, Context> {
+  /** The latest value, or a rejected promise; times are in milliseconds of the monotonic clock. */
+  let cached: { value: T | Promise<T>; settledAtMs: number; refreshAtMs: number; expiresAtMs: number } | undefined;
+  /** The load that was scheduled last, until it settles. */
+  let pending: { value: Promise<T>; started: boolean } | undefined;
 
-  function begin(question: Question | undefined): Promise<T> {
-    const inFlight = call?.answer.catch(() => {});
-    const current = { begun: false, answer: run() };
-    call = current;
-    return current.answer;
+  function startLoad(context: Context | undefined): Promise<T> {
+    const previous = pending?.value.catch(() => {});
+    const current = { started: false, value: run() };
+    pending = current;
+    return current.value;
 
     async function run(): Promise<T> {
-      if (inFlight) await Promise.race([inFlight, setTimeout(PACE_MS, undefined, { ref: false })]);
-      // A burst of requests is read off its sockets within one turn of the event loop: let all of it come in first.
+      if (previous) await Promise.race([previous, setTimeout(PACE_MS, undefined, { ref: false })]);
+      // Node reads a burst of requests from its sockets within one turn of the event loop. Wait for all of them.
       await setImmediate();
-      current.begun = true;
-      const begunAtMs = performance.now();
-      const answer = ask(question);
+      current.started = true;
+      const startedAtMs = performance.now();
+      const value = load(context);
       const settle = (settled: T | Promise<T>) => {
         const settledAtMs = performance.now();
-        const leadMs = Math.min((settledAtMs - begunAtMs) * LEAD_MARGIN, maxAgeMs / 2);
-        const goodUntilMs = settledAtMs + maxAgeMs;
-        latest = { answer: settled, settledAtMs, renewAtMs: goodUntilMs - leadMs, goodUntilMs };
-        if (call === current) call = undefined;
+        const leadMs = Math.min((settledAtMs - startedAtMs) * LEAD_MARGIN, maxAgeMs / 2);
+        const expiresAtMs = settledAtMs + maxAgeMs;
+        cached = { value: settled, settledAtMs, refreshAtMs: expiresAtMs - leadMs, expiresAtMs };
+        if (pending === current) pending = undefined;
       };
-      // Also what observes a failure that nobody waits for.
-      answer.then(settle, () => settle(answer));
-      return answer;
+      // This also handles a rejection that no caller waits for, which would end the process.
+      value.then(settle, () => settle(value));
+      return value;
     }
   }
 
   return {
-    get(question) {
-      if (latest && maxAgeMs > 0) {
+    get(context) {
+      if (cached && maxAgeMs > 0) {
         const nowMs = performance.now();
-        if (nowMs < latest.goodUntilMs) {
-          if (nowMs >= latest.renewAtMs && !call) begin(question).catch(() => {});
-          return latest.answer;
+        if (nowMs < cached.expiresAtMs) {
+          if (nowMs >= cached.refreshAtMs && !pending) startLoad(context).catch(() => {});
+          return cached.value;
         }
       }
-      if (call && (maxAgeMs > 0 || !call.begun)) return call.answer;
-      return begin(question);
+      if (pending && (maxAgeMs > 0 || !pending.started)) return pending.value;
+      return startLoad(context);
     },
-    ageMs: () => latest && performance.now() - latest.settledAtMs,
+    ageMs: () => cached && performance.now() - cached.settledAtMs,
   };
 }

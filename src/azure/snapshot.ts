@@ -16,21 +16,22 @@ export type Listing = ({ kind: 'listed' } & ResourceGroups) | ({ kind: 'fallback
 
 export type Who = ({ kind: 'identified' } & WhoAmI) | ({ kind: 'unidentified' } & Diagnosed);
 
-/** One look at Azure: who we are and what we see. Everything that the service answers about Azure is a view of one. */
+/** Who we are and what we see in Azure, at one moment. Every response about Azure is rendered from a snapshot. */
 export interface Snapshot {
-  /** When it was complete, ISO 8601. */
+  /** When the snapshot was complete, ISO 8601. */
   asOf: string;
-  /** How long it took. */
+  /** How long taking it took. */
   tookMs: number;
   facts: Facts;
   who: Who;
   listing: Listing;
-  /** What works but looks wrong, and why there is a token but no list; empty where there is no token. */
+  /** What works but looks wrong, and why there is a token but no list; empty if there is no token. */
   warnings: readonly Warning[];
 }
 
 /**
- * Asks Azure for both at once, each within the deadline. `headers` go along on every request to Resource Manager.
+ * Takes a snapshot: identifies us and lists the resource groups in parallel, each within the deadline. Every request to Resource
+ * Manager carries `headers`.
  *
  * @throws only for a bug; a failure of Azure is part of the snapshot
  */
@@ -68,7 +69,7 @@ function warningsOf(who: Who, listing: Listing): readonly Warning[] {
   return listing.kind === 'listed' ? who.warnings : withListing(who.warnings, warningOf(listing.diagnosis));
 }
 
-/** What a program goes by: why there is no list, or else what is wrong with the identity that lists; null where all is well. */
+/** Why there is no list, or else the first warning about the identity; null if everything works. */
 export function reasonOf({ listing, warnings }: Snapshot): string | null {
   return listing.kind === 'listed' ? (warnings[0]?.reason ?? null) : listing.diagnosis.reason;
 }

@@ -5,14 +5,14 @@ import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from './diagno
 import { type Identity, readIdentity } from './identity/claims.ts';
 import type { TokenCache } from './identity/token-cache.ts';
 
-/** What works but looks suspicious, or does not work although there is a token. */
+/** Something that works but looks suspicious, or that fails although there is a token. */
 export interface Warning {
   reason: string;
   hint: string;
-  /** Complete lines for bash that help; may be empty. */
+  /** Complete lines for bash; may be empty. */
   commands: readonly string[];
   documentation?: string;
-  /** The original message, untouched. */
+  /** The original message, unchanged. */
   detail?: string;
 }
 
@@ -20,12 +20,12 @@ export interface WhoAmI {
   identity: Identity;
   /** The credential of the chain that got the token. */
   credential: string;
-  /** When the token expires, ISO 8601; null where what Azure said is no time. */
+  /** When the token expires, ISO 8601; null if Azure sent something else than a time. */
   expiresOn: string | null;
   warnings: Warning[];
 }
 
-/** Makes what tells who we are, from the token in use. */
+/** Creates the function that reads who we are from the current token. */
 export function createWhoAmI(options: {
   credential: TokenCache;
   deadlineMs: number;
@@ -34,9 +34,7 @@ export function createWhoAmI(options: {
 }): () => Promise<WhoAmI> {
   const { credential, deadlineMs, gatherFacts, diagnose } = options;
 
-  /**
-   * @throws {AzureFailure} when there is no token, or none yet
-   */
+  /** @throws {AzureFailure} `no-token`, or `token-timeout` at the deadline */
   return async () => {
     const token = await withinDeadline(deadlineMs, () => credential.getToken());
     const identity = readIdentity(token.token);
@@ -56,13 +54,13 @@ export function warningOf({ reason, hint, commands, documentation, detail }: Dia
   return { detail, ...(documentation !== undefined && { documentation }), reason, hint, commands };
 }
 
-/** The warnings of one answer and why it has no list: what has been said already is not said twice. */
+/** Adds the reason why there is no list to the warnings, without repeating one. */
 export function withListing(warnings: readonly Warning[], listing: Warning): Warning[] {
   const others = warnings.filter(({ reason }) => reason !== listing.reason);
   return [...others, listing];
 }
 
-/** What works, but looks suspicious. */
+/** Checks a token that works for signs of the wrong identity. */
 function suspicions(identity: Identity, credential: string, facts: Facts): Warning[] {
   const warnings: Warning[] = [];
   const { clientId } = identity;
@@ -76,7 +74,7 @@ function suspicions(identity: Identity, credential: string, facts: Facts): Warni
     });
   }
   const configured = facts.variables['AZURE_CLIENT_ID'];
-  // Of the node's identity it has just been said.
+  // The warning about the node's identity already says it.
   if (!isNode && configured !== undefined && clientId !== null && configured.toLowerCase() !== clientId.toLowerCase()) {
     warnings.push({
       reason: 'other-client-id',

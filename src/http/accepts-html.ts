@@ -1,13 +1,13 @@
 import { parseAccept } from 'hono/utils/accept';
 
 /**
- * Whether the client is a browser, which prefers HTML to JSON; curl does not. `text/html` has to be named: a wildcard is not
+ * Whether the client prefers HTML to JSON, as browsers do and curl does not. The header must name `text/html`: a wildcard is not
  * enough, and neither is a list with a bare `*`, which only old programs send (Java's HttpURLConnection).
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-accept
  */
 export function acceptsHtml(accept: string | undefined): boolean {
-  // What curl and most other programs send.
+  // curl and most other programs send this.
   if (accept === undefined || accept === '*/*') return false;
   const ranges = parseAccept(accept).map(({ type, q }) => ({ type: type.toLowerCase(), q }));
   const html = ranges.find(({ type }) => type === 'text/html');

@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 
 /**
- * Whether a request may be meant for this process, by its Host. A web page elsewhere can make a browser ask a laptop under a
- * name of its own (DNS rebinding) and would read the answer; it cannot do so under an address or localhost.
+ * Whether to accept a request with this Host. A malicious web page can point its own host name at a laptop (DNS rebinding) and
+ * read the response. It cannot do that with an IP address or localhost.
  *
- * @param allowedHosts further names, in lower case
+ * @param allowedHosts more accepted names, in lower case
  */
 export function isAllowedHost(host: string | undefined, allowedHosts: readonly string[]): boolean {
-  // HTTP/1.0 has none; a browser always sends one.
+  // HTTP/1.0 requests have none, but browsers always send one.
   if (host === undefined || host === '') return true;
   const name = host
     .replace(/:\d{1,5}$/, '')

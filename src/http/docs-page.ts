@@ -23,9 +23,9 @@ interface Operation {
   responses: Record<string, Reference>;
 }
 
-/** `GET /docs`: the OpenAPI document for people. All routes are GET without a body, so that a link is enough to try one. */
+/** Renders `GET /docs`, the OpenAPI document for people. All routes are GET without a body, so a link is enough to try one. */
 export function docsPage({ info, paths, components }: OpenApiDocument): Html {
-  /** What a reference leads to. */
+  /** The component that a reference names. */
   function resolve<T>(kind: Record<string, T>, { $ref }: Reference): T {
     const component = kind[nameOf($ref)];
     if (component === undefined) throw new Error(`nothing is at ${$ref}`);
@@ -76,7 +76,7 @@ ${Object.values(examples).map(({ summary, value }) => html`<p>${prose(summary)}<
 <main>
 <section id="about" aria-labelledby="about-title"><h2 id="about-title">About</h2>
 ${info.description.split('\n\n').map((paragraph) => html`<p>${prose(paragraph)}</p>`)}
-<p>The same for programs: <a href="./openapi.json">OpenAPI 3.1</a>.</p>
+<p>For programs: <a href="./openapi.json">OpenAPI 3.1</a>.</p>
 </section>
 <nav aria-label="Routes"><ul>
 ${Object.entries(paths).map(([path, { get }]) => html`<li><a href="#${get.operationId}"><code>${path}</code></a> ${get.summary}</li>\n`)}</ul></nav>
@@ -106,7 +106,7 @@ function block(value: unknown): Html {
   return html`<div class="block"><pre><code>${text}</code></pre></div>`;
 }
 
-/** JSON Schema, as far as the document uses it. */
+/** The part of JSON Schema that the document uses. */
 interface Schema {
   $ref?: string;
   description?: string;
@@ -136,7 +136,7 @@ ${
 
 type Member = [name: string, type: Html, description: string | undefined];
 
-/** The members of an object and of the objects in it; what may be left out has a question mark. */
+/** The members of an object and of its nested objects. A question mark marks an optional one. */
 function membersOf({ properties = {}, required = [] }: Schema, prefix = ''): Member[] {
   return Object.entries(properties).flatMap(([name, schema]): Member[] => {
     const path = prefix + name;

@@ -1,8 +1,8 @@
 const REFRESH_SECONDS = 5;
 
 /**
- * What the page does where scripts run: a filter for the list, buttons that copy a command, and a refresh. The refresh asks for
- * the page again and changes only what differs, so that focus, filter and scroll position stay.
+ * The script of the page: a filter for the list, buttons that copy a command, and a refresh. The refresh fetches the page again
+ * and changes only what differs, so that focus, filter and scroll position stay.
  */
 export const SCRIPT = `
 const root = document.documentElement;
@@ -27,7 +27,7 @@ document.addEventListener('click', async ({ target }) => {
     await navigator.clipboard.writeText(text.textContent);
     target.textContent = 'Copied';
   } catch {
-    // Browsers allow it on localhost and over https only; elsewhere the command is at least selected.
+    // Browsers allow this only on localhost and over https. Elsewhere the command is at least selected.
     target.textContent = 'Selected';
   }
 });

@@ -1,6 +1,6 @@
 import { raw } from 'hono/html';
 
-/** The style of all pages: one text, so that one hash in the Content-Security-Policy allows it. */
+/** The style of all pages, in one string, so that one hash in the Content-Security-Policy allows it. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

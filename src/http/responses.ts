@@ -5,31 +5,31 @@ import type { Warning } from '../azure/whoami.ts';
 import { toSafeJson } from '../telemetry/safe-json.ts';
 import type { View } from '../view.ts';
 
-/** A response before it is made, which may be made many times: for all who share a snapshot. */
+/** The body and headers of a response, prepared once for all requests that share a snapshot. */
 export interface PreparedResponse {
   body: string | Uint8Array<ArrayBuffer>;
   init: { status: number; headers: Record<string, string> };
 }
 
-/** A response describes one moment, and is for the origin that asked. */
+/** A response describes one moment, so nobody may cache it. Only its own origin may read it. */
 const COMMON_HEADERS = {
   'Cache-Control': 'no-store',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Encode longer bodies once. A shorter one costs less as a string: it leaves in one piece with its headers. */
+/** Encode longer bodies once. A shorter one costs less as a string, because Node sends it in one write with the headers. */
 const LONGEST_STRING_BYTES = 4096;
 
 export function prepare(body: string, type: string, status = 200, headers?: Record<string, string>): PreparedResponse {
   const bytes = Buffer.from(body);
-  // With its length, or Node would look for it in every response that is made of this.
+  // Without it, Node would compute the length for every response.
   const length = { 'Content-Length': String(bytes.length) };
   const init = { status, headers: { 'Content-Type': type, ...length, ...COMMON_HEADERS, ...headers } };
   return { body: bytes.length > LONGEST_STRING_BYTES ? bytes : body, init };
 }
 
-/** Problem details. Where the type is about:blank, the title is that of the HTTP status. */
+/** Problem details. With the type about:blank, the title is that of the HTTP status. */
 export interface ProblemDetails {
   type: string;
   title: string;
@@ -47,13 +47,13 @@ export function problemDetails(
   return { type, title, status, ...members };
 }
 
-/** Makes responses of JSON documents, without secrets. */
+/** Prepares responses from JSON documents, and redacts secrets. */
 export interface Documents {
   json(document: object): PreparedResponse;
   problem(details: ProblemDetails, headers?: Record<string, string>): PreparedResponse;
 }
 
-/** `serialize` makes JSON text of a value, without secrets. */
+/** Creates `Documents`; `serialize` turns a value into JSON and redacts secrets. */
 export function createDocuments(serialize: (value: object) => string): Documents {
   return {
     json: (document) => prepare(serialize(document), 'application/json'),
@@ -75,7 +75,7 @@ const TITLE_OF: Partial<Record<FailureKind, string>> = {
   'token-timeout': 'No access token in time',
 };
 
-/** Status and headers of `GET /`, as JSON and as page: the one place that decides what a failure is in HTTP. */
+/** Status and headers of `GET /`, as JSON and as page. Only this function decides which HTTP status a failure has. */
 export function headOf({ listing, warnings }: Snapshot): { status: number; headers: Record<string, string> } {
   const Vary = 'Accept';
   const identityWarning = warnings.map(({ reason }) => reason).join(', ');
@@ -114,7 +114,7 @@ export function listResponse(documents: Documents, snapshot: Snapshot): Prepared
   }
 }
 
-/** The members of problem details that explain a failure. What to do comes last, so it is the last line in your terminal. */
+/** The members of problem details that explain a failure. What to do comes last, so it is the last line in a terminal. */
 function explanation({ reason, hint, commands, documentation, detail }: Diagnosis) {
   return {
     type: `urn:rg-api:${reason}`,
@@ -148,7 +148,7 @@ export function whoAmIDocument(view: View): { problem: ProblemDetails } | { iden
   };
 }
 
-/** An empty list of commands helps nobody. */
+/** Leaves out an empty list of commands. */
 function withoutEmpty({ commands, ...warning }: Warning): object {
   return { ...warning, ...(commands.length > 0 && { commands }) };
 }

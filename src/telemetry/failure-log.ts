@@ -2,19 +2,19 @@ import type { Logger } from 'pino';
 import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import { toSafeJson } from './safe-json.ts';
 
-/** How long a failure that lasts is not mentioned again. */
+/** The pause between two lines about the same failure. */
 const REMINDER_MS = 60_000;
 
-/** The longest line at info and warn; a terminal shows a longer one as a wall. */
+/** The longest line at info and warn. A longer one is unreadable in a terminal. */
 const MAX_LINE_BYTES = 1000;
 
-/** What level, time and names of fields take of that. */
+/** The share of the line for level, time and field names. */
 const FRAME_BYTES = 100;
 
-/** What is left of it to the words of Azure, however long the hint is. */
+/** The share that is reserved for the message of Azure, however long the hint is. */
 const MIN_DETAIL_BYTES = 120;
 
-/** What works but smells, as /whoami has it. */
+/** A warning of /whoami. */
 interface Warning {
   reason: string;
   hint: string;
@@ -23,24 +23,24 @@ interface Warning {
 interface Details {
   trace_id?: string;
   original?: object;
-  /** Fields with the words of Azure, in so many bytes. */
+  /** Fields with the message of Azure, cut to this length. */
   words?: (maxBytes: number) => object;
 }
 
-/** Logs a failure that may repeat at every request; with the trace of the one that met it, under the name that OpenTelemetry gives it. */
+/** Logs a failure that may repeat with every request. `traceId` is the trace of the request that hit it. */
 export interface FailureLog {
-  /** One line when its reason changes, then at most one a minute, and for reasons that take turns one a minute each; the details at debug. */
+  /** Logs one line when the reason changes, then at most one per reason and minute; the details at debug. */
   failed(failure: Error, diagnosis: Diagnosis, traceId?: string): void;
-  /** One line for each warning that stands beside the success, repeated like failures; without any, one line when it has recovered. */
+  /** Logs each warning like a failure. Without a warning, it logs one line after a failure. */
   succeeded(warnings?: readonly Warning[], traceId?: string): void;
 }
 
-/** `recovered` is what works again, for the line that says so. */
+/** Creates the log of one kind of failure. `recovered` is the text of the line that ends it. */
 export function createFailureLog(log: Logger, recovered: string): FailureLog {
-  /** The reasons since all was well. */
+  /** The reasons since everything worked last. */
   const lasting = new Map<string, { loggedAtMs: number; unlogged: number }>();
 
-  /** Logs one line, or counts it where there was one lately. */
+  /** Logs one line, or counts it if there was one within the last minute. */
   function warn({ reason, hint }: Warning, { words, ...fields }: Details): boolean {
     const nowMs = performance.now();
     const lasts = lasting.get(reason);
@@ -82,7 +82,7 @@ function bytesOf(text: string): number {
   return Buffer.byteLength(toSafeJson(text));
 }
 
-/** Cuts a text to so many bytes of JSON. */
+/** Cuts a text to a number of bytes in JSON. */
 function cut(text: string, maxBytes: number): string {
   if (bytesOf(text.slice(0, maxBytes)) <= maxBytes && text.length <= maxBytes) return text;
   let kept = text.slice(0, Math.max(0, maxBytes));
@@ -90,7 +90,7 @@ function cut(text: string, maxBytes: number): string {
   return `${kept} …`;
 }
 
-/** Where an error came from. Without its message, which the stack repeats with all that libraries append to it. */
+/** The stack frames of an error, without its message, to which libraries may have appended secrets. */
 export function framesOf({ cause, stack: own = '' }: Error): string {
   const stack = (cause instanceof Error ? cause.stack : undefined) ?? own;
   const begin = stack.indexOf('\n    at ');

@@ -7,16 +7,16 @@ import { toSafeJson, toSafeText } from './safe-json.ts';
 /** Container runtimes split longer lines. */
 const MAX_LINE_BYTES = 16_384;
 
-/** What is kept of each string, and of each list, where a line is too long. */
+/** The length of each string and list in a line that was too long. */
 const CUT_LENGTH = 500;
 const CUT_ELEMENTS = 10;
 
-/** What is kept for a reader that does not keep up. */
+/** How much to buffer for a reader that does not keep up. */
 const MAX_BUFFERED_BYTES = 2 ** 20;
 
 /**
- * Makes the log: JSON lines, or in a terminal text for people. Every line is parsed once more on its way out, so that whatever
- * a library puts there, all its strings are redacted and its length has a limit.
+ * Creates the log: JSON lines, or text for people in a terminal. Every line is parsed again before it is written, so that all its
+ * strings are redacted and its length is limited, whatever a library logs.
  */
 export function createLog(options: {
   level: string;
@@ -44,8 +44,8 @@ export function createLog(options: {
 }
 
 /**
- * Makes what writes lines to a stream without ever waiting for it: where the disk is full or the reader stalls, lines are lost and
- * the service goes on. Node writes to pipes without blocking, and does not wait for them at process.exit.
+ * Creates a function that writes lines to a stream and never waits for it. If the disk is full or the reader stalls, lines are
+ * lost and the service continues. Node writes to pipes without blocking, and does not wait for them at process.exit.
  */
 export function writeTo(stream: Writable): (line: string) => void {
   let dropped = 0;
@@ -85,7 +85,7 @@ function cutLong(value: unknown): unknown {
 
 const COLORS = { debug: 'gray', trace: 'gray', info: 'green', warn: 'yellow', error: 'red', fatal: 'red' } as const;
 
-/** The line of a terminal: time, level and message, each other field on a line of its own. */
+/** Formats a line for a terminal: time, level and message, then each other field on its own line. */
 function toText(fields: Fields): string {
   const { level, time, msg, ...others } = Object(JSON.parse(toLine(fields)));
   const color = Object.entries(COLORS).find(([name]) => name === level)?.[1] ?? 'green';

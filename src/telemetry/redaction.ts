@@ -1,11 +1,11 @@
 import { PROXY_VARIABLES } from '../azure/proxy.ts';
 
-/** Takes secrets out of a text. */
+/** Removes secrets from a text. */
 export type Redact = (text: string) => string;
 
 /**
- * Characters of a JWT, also broken into lines. A line that follows counts only where nothing else stands on it. Matching runs
- * and looking into them takes time in proportion to the text; a pattern for the whole token would not.
+ * A run of JWT characters, possibly wrapped into lines. A further line counts only if it has nothing else on it. Matching runs and
+ * then searching them takes linear time; a pattern for the whole token would not.
  */
 const TOKEN_CHARACTERS = /[\w.-]{20,65536}(?:\r?\n[\w.-]{1,4096}(?=[\r\n"']|$)){0,100}/g;
 
@@ -23,16 +23,16 @@ const SECRET_VARIABLES = [
   'MSI_SECRET',
 ];
 
-/** A shorter one cannot be told from ordinary text. */
+/** Redacting a shorter one would also change ordinary text. */
 const SHORTEST_SECRET = 4;
 
-/** A shorter one has less than a block of its own in base64, whatever stands around it. */
+/** A shorter one has no base64 block of its own, so the text around it changes all its characters. */
 const SHORTEST_SECRET_IN_BASE64 = 8;
 
 /**
- * Makes the gate for every text that leaves the process: it takes out tokens, and the secrets of this environment in all the
- * forms that they come in. It is meant for the strings of a value before they are serialized, see `redactValue`: in JSON, a
- * short secret such as `true` would garble the document.
+ * Creates the redaction for every text that leaves the process. It removes tokens, and the secrets of this environment in all
+ * their encodings. Apply it to strings before they are serialized, see `redactValue`: in JSON, a short secret such as `true` would
+ * break the document.
  */
 export function createRedaction(env: NodeJS.ProcessEnv): Redact {
   const secrets = SECRET_VARIABLES.flatMap((name) => env[name] ?? []);
@@ -47,7 +47,7 @@ export function createRedaction(env: NodeJS.ProcessEnv): Redact {
     if (password !== '') basic.push(toBase64(`${decoded(url.username)}:${password}`));
   }
   const forms = secrets.filter((secret) => secret.length >= SHORTEST_SECRET).flatMap(formsOf);
-  // The longest first: one may be part of another.
+  // Longest first, because one may be part of another.
   const unique = [...new Set([...basic, ...forms])].sort((a, b) => b.length - a.length);
   return (text) => {
     let redacted = text.replace(TOKEN_CHARACTERS, withoutToken).replace(USER_INFO, '$1');
@@ -56,9 +56,9 @@ export function createRedaction(env: NodeJS.ProcessEnv): Redact {
   };
 }
 
-/** Redacts all strings of a JSON value, keys excepted. */
+/** Redacts all strings of a JSON value except keys. */
 export function redactValue<Value>(redact: Redact, value: Value): Value {
-  // Strings stay strings, whatever holds them: the type is the same.
+  // Strings stay strings, so the type does not change.
   return redacted(redact, value) as Value;
 }
 
@@ -69,7 +69,7 @@ function redacted(redact: Redact, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redacted(redact, member)]));
 }
 
-/** Takes a JWT, whole or cut off, out of a run of its characters; what stands before it stays. */
+/** Removes a JWT, whole or cut off, from a run of its characters, and keeps the text before it. */
 function withoutToken(run: string): string {
   let begin = 0;
   while (true) {
@@ -82,7 +82,7 @@ function withoutToken(run: string): string {
   }
 }
 
-/** As it is, in JSON, in a URL, in a form, in base64. */
+/** A secret as it is, in JSON, in a URL, in a form and in base64. */
 function formsOf(secret: string): string[] {
   const inUrl = encodeURIComponent(secret);
   return [
@@ -96,8 +96,8 @@ function formsOf(secret: string): string[] {
 }
 
 /**
- * How a secret looks in base64 behind any number of other bytes, such as the user of a Basic authorization: three forms, less
- * the characters that its neighbours have a share in.
+ * A secret in base64 after any number of other bytes, such as the user of a Basic authorization. There are three forms, one per
+ * offset, without the characters that also encode bits of neighbouring bytes.
  */
 function base64FormsOf(secret: string): string[] {
   return [0, 1, 2].flatMap((offset) => {

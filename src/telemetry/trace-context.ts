@@ -1,20 +1,20 @@
-/** Where a request belongs in the trace of its sender. */
+/** The trace that a request belongs to. */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   traceId: string;
-  /** The headers of a request that belongs to it. This service records no span of its own, and hands its caller's on. */
+  /** The headers for an outgoing request. This service records no span of its own, so it passes on its caller's. */
   headers: { traceparent: string; tracestate?: string };
 }
 
-/** Version, trace, span and flags; ids of zeros only are not valid. */
+/** Version, trace id, span id and flags. Ids of only zeros are invalid. */
 const TRACEPARENT = /^([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})$/;
 const TRACEPARENT_LENGTH = 55;
 
-/** Longer ones may be cut short; the standard does not ask anybody to hand on more. */
+/** The standard requires passing on at most this length. */
 const MAX_TRACESTATE_LENGTH = 512;
 
 /**
- * Reads the trace context from the headers of a request; undefined where it has none, or one that is not valid.
+ * Reads the trace context from the headers of a request; undefined if it has none or an invalid one.
  *
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
@@ -29,8 +29,8 @@ export function traceContextOf(headers: Record<string, string | string[] | undef
 }
 
 /**
- * Of a version that we do not know, the standard has us read what version 00 has, and send on that: more may follow after
- * a hyphen, and of its flags only the one that says whether the trace is recorded keeps its meaning.
+ * For an unknown version, the standard requires us to read the fields of version 00 and pass on only those. More fields may
+ * follow after a hyphen, and only the `sampled` flag keeps its meaning.
  */
 function parseTraceparent(header: string): { traceId: string; traceparent: string } | undefined {
   const [, version, traceId, spanId, flags] = TRACEPARENT.exec(header.slice(0, TRACEPARENT_LENGTH)) ?? [];
@@ -42,7 +42,7 @@ function parseTraceparent(header: string): { traceId: string; traceparent: strin
   return { traceId, traceparent: `00-${traceId}-${spanId}-${sampled}` };
 }
 
-/** The field of a line of the log, under the name that OpenTelemetry gives it. */
+/** The log field for a trace, with the name that OpenTelemetry uses. */
 export function traceField(trace: TraceContext | undefined): { trace_id?: string } {
   return trace ? { trace_id: trace.traceId } : {};
 }

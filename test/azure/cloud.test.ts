@@ -25,11 +25,11 @@ test('each cloud has its own Resource Manager and its own token scope', () => {
   ]);
 });
 
-test('the trailing slash that the Workload ID webhook injects makes no difference', () => {
+test('a trailing slash, as the Workload ID webhook injects it, makes no difference', () => {
   expect(cloudOf('https://login.microsoftonline.us/')).toEqual(cloudOf('https://login.microsoftonline.us'));
 });
 
 test.each(['login.microsoftonline.us', 'http://login.microsoftonline.com', 'https://login.example.com', 'nonsense'])(
-  '%s is no authority host of a known cloud',
+  '%s is not an authority host of a known cloud',
   (host) => expect(cloudOf(host)).toBeUndefined(),
 );

@@ -9,205 +9,205 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const shared = (ask: () => Promise<string>, maxAgeMs: number) => {
-  const { get } = createRefreshAheadCache(ask, maxAgeMs);
+const cachedGet = (load: () => Promise<string>, maxAgeMs: number) => {
+  const { get } = createRefreshAheadCache(load, maxAgeMs);
   return async () => get();
 };
 
-/** A call that ends when the test says so. */
+/** Loads that settle when the test settles them. */
 function controlled() {
-  const calls: PromiseWithResolvers<string>[] = [];
-  const ask = () => {
-    const call = Promise.withResolvers<string>();
-    calls.push(call);
-    return call.promise;
+  const loads: PromiseWithResolvers<string>[] = [];
+  const load = () => {
+    const started = Promise.withResolvers<string>();
+    loads.push(started);
+    return started.promise;
   };
-  return { ask, calls };
+  return { load, loads };
 }
 
-test('callers that arrive together share one call', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const all = Promise.all([answer(), answer(), answer()]);
+test('callers that arrive together share one load', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const all = Promise.all([get(), get(), get()]);
   await nextTurn();
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   expect(await all).toEqual(['one', 'one', 'one']);
-  expect(calls).toHaveLength(1);
+  expect(loads).toHaveLength(1);
 });
 
-test('a caller that arrives while a call is in flight shares it', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const first = answer();
+test('a caller that arrives during a load shares it', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const first = get();
   await nextTurn();
-  const second = answer();
-  calls[0]?.resolve('one');
+  const second = get();
+  loads[0]?.resolve('one');
   expect(await Promise.all([first, second])).toEqual(['one', 'one']);
-  expect(calls).toHaveLength(1);
+  expect(loads).toHaveLength(1);
 });
 
-test('an answer is shared until it is as old as allowed, counted from when it was there', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const first = answer();
+test('a value is shared until its maximum age, counted from when the load settled', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const first = get();
   await nextTurn();
   vi.advanceTimersByTime(5000);
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   await first;
   vi.advanceTimersByTime(999);
-  expect(await answer()).toBe('one');
+  expect(await get()).toBe('one');
   vi.advanceTimersByTime(1);
-  const next = answer();
+  const next = get();
   await nextTurn();
-  calls[1]?.resolve('two');
+  loads[1]?.resolve('two');
   expect(await next).toBe('two');
 });
 
-test('a failure is shared as long as an answer', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const both = Promise.allSettled([answer(), answer()]);
+test('a rejection is shared for as long as a value', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const both = Promise.allSettled([get(), get()]);
   await nextTurn();
-  calls[0]?.reject(new Error('no'));
+  loads[0]?.reject(new Error('no'));
   await both;
-  await expect(answer()).rejects.toThrow('no');
-  expect(calls).toHaveLength(1);
+  await expect(get()).rejects.toThrow('no');
+  expect(loads).toHaveLength(1);
   vi.advanceTimersByTime(1000);
-  const next = answer();
+  const next = get();
   await nextTurn();
-  calls[1]?.resolve('healed');
-  expect(await next).toBe('healed');
+  loads[1]?.resolve('recovered');
+  expect(await next).toBe('recovered');
 });
 
-test('with age 0 nobody gets the answer to a call that had begun before', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 0);
-  const first = answer();
+test('with maximum age 0 no caller gets the result of a load that started earlier', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 0);
+  const first = get();
   await nextTurn();
-  const second = answer();
-  const third = answer();
-  calls[0]?.resolve('old');
+  const second = get();
+  const third = get();
+  loads[0]?.resolve('old');
   expect(await first).toBe('old');
-  await vi.waitFor(() => expect(calls).toHaveLength(2));
-  calls[1]?.resolve('new');
+  await vi.waitFor(() => expect(loads).toHaveLength(2));
+  loads[1]?.resolve('new');
   expect(await Promise.all([second, third])).toEqual(['new', 'new']);
 });
 
-test('with age 0 a call that does not end holds up the next one for a moment only', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 0);
-  answer();
+test('with maximum age 0 a load that hangs delays the next one only briefly', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 0);
+  get();
   await nextTurn();
-  const second = answer();
+  const second = get();
   await nextTurn();
-  expect(calls).toHaveLength(1);
-  await vi.waitFor(() => expect(calls).toHaveLength(2));
-  calls[1]?.resolve('new');
+  expect(loads).toHaveLength(1);
+  await vi.waitFor(() => expect(loads).toHaveLength(2));
+  loads[1]?.resolve('new');
   expect(await second).toBe('new');
 });
 
-test('with age 0 a call that fails begins the next one', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 0);
-  const first = answer();
+test('with maximum age 0 the next load starts after one that fails', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 0);
+  const first = get();
   await nextTurn();
-  const second = answer();
-  calls[0]?.reject(new Error('made-up'));
+  const second = get();
+  loads[0]?.reject(new Error('made-up'));
   await expect(first).rejects.toThrow('made-up');
-  await vi.waitFor(() => expect(calls).toHaveLength(2));
-  calls[1]?.resolve('new');
+  await vi.waitFor(() => expect(loads).toHaveLength(2));
+  loads[1]?.resolve('new');
   expect(await second).toBe('new');
 });
 
-test('with age 0 callers that arrive together still share one call', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 0);
-  const both = Promise.all([answer(), answer()]);
+test('with maximum age 0 callers that arrive together still share one load', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 0);
+  const both = Promise.all([get(), get()]);
   await nextTurn();
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   expect(await both).toEqual(['one', 'one']);
-  expect(calls).toHaveLength(1);
+  expect(loads).toHaveLength(1);
 });
 
-test('who asks shortly before the end gets the answer at hand, and the next call begins', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const first = answer();
+test('a call shortly before the value expires returns it and starts the next load', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const first = get();
   await nextTurn();
   vi.advanceTimersByTime(100);
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   await first;
   vi.advanceTimersByTime(874);
-  expect(await answer()).toBe('one');
+  expect(await get()).toBe('one');
   await nextTurn();
-  expect(calls).toHaveLength(1);
+  expect(loads).toHaveLength(1);
   vi.advanceTimersByTime(1);
-  expect(await answer()).toBe('one');
-  expect(await answer()).toBe('one');
+  expect(await get()).toBe('one');
+  expect(await get()).toBe('one');
   await nextTurn();
-  expect(calls).toHaveLength(2);
-  calls[1]?.resolve('two');
+  expect(loads).toHaveLength(2);
+  loads[1]?.resolve('two');
   await nextTurn();
-  expect(await answer()).toBe('two');
+  expect(await get()).toBe('two');
 });
 
-test('a call that takes long begins when half of the time is over, not before', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const first = answer();
+test('a refresh never starts before half of the maximum age, however slow the load is', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const first = get();
   await nextTurn();
   vi.advanceTimersByTime(5000);
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   await first;
   vi.advanceTimersByTime(499);
-  await answer();
+  await get();
   await nextTurn();
-  expect(calls).toHaveLength(1);
+  expect(loads).toHaveLength(1);
   vi.advanceTimersByTime(1);
-  await answer();
+  await get();
   await nextTurn();
-  expect(calls).toHaveLength(2);
+  expect(loads).toHaveLength(2);
 });
 
-test('under load there is no more than one call in the time that an answer is good for', async () => {
-  let calls = 0;
-  const answer = shared(async () => {
-    calls += 1;
+test('busy callers cause at most one load per maximum age', async () => {
+  let loads = 0;
+  const get = cachedGet(async () => {
+    loads += 1;
     vi.advanceTimersByTime(20);
     return 'one';
   }, 1000);
   for (let ms = 0; ms < 10_000; ms += 5) {
-    await answer();
+    await get();
     await nextTurn();
     vi.advanceTimersByTime(5);
   }
-  expect(calls).toBeLessThanOrEqual(11);
+  expect(loads).toBeLessThanOrEqual(11);
 });
 
-test('a failure that nobody waits for is shared, and ends nothing', async () => {
-  const { ask, calls } = controlled();
-  const answer = shared(ask, 1000);
-  const first = answer();
+test('a background load that rejects is shared, and does not end the process', async () => {
+  const { load, loads } = controlled();
+  const get = cachedGet(load, 1000);
+  const first = get();
   await nextTurn();
   vi.advanceTimersByTime(5000);
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   await first;
   vi.advanceTimersByTime(600);
-  await answer();
+  await get();
   await nextTurn();
-  calls[1]?.reject(new Error('no'));
+  loads[1]?.reject(new Error('no'));
   await nextTurn();
-  await expect(answer()).rejects.toThrow('no');
+  await expect(get()).rejects.toThrow('no');
 });
 
-test('the age is that of the latest answer', async () => {
-  const { ask, calls } = controlled();
-  const { get, ageMs } = createRefreshAheadCache(ask, 1000);
+test('the age is that of the latest value', async () => {
+  const { load, loads } = controlled();
+  const { get, ageMs } = createRefreshAheadCache(load, 1000);
   expect(ageMs()).toBeUndefined();
   const first = get();
   expect(ageMs()).toBeUndefined();
   await nextTurn();
-  calls[0]?.resolve('one');
+  loads[0]?.resolve('one');
   await first;
   vi.advanceTimersByTime(4000);
   expect(ageMs()).toBe(4000);

@@ -14,7 +14,7 @@ afterEach(() => {
 const healthy = [imds(), subscriptions(['One']), groups(3)];
 const read = async (response: Response) => JSON.parse(await response.text());
 
-test('GET /whoami says who the token says we are, how it came, and what it opens', async () => {
+test('GET /whoami returns the identity, the credential and the subscription', async () => {
   const { get } = startService([entra(), subscriptions(['One']), groups(3)], workloadIdentity());
   const response = await get('/whoami');
   expect(response.status).toBe(200);
@@ -38,7 +38,7 @@ test('GET /whoami says who the token says we are, how it came, and what it opens
   });
 });
 
-test('it is laid out for a terminal', async () => {
+test('its JSON is indented for a terminal', async () => {
   const { get } = startService(healthy);
   expect(await (await get('/whoami')).text()).toMatch(/^\{\n {2}"identity": \{\n(.+\n)+\}\n$/);
 });
@@ -48,12 +48,12 @@ test('HEAD works where GET does', async () => {
   expect([response.status, await response.text()]).toEqual([200, '']);
 });
 
-test('it names the credential that won where others of the chain have refused', async () => {
+test('it names the credential that got the token after others failed', async () => {
   const { get } = startService([entra({ answer: refuses(500, 'made-up') }), ...healthy]);
   expect((await read(await get('/whoami'))).credential).toBe('ManagedIdentityCredential');
 });
 
-test('the managed identity is named by its resource id where the token has it', async () => {
+test('it has the resource id of a managed identity if the token has it', async () => {
   const xms_mirid =
     '/subscriptions/1/resourcegroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rgapi';
   const { get } = startService([imds({ claims: { xms_mirid } }), subscriptions(['One']), groups(1)]);
@@ -62,14 +62,14 @@ test('the managed identity is named by its resource id where the token has it', 
   expect(warnings).toEqual([]);
 });
 
-test('a configured subscription has its name, too', async () => {
+test('a configured subscription has its name too', async () => {
   const { get } = startService([imds(), subscriptions(['One', 'Mine'], { pageSize: 1 }), groups(1)], {
     AZURE_SUBSCRIPTION_ID: subscriptionId('Mine'),
   });
   expect((await read(await get('/whoami'))).subscription).toEqual({ id: subscriptionId('Mine'), name: 'Mine' });
 });
 
-test('a subscription whose name cannot be found out has none', async () => {
+test('a subscription has no name if the lookup fails', async () => {
   const { get } = startService([imds(), subscriptions(['One']), groups(1)], {
     AZURE_SUBSCRIPTION_ID: subscriptionId('Hidden'),
   });
@@ -97,7 +97,7 @@ test.each([
     'label azure.workload.identity/use',
   ],
   [
-    'the webhook was away',
+    'the webhook was unavailable',
     () => ({ POD_LABELS_FILE: temporaryFile('labels', 'azure.workload.identity/use="true"\n') }),
     'webhook runs',
   ],
@@ -108,7 +108,7 @@ test.each([
   ],
   ['the annotation is missing', () => workloadIdentity(), 'Annotate the service account rgapi'],
   [
-    'the service account was forgotten',
+    'the pod does not set the service account',
     () => workloadIdentity(serviceAccountToken({ sub: 'system:serviceaccount:shop:default' })),
     'Set serviceAccountName',
   ],
@@ -124,7 +124,7 @@ test.each([
   expect(warnings[0].hint).toContain(AGENTPOOL);
 });
 
-test('what is suspicious and why there is no list are not said twice', async () => {
+test('a warning and the reason for the missing list are not repeated', async () => {
   const { get } = startService([imds({ claims: { xms_mirid: AGENTPOOL, appid: 'kubelet' } }), subscriptions([])], {
     KUBERNETES_SERVICE_HOST: '10.0.0.1',
   });
@@ -132,13 +132,13 @@ test('what is suspicious and why there is no list are not said twice', async () 
   expect(warnings.map(({ reason }: { reason: string }) => reason)).toEqual(['node-identity']);
 });
 
-test("a virtual machine's own identity is no warning on that machine", async () => {
+test("a virtual machine's own identity causes no warning on that machine", async () => {
   const xms_mirid = '/subscriptions/1/resourcegroups/rg/providers/Microsoft.Compute/virtualMachines/vm';
   const { get } = startService([imds({ claims: { xms_mirid } }), subscriptions(['One']), groups(1)]);
   expect((await read(await get('/whoami'))).warnings).toEqual([]);
 });
 
-test('another client id than the configured one is a warning', async () => {
+test('a client id other than the configured one is a warning', async () => {
   const configured = '44444444-4444-4444-8444-444444444444';
   const { get } = startService([imds({ claims: { appid: IDENTITY.clientId } }), subscriptions(['One']), groups(1)], {
     AZURE_CLIENT_ID: configured,
@@ -175,7 +175,7 @@ test('a token that Resource Manager refuses is still read', async () => {
   });
 });
 
-test('a token that cannot be renewed is a warning with the reason why not', async () => {
+test('a token that cannot be renewed is a warning with the reason', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const { get, log, azure, count } = startService(
     [imds({ expiresIn: 3600, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
@@ -201,14 +201,14 @@ test('a token that cannot be renewed is a warning with the reason why not', asyn
   );
 });
 
-test.each([99_999_999_999_999, Number.NaN])('an expiry that is no time does no harm: %d', async (expiresIn) => {
+test.each([99_999_999_999_999, Number.NaN])('an invalid expiry does no harm: %d', async (expiresIn) => {
   const { get } = startService([entra({ expiresIn }), subscriptions(['One']), groups(1)], workloadIdentity());
   const response = await get('/whoami');
   expect(response.status).toBeLessThan(504);
   await read(response);
 });
 
-test('one deadline holds for the whole of /whoami', async () => {
+test('one deadline covers all of /whoami', async () => {
   const { promise: moment, resolve } = Promise.withResolvers<void>();
   setTimeout(resolve, 1800);
   const { get } = startService(
@@ -243,7 +243,7 @@ test('without a token GET /whoami is the complete diagnosis', async () => {
   expect(document).toMatchObject({ type: 'urn:rg-api:az-not-installed', status: 503, reason: 'az-not-installed' });
 });
 
-test('every credential of the chain is there, in order, those too that @azure/identity leaves out of its error', async () => {
+test('it lists every credential of the chain in order, including those that @azure/identity leaves out of its error', async () => {
   const { get } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '', PATH: '' });
   const { attempts } = await read(await get('/whoami'));
   expect(attempts.map(({ name }: { name: string }) => name)).toEqual([
@@ -270,7 +270,7 @@ test('a credential that stops the chain leaves the others untried', async () => 
   expect(attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual(['failed', 'not-tried', 'not-tried']);
 });
 
-test('while no token comes, GET /whoami says at the deadline what is being waited for', async () => {
+test('without a token at the deadline, GET /whoami says what it is waiting for', async () => {
   const { get } = startService([imds({ answer: hangs })], { AZURE_DEADLINE_MS: '200' });
   const response = await get('/whoami');
   expect(response.status).toBe(503);
@@ -278,7 +278,7 @@ test('while no token comes, GET /whoami says at the deadline what is being waite
   expect(attempts.at(-1)).toMatchObject({ name: 'ManagedIdentityCredential', outcome: 'pending' });
 });
 
-test('many who ask together share one acquisition and one listing', async () => {
+test('concurrent callers share one acquisition and one listing', async () => {
   const { get, count } = startService(healthy);
   await Promise.all([get('/whoami'), get('/'), get('/whoami'), get('/')]);
   expect([count(TOKEN), count('/resourcegroups?')]).toEqual([1, 1]);
@@ -295,6 +295,6 @@ test.each([
   expect(readIdentity(jwt(claims))).toEqual({ type, tenantId, objectId, clientId });
 });
 
-test.each(['', 'opaque', 'a.b.c', '..', 'a.bnVsbA.c'])('a token that is no JWT says nothing: "%s"', (token) => {
+test.each(['', 'opaque', 'a.b.c', '..', 'a.bnVsbA.c'])('a token that is not a JWT has no claims: "%s"', (token) => {
   expect(readIdentity(token)).toEqual({ type: null, tenantId: null, objectId: null, clientId: null });
 });

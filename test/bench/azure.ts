@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { makeCertificate } from '../fake-azure/certificate.ts';
 import { madeUpToken } from '../fake-azure/tokens.ts';
 
-/** The stand-in Azure of the benchmark: over TLS under the real names, IMDS at its address, and next to no work for an answer. */
+/** The fake Azure of the benchmark: TLS under the real host names, IMDS at its real address, and almost no work per response. */
 export async function startAzure() {
   const { certificate, key } = makeCertificate();
   const azure = { certificate, groups: 20, latencyMs: 0, listings: 0, close };
@@ -35,7 +35,7 @@ export async function startAzure() {
       resource,
       token_type: 'Bearer',
     };
-    // The probe comes without it, and to be refused is all that it needs.
+    // The probe comes without this header. A refusal is all that it needs.
     const isProbe = request.headers['metadata'] === undefined;
     response.writeHead(isProbe ? 400 : 200, { 'Content-Type': 'application/json' }).end(JSON.stringify(token));
   };

@@ -7,7 +7,7 @@ import { groups, RESOURCE_MANAGER, subscriptions } from '../fake-azure/resource-
 import type { Answer } from '../fake-azure/responses.ts';
 import { IDENTITY, madeUpToken } from '../fake-azure/tokens.ts';
 
-/** The managed identities of this Azure: who may use them by a federated credential, and whether they have a role. */
+/** The managed identities of this Azure: the subject of their federated credential, and whether they have a role. */
 export const IDENTITIES = {
   rgapi: { clientId: IDENTITY.clientId, subject: 'system:serviceaccount:rgapi:rgapi', hasRole: true },
   noRole: {
@@ -53,7 +53,7 @@ const exchange: Answer = async (request) => {
   });
 };
 
-/** Without a role an identity sees no subscription; that is no error. */
+/** An identity without a role sees no subscription, and Resource Manager does not call that an error. */
 const withoutRole = http.get(`${RESOURCE_MANAGER}/subscriptions`, ({ request }) => {
   const { appid } = claimsOf(request.headers.get('Authorization') ?? '');
   return byClientId.get(String(appid))?.hasRole === false ? HttpResponse.json({ value: [] }) : undefined;
@@ -61,17 +61,15 @@ const withoutRole = http.get(`${RESOURCE_MANAGER}/subscriptions`, ({ request }) 
 
 const handlers = [entra({ answer: exchange }), withoutRole, subscriptions(['Cluster']), groups(GROUP_COUNT)];
 
-/** Answers as Entra and Resource Manager of this Azure. */
+/** Responds as the Entra and the Resource Manager of this Azure. */
 export async function answer(request: Request): Promise<Response> {
-  return (
-    (await getResponse(handlers, request)) ?? new Response('the stand-in Azure does not know this', { status: 599 })
-  );
+  return (await getResponse(handlers, request)) ?? new Response('the fake Azure does not know this', { status: 599 });
 }
 
 if (import.meta.main) {
   const [directory = '/tls', port = '443'] = process.argv.slice(2);
   const pair = { cert: readFileSync(`${directory}/tls.crt`), key: readFileSync(`${directory}/tls.key`) };
   createServer(pair, getRequestListener(answer)).listen(Number(port));
-  // As PID 1 it would not be ended otherwise.
+  // PID 1 ignores a signal that it has no handler for.
   process.once('SIGTERM', () => process.exit(0));
 }

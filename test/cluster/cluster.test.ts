@@ -12,7 +12,7 @@ import { apply, askPod, get, isReachable, kubectl } from './kubectl.ts';
 import { injectWorkloadIdentity } from './webhook.ts';
 
 const NAMESPACE = 'rgapi';
-/** Where the stand-in Azure is. */
+/** The namespace of the fake Azure. */
 const AZURE = 'rgapi-fake-azure';
 const { IMAGE, FAKE_AZURE_IMAGE, CI } = process.env;
 
@@ -35,7 +35,7 @@ const RESTRICTED = {
 
 describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   const copy = mkdtempSync(join(tmpdir(), 'rg-api-cluster-'));
-  /** The address of the stand-in Azure. */
+  /** The address of the fake Azure. */
   let azureAddress = '';
   let hasWebhook = false;
   let isOurs = false;
@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   /**
-   * What a user's overlay makes of a folder of k8s/, with the CA of the stand-in Azure, whose names lead to its address.
+   * What a user's overlay makes of a folder of k8s/, with the CA of the fake Azure, and with its address for Azure's host names.
    * Where the cluster has no webhook, the pods are as it would make them.
    */
   function render(folder: string, settings: { clientId?: string } = {}): Manifest[] {

@@ -6,22 +6,22 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { HOSTS } from '../fake-azure/certificate.ts';
 import { entra } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
-import { startTlsStandIn } from '../fake-azure/tls-server.ts';
+import { startFakeAzureServer } from '../fake-azure/tls-server.ts';
 import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
 const IMAGE = 'rgapi:test';
 const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
-const STAND_IN = '127.0.0.43';
+const FAKE_AZURE_ADDRESS = '127.0.0.43';
 const PORT = '18443';
 
 describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
   const containers: string[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-image-'));
-  let azure: Awaited<ReturnType<typeof startTlsStandIn>>;
+  let azure: Awaited<ReturnType<typeof startFakeAzureServer>>;
 
   beforeAll(async () => {
-    azure = await startTlsStandIn(STAND_IN, entra(), subscriptions(['One']), groups(20));
+    azure = await startFakeAzureServer(FAKE_AZURE_ADDRESS, entra(), subscriptions(['One']), groups(20));
     await engineSays('build', '-t', IMAGE, '.');
   }, 600_000);
   afterEach(async () => {
@@ -32,7 +32,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     rmSync(directory, { recursive: true });
   });
 
-  /** How the manifests run it: read-only, without capabilities, with their limits, and with Workload ID; on this stand-in Azure. */
+  /** The options of `docker run` that match the manifests: read-only, no capabilities, the same limits, Workload ID; on the fake Azure. */
   function asInManifests(...environment: string[]): string[] {
     const token = temporaryFile('azure-identity-token', serviceAccountToken());
     chmodSync(join(token, '../..'), 0o755);
@@ -41,12 +41,17 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     return [
       ...['--network', 'host', '--read-only', '--cap-drop', 'ALL'],
       ...['--security-opt', 'no-new-privileges', '--memory', '128m', '--cpus', '0.5'],
-      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${STAND_IN}`]),
-      ...['--volume', `${azure.certificate}:/etc/stand-in.pem:ro`, '--volume', `${token}:/etc/azure-identity-token:ro`],
+      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${FAKE_AZURE_ADDRESS}`]),
+      ...[
+        '--volume',
+        `${azure.certificate}:/etc/fake-azure.pem:ro`,
+        '--volume',
+        `${token}:/etc/azure-identity-token:ro`,
+      ],
       ...[
         `PORT=${PORT}`,
         'HOST=127.0.0.1',
-        'NODE_EXTRA_CA_CERTS=/etc/stand-in.pem',
+        'NODE_EXTRA_CA_CERTS=/etc/fake-azure.pem',
         'AZURE_TOKEN_CREDENTIALS=prod',
         'AZURE_FEDERATED_TOKEN_FILE=/etc/azure-identity-token',
         `AZURE_CLIENT_ID=${AZURE_CLIENT_ID}`,
@@ -85,7 +90,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     process.stdout.write(`from docker run to the whole list: ${readyMs} ms; ${status.match(/VmRSS.*/)?.[0]}\n`);
   });
 
-  test('says who it is', async () => {
+  test('/whoami shows its identity', async () => {
     await start();
     expect(await (await get('/whoami')).json()).toMatchObject({
       credential: 'WorkloadIdentityCredential',
@@ -106,7 +111,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     ]);
   });
 
-  test('a failure is told with the names of the credentials, although the bundle is minified', async () => {
+  test('a diagnosis has the class names of the credentials, although the bundle is minified', async () => {
     await start('AZURE_FEDERATED_TOKEN_FILE=/nonexistent');
     const document = JSON.parse(await (await get('/whoami')).text());
     expect(document.reason).toBe('token-file-missing');
@@ -150,7 +155,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(packageJson.scripts['start:built']).toBe('node --max-semi-space-size=4 dist/main.js');
   });
 
-  test('what follows the image are arguments of the service: --check is the yes or no of a Job', async () => {
+  test('arguments after the image go to the service: --check works as in a Job', async () => {
     const run = (...environment: string[]) =>
       engineSays('run', '--rm', ...asInManifests(...environment), IMAGE, '--check');
     expect(await run()).toContain(workloadIdentity().AZURE_CLIENT_ID);
@@ -160,7 +165,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     });
   });
 
-  test('carries our licence, and that of each package in the bundle', async () => {
+  test('contains our licence, and that of each package in the bundle', async () => {
     const container = await engineSays('create', IMAGE);
     containers.push(container);
     const text = (file: string) => pipe(`"$ENGINE" export ${container} | tar --extract --to-stdout app/${file}`);
@@ -176,7 +181,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     }
   });
 
-  test('starts from what was compiled before', async () => {
+  test('starts with the compile cache', async () => {
     const container = await start('NODE_DEBUG_NATIVE=COMPILE_CACHE');
     await get('/healthz');
     expect(await pipe(`"$ENGINE" logs ${container} 2>&1`)).toContain('main.js was accepted');

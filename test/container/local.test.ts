@@ -6,12 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HOSTS } from '../fake-azure/certificate.ts';
 import { aadsts, entra, instanceDiscovery } from '../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, subscriptions } from '../fake-azure/resource-manager.ts';
-import { startTlsStandIn } from '../fake-azure/tls-server.ts';
+import { startFakeAzureServer } from '../fake-azure/tls-server.ts';
 import { madeUpToken } from '../fake-azure/tokens.ts';
 import { engine, engineSays, pipe } from './engine.ts';
 
 const IMAGE = 'rgapi:local';
-const STAND_IN = '127.0.0.44';
+const FAKE_AZURE_ADDRESS = '127.0.0.44';
 const PORT = '18444';
 /** Makes a login that the real `az` takes without a network; a tool of this project's machines. */
 const FAKE_LOGIN = '../shared/tools/fake-az-login.mjs';
@@ -22,12 +22,12 @@ const canRun = engine !== undefined && existsSync(FAKE_LOGIN);
 describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-local-'));
   const containers: string[] = [];
-  let azure: Awaited<ReturnType<typeof startTlsStandIn>>;
+  let azure: Awaited<ReturnType<typeof startFakeAzureServer>>;
 
   beforeAll(async () => {
     chmodSync(directory, 0o755);
-    azure = await startTlsStandIn(
-      STAND_IN,
+    azure = await startFakeAzureServer(
+      FAKE_AZURE_ADDRESS,
       entra({ answer: aadsts(700082, 'The refresh token has expired due to inactivity.') }),
       instanceDiscovery(),
       subscriptions(['My laptop']),
@@ -51,17 +51,17 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     return config;
   }
 
-  /** `docker run` as in the README, but on a network where Azure is the stand-in. */
+  /** `docker run` as in the README, but with the fake Azure in the place of Azure. */
   async function run(...options: string[]): Promise<string> {
     const container = await engineSays(
       ...['run', '--detach', '--network', 'host'],
-      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${STAND_IN}`]),
-      ...['--volume', `${azure.certificate}:/etc/stand-in.pem:ro`],
+      ...HOSTS.flatMap((host) => ['--add-host', `${host}:${FAKE_AZURE_ADDRESS}`]),
+      ...['--volume', `${azure.certificate}:/etc/fake-azure.pem:ro`],
       ...[
         `PORT=${PORT}`,
         'HOST=127.0.0.1',
-        'NODE_EXTRA_CA_CERTS=/etc/stand-in.pem',
-        'REQUESTS_CA_BUNDLE=/etc/stand-in.pem',
+        'NODE_EXTRA_CA_CERTS=/etc/fake-azure.pem',
+        'REQUESTS_CA_BUNDLE=/etc/fake-azure.pem',
       ].flatMap((variable) => ['--env', variable]),
       // The first `az` of a fresh container compiles what it imports.
       ...['--env', 'AZURE_DEADLINE_MS=60000'],
@@ -97,7 +97,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect(await engineSays('wait', container)).toBe('0');
   });
 
-  test('what follows the image are arguments of the service', async () => {
+  test('arguments after the image go to the service', async () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
     expect(config.Entrypoint).toEqual(['node', '/app/main.js']);
     // None of the base: it would be an argument of the service.
@@ -124,7 +124,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect((await whoami()).hint).toContain('without :ro');
   });
 
-  test('with the login of somebody else it says whom to run as', async () => {
+  test("with another user's login it says which user to run as", async () => {
     await run('--user', '54321:54321', '--volume', `${logIn('foreign')}:/azure`);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
     expect((await whoami()).hint).toContain('--user "$(id -u):$(id -g)"');

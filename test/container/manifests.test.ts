@@ -192,12 +192,12 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('no kubectl delete -k takes the namespace away', () => {
+  test('kubectl delete -k never deletes the namespace', () => {
     for (const [folder, kind] of each)
       if (folder !== 'namespace.yaml') expect([folder, kind]).not.toContain('Namespace');
   });
 
-  test('the pod carries the label of pod identity, Linux and the namespace', () => {
+  test('the pod has the label of pod identity, the node selector for Linux, and the namespace', () => {
     expect(podIdentity).toHaveLength(1);
     expect(podIdentity[0]).toMatchObject({
       kind: 'Pod',
@@ -275,7 +275,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('Deployment, bare pod and Job keep apart, in one namespace', () => {
+  test('selectors distinguish Deployment, bare pod and Job in one namespace', () => {
     const [ofDeployment, ofPod, ofJob] = [workloadIdentity, podIdentity, check].map(
       (manifests) => template(manifests).metadata.labels,
     );
@@ -368,7 +368,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     expect(ofJob).toEqual(ofDeployment);
   });
 
-  test('the component for a CA mounts it where Node is told to look', () => {
+  test('the component for a CA mounts it where NODE_EXTRA_CA_CERTS points', () => {
     for (const folder of ['workload-identity', 'identity-binding', 'check']) {
       const { spec } = template(withComponents(folder, 'ca-certificate'));
       const [container] = spec.containers;

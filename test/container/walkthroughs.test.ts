@@ -14,7 +14,7 @@ describe.each(PAGES.map((page) => `docs/${page}.md`))('%s', (page) => {
     for (const block of blocks) execFileSync('bash', ['-n'], { input: block });
   });
 
-  test('each block can be pasted as a whole: nothing asks back, and what runs in the background is waited for and ended', () => {
+  test('each block can be pasted as a whole: nothing prompts, and background processes are awaited and ended', () => {
     for (const block of blocks) {
       for (const [command] of block.matchAll(/az group delete .+/g)) expect(command).toContain('--yes');
       for (const [command] of block.matchAll(/az aks get-credentials .+/g))

@@ -3,21 +3,21 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The names under which the stand-in is asked. */
+/** The host names of the fake Azure. */
 export const HOSTS = ['management.azure.com', 'login.microsoftonline.com'];
 
-/** Makes a certificate of its own for them, as files that are gone when the process ends. */
+/** Makes a certificate for these names, as files that are deleted when the process ends. */
 export function makeCertificate(): { certificate: string; key: string } {
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-tls-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  // Read by the user of a container.
+  // The user of a container reads it.
   chmodSync(directory, 0o755);
   const certificate = join(directory, 'certificate.pem');
   const key = join(directory, 'key.pem');
   execFileSync(
     'openssl',
     [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=rg-api stand-in'],
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=rg-api fake Azure'],
       ...['-addext', `subjectAltName=${HOSTS.map((host) => `DNS:${host}`).join(',')}`],
       ...['-keyout', key, '-out', certificate],
     ],

@@ -1,5 +1,5 @@
-// Preloaded before src/main.ts by `npm run demo`: the same service, the real SDK and credential chain as in a pod, and a fake
-// Azure instead of the network.
+// `npm run demo` preloads this before src/main.ts: the same service with the real SDK and credential chain, and a fake Azure
+// instead of the network.
 import { isMainThread } from 'node:worker_threads';
 import { withoutAzure } from './environment.ts';
 import { startFakeAzure } from './fake-azure.ts';
@@ -25,7 +25,7 @@ function startDemo(): void {
     process.stdout.write(`npm run demo -- SCENARIO: the service on a fake Azure inside the same process\n${list()}`);
     process.exit(0);
   }
-  // What remains are arguments of the service.
+  // The remaining arguments are for the service.
   const [name = 'all-well'] = argument.startsWith('-') ? [] : process.argv.splice(2, 1);
   const scenario = SCENARIOS[name];
   if (!scenario) {
@@ -55,5 +55,5 @@ function startDemo(): void {
   output.write(`\n${lines.join('')}\n`);
 }
 
-// A worker thread of the service preloads this file, too.
+// A worker thread of the service preloads this file too.
 if (isMainThread) startDemo();

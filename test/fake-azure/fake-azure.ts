@@ -4,11 +4,11 @@ import { setupServer } from 'msw/node';
 import { BrokenConnection } from './responses.ts';
 
 /**
- * The stand-in Azure: while it runs, no request of this process leaves the machine. What none of its handlers answers fails,
- * and is kept in `strays`, because a service that turns errors into `[]` would hide it.
+ * Starts the fake Azure. While it runs, no request of this process leaves the machine. A request without a handler fails, and
+ * `strays` records it, because a service that turns errors into `[]` would hide it.
  */
 export function startFakeAzure(...handlers: RequestHandler[]) {
-  // msw prints what an answer throws, although that is how it is told to break a connection with a system's error code.
+  // msw prints every error that a handler throws, although throwing is the way to break a connection with a system error code.
   const { error: printError } = console;
   Object.assign(console, {
     error(...args: unknown[]) {
@@ -26,11 +26,11 @@ export function startFakeAzure(...handlers: RequestHandler[]) {
       const what =
         frame instanceof HttpNetworkFrame ? `${frame.data.request.method} ${frame.data.request.url}` : frame.protocol;
       strays.push(what);
-      throw new Error(`the stand-in Azure does not know ${what}`);
+      throw new Error(`the fake Azure does not know ${what}`);
     },
   });
   server.events.on('request:start', ({ request }) => {
-    // Those of the test itself to the service are none of Azure's.
+    // Skip the requests that the test itself sends to the service.
     if (!request.url.startsWith('http://127.0.0.1:')) requests.push(`${request.method} ${request.url}`);
   });
   return {

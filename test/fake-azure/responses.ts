@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { HttpResponse } from 'msw';
 
-/** How a service of the stand-in Azure answers a request; undefined: as usual. */
+/** How a service of the fake Azure responds to a request; undefined means as usual. */
 export type Answer = (request: Request) => Response | undefined | Promise<Response | undefined>;
 
 export const asUsual: Answer = () => undefined;
@@ -10,7 +10,7 @@ export const asUsual: Answer = () => undefined;
 const never = new Promise<never>(() => {});
 
 /** An error in the form of Azure Resource Manager. */
-export function refuses(status: number, code: string, message = `the stand-in says ${code}`): Answer {
+export function refuses(status: number, code: string, message = `the fake Azure says ${code}`): Answer {
   return () => HttpResponse.json({ error: { code, message } }, { status });
 }
 

@@ -49,13 +49,13 @@ interface Scenario {
   /** One sentence for the person at the terminal. */
   shows: string;
   handlers: () => RequestHandler[];
-  /** By default that of a pod into which the Workload ID webhook has injected its variables. */
+  /** The default is a pod with the variables that the Workload ID webhook injects. */
   environment?: () => NodeJS.ProcessEnv;
 }
 
 const { clientId, objectId, tenantId } = IDENTITY;
 
-/** Both ways to a token, and what the identity sees. Handlers that stand before these come first. */
+/** Both ways to get a token, and what the identity sees. Handlers before these take precedence. */
 const allWell = () => [entra(), imds(), subscriptions(['Contoso Production']), groups(RESOURCE_GROUPS)];
 
 const NODE_IDENTITY = {
@@ -63,7 +63,7 @@ const NODE_IDENTITY = {
     '/subscriptions/made-up/resourcegroups/MC_rg-aks/providers/Microsoft.ManagedIdentity/userAssignedIdentities/aks-agentpool',
 };
 
-/** A pod that has nothing of Workload ID: it asks the metadata service. */
+/** A pod without Workload ID, which asks the metadata service. */
 const pod = () => ({
   KUBERNETES_SERVICE_HOST: '10.0.0.1',
   AZURE_TOKEN_CREDENTIALS: 'prod',
@@ -118,12 +118,12 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       ],
     },
     'node-identity': {
-      shows: "it works, but with the node's identity: nothing binds one to the pod",
+      shows: "it works, but with the node's identity, because none is bound to the pod",
       handlers: () => [imds({ claims: NODE_IDENTITY }), ...allWell()],
       environment: pod,
     },
     'node-annotation': {
-      shows: "it works, but with the node's identity: the service account has no annotation",
+      shows: "it works, but with the node's identity, because the service account has no annotation",
       handlers: () => [imds({ claims: NODE_IDENTITY }), ...allWell()],
       environment: () => ({ ...workloadIdPod(), AZURE_CLIENT_ID: '' }),
     },
@@ -131,7 +131,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
 
   'Workload ID': {
     'no-webhook': {
-      shows: 'the webhook did not touch the pod: its label is missing',
+      shows: 'the webhook did not change the pod, because its label is missing',
       handlers: () => [noImds(), ...allWell()],
       environment: pod,
     },
@@ -141,7 +141,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       environment: () => ({ ...workloadIdPod(), AZURE_CLIENT_ID: '' }),
     },
     'no-token-file': {
-      shows: "the service account's token is not where the manifest says",
+      shows: "the service account's token is not at the path that the manifest gives",
       handlers: () => [noImds(), ...allWell()],
       environment: () => ({ ...workloadIdPod(), AZURE_FEDERATED_TOKEN_FILE: '/var/run/secrets/made-up/token' }),
     },
@@ -293,7 +293,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       ],
     },
     'deny-assignment': {
-      shows: 'the role is there, but a deny assignment stands against it',
+      shows: 'the identity has the role, but a deny assignment overrides it',
       handlers: () => [
         forbids(
           'DenyAssignmentAuthorizationFailed',
@@ -316,7 +316,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
 
   'Azure itself': {
     throttled: {
-      shows: 'Resource Manager throttles, for half a minute',
+      shows: 'Resource Manager throttles for half a minute',
       handlers: () => [resourceManager(throttles(30)), ...allWell()],
     },
     slow: {
@@ -324,7 +324,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       handlers: () => [resourceManager(hangs), ...allWell()],
     },
     broken: {
-      shows: 'something else answers in the place of Resource Manager',
+      shows: 'something else responds instead of Resource Manager',
       handlers: () => [resourceManager(html), ...allWell()],
     },
   },

@@ -6,17 +6,16 @@ import { getResponse, type RequestHandler } from 'msw';
 import { makeCertificate } from './certificate.ts';
 
 /**
- * The stand-in Azure on a real socket, for a service that is another process: the same handlers, under the names of the real
- * one with a certificate of its own. Port 443 is where the SDK looks; the address is one of loopback that nobody else uses.
+ * The fake Azure on a real socket, for a service in another process. It has the same handlers, the host names of the real Azure
+ * and a certificate of its own. It listens on port 443, where the SDK expects it, at a loopback address of its own.
  */
-export async function startTlsStandIn(address: string, ...handlers: RequestHandler[]) {
+export async function startFakeAzureServer(address: string, ...handlers: RequestHandler[]) {
   const { certificate, key } = makeCertificate();
   const server = createServer(
     { cert: readFileSync(certificate), key: readFileSync(key) },
     getRequestListener(
       async (request) =>
-        (await getResponse(handlers, request)) ??
-        new Response('the stand-in Azure does not know this', { status: 599 }),
+        (await getResponse(handlers, request)) ?? new Response('the fake Azure does not know this', { status: 599 }),
     ),
   );
   server.listen(443, address);

@@ -9,20 +9,20 @@ import { askWithHost, startService } from '../service.ts';
 
 const healthy = [imds(), subscriptions(['One']), groups(3)];
 
-test('GET /openapi.json answers the document, with the version of the service', async () => {
+test('GET /openapi.json returns the document, with the version of the service', async () => {
   const document = await (await startService([]).get('/openapi.json')).json();
   expect(document).toEqual(DOCUMENT);
   expect(document).toMatchObject({ openapi: '3.1.1', info: { version: '0.0.0-test' } });
 });
 
-test('a linter has nothing to say against it', async () => {
+test('a linter finds no problem in it', async () => {
   const config = await createConfig({ extends: ['recommended'] });
   const source = await (await startService([]).get('/openapi.json')).text();
   const problems = await lintFromString({ source, absoluteRef: 'openapi.json', config });
   expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
 });
 
-test('it describes the routes, and no other', () => {
+test('it describes exactly the routes', () => {
   const { app } = startService([]);
   const paths = app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path);
   expect(new Set(paths)).toEqual(new Set(Object.keys(DOCUMENT.paths)));
@@ -32,7 +32,7 @@ test('its reasons are those of the catalogue', () => {
   expect(DOCUMENT.components.schemas['Reason']?.enum?.toSorted()).toEqual(REASONS.toSorted());
 });
 
-test('nothing stands beside a $ref, which many tools would ignore', () => {
+test('a $ref has no siblings, which many tools ignore', () => {
   const crowded: string[] = [];
   JSON.stringify(DOCUMENT, (key, value) => {
     if (Object(value) === value && '$ref' in value && Object.keys(value).length > 1) crowded.push(key);
@@ -41,7 +41,7 @@ test('nothing stands beside a $ref, which many tools would ignore', () => {
   expect(crowded).toEqual([]);
 });
 
-test('it holds wherever it is served from: its server is relative to the document', () => {
+test('it works under any path prefix: its server is relative to the document', () => {
   expect(new URL(DOCUMENT.servers[0]?.url ?? '', 'https://proxy.example/prefix/openapi.json').href).toBe(
     'https://proxy.example/prefix/',
   );
@@ -52,7 +52,7 @@ const RESPONSES = Object.entries(DOCUMENT.paths).flatMap(([path, { get }]) =>
   Object.entries(get.responses).map(([status, response]) => ({ path, status, ...responseOf(response) })),
 );
 
-test('its examples are as their schemas say', () => {
+test('its examples match their schemas', () => {
   const headers = RESPONSES.flatMap(({ headers = {} }) => Object.values(headers).map(headerOf)).filter(
     ({ example }) => example !== undefined,
   );
@@ -65,7 +65,7 @@ test('its examples are as their schemas say', () => {
   expect(examples.map(({ value, schema }) => faultOf(value, schema)).filter(Boolean)).toEqual([]);
 });
 
-test('no answer is in it that cannot be had', async () => {
+test('every response that it describes can happen', async () => {
   const had: string[] = [];
   const ask = async (service: ReturnType<typeof startService>, path: string, init?: RequestInit) => {
     const { status, headers } = await service.get(path, init);
@@ -92,11 +92,11 @@ test('no answer is in it that cannot be had', async () => {
   const described = RESPONSES.flatMap(({ path, status, content = {} }) =>
     Object.keys(content).map((type) => `${path} ${status} ${type}`),
   );
-  // A bug, which may be anywhere.
+  // A bug can happen in any route.
   expect(had.sort()).toEqual(described.filter((answer) => !answer.includes(' 500 ')).sort());
 });
 
-test('a bug is answered as described', async () => {
+test('the response to a bug is as described', async () => {
   const { get, service, log } = startService(healthy);
   vi.spyOn(service.azure, 'facts').mockRejectedValue(new TypeError('made-up bug'));
   expect((await get('/')).status).toBe(500);
@@ -115,7 +115,7 @@ const LIST_HEADERS = { ...JSON_HEADERS, Vary: 'Accept' };
 const PROBLEM_HEADERS = { ...JSON_HEADERS, 'Content-Type': 'application/problem+json' };
 const NOT_FOUND = '{"type":"about:blank","title":"Not Found","status":404,"detail":"made-up"}';
 
-test('an answer as described passes', () => {
+test('a response as described passes', () => {
   holdAgainstDocument('/', undefined, new Response('', { headers: LIST_HEADERS }), '["rg-1"]');
   holdAgainstDocument('/', { method: 'HEAD' }, new Response('', { headers: LIST_HEADERS }), '');
   holdAgainstDocument('/nix', undefined, new Response('', { status: 404, headers: PROBLEM_HEADERS }), NOT_FOUND);
@@ -161,6 +161,6 @@ test.each([
     NOT_FOUND.replace('404', '405'),
     'it/status must be equal',
   ],
-])('an answer with %s does not', (_, path, method, status, headers, body, fault) => {
+])('a response with %s does not', (_, path, method, status, headers, body, fault) => {
   expect(() => holdAgainstDocument(path, { method }, new Response('', { status, headers }), body)).toThrow(fault);
 });

@@ -54,7 +54,7 @@ test('it says which pod answers, and as of when; what is not known is left out',
   expect(text).not.toMatch(/Node|null|undefined/);
 });
 
-test('it tells what the pod has seen, the latest first, each with its duration', async () => {
+test('it shows the history of the pod, latest first, each change with its duration', async () => {
   expect(await read(WELL)).toContain(
     'What it has seen 09:54:06 3 resource groups for 6 min 09:53:51 identity-not-found for 15 s',
   );
@@ -90,7 +90,7 @@ test('without a token it shows what the token file says', async () => {
   expect(text).toContain('Valid until 2026-11-24 10:54:04 UTC');
 });
 
-test('an attempt that repeats what was said before is not quoted again', async () => {
+test('a message that an attempt repeats is not quoted again', async () => {
   const text = await read(ILL);
   expect(text.match(/No matching federated identity record/g)).toHaveLength(1);
   expect(text).toContain('EnvironmentCredential: unavailable EnvironmentCredential is unavailable.');
@@ -115,7 +115,7 @@ test('backticks become code, ids stay in one piece', async () => {
   expect(markup.match(/<span class="id">22222222-2222-4222-8222-222222222222<\/span>/g)).toHaveLength(ids.length);
 });
 
-test('why there is no list is not said twice', async () => {
+test('the reason for the missing list is not repeated', async () => {
   const { reason, hint } = { reason: 'federated-credential-subject', hint: 'said already' };
   const warnings = [
     { reason, hint, commands: [] },
@@ -131,7 +131,7 @@ test('the badge is shown, and only where there is one', async () => {
   expect(await render(WELL)).not.toContain('class="badge"');
 });
 
-test('links are relative, so that they hold under a path prefix', async () => {
+test('links are relative, so they work under a path prefix', async () => {
   const links = [...(await render(WELL)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
   expect(links.slice(1)).toEqual(['whoami', 'docs']);
 });
@@ -153,7 +153,7 @@ test('/docs shows each route with its statuses, headers, schema, example and a l
   expect(markup).not.toMatch(/<script|`/);
 });
 
-test('each link of /docs to a place on it has that place', async () => {
+test('each link of /docs to an anchor on the page has its anchor', async () => {
   const markup = String(await docsPage(openApi('1.2.3')));
   const ids = new Set([...markup.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
   const targets = [...markup.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);

@@ -119,7 +119,7 @@ test('while a request is in flight the port stays open, so that a probe is answe
   expect(await drained).toBe(true);
 });
 
-test('the end of the grace period is told from the end of the requests', async () => {
+test('drain reports whether the requests or the grace period ended first', async () => {
   const { server, get, slowArrived } = await startServer();
   get('/slow').catch(() => {});
   await slowArrived;
@@ -184,7 +184,7 @@ test.each([
   ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 200],
   ['a malformed request', 'nonsense\r\n\r\n', 400],
   ['a request for the server as a whole', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
-  ['a Host that is no name', 'GET / HTTP/1.1\r\nHost: a b@c/\r\nConnection: close\r\n\r\n', 400],
+  ['a Host that is not a host name', 'GET / HTTP/1.1\r\nHost: a b@c/\r\nConnection: close\r\n\r\n', 400],
   ['headers without end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
   [
     'an expectation that nobody meets',

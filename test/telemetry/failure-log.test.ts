@@ -55,7 +55,7 @@ function startLog(level = 'info') {
   };
 }
 
-test('a failure that lasts is one line, and another each minute that says how often it happened', () => {
+test('a lasting failure is logged once, then every minute with its count', () => {
   const { lines, fail } = startLog();
   for (let second = 0; second < 150; second++) {
     fail('no-role');
@@ -64,14 +64,14 @@ test('a failure that lasts is one line, and another each minute that says how of
   expect(lines().map(({ timesSinceLastLine }) => timesSinceLastLine)).toEqual([undefined, 60, 60]);
 });
 
-test('another reason is another line at once', () => {
+test('another reason is logged at once', () => {
   const { lines, fail } = startLog();
   fail('no-token');
   fail('no-role');
   expect(lines().map(({ reason }) => reason)).toEqual(['no-token', 'no-role']);
 });
 
-test('reasons that take turns are one line a minute each', () => {
+test('alternating reasons are logged once a minute each', () => {
   const { lines, fail } = startLog();
   for (let second = 0; second < 70; second++) {
     fail(second % 2 === 0 ? 'no-token' : 'no-role');
@@ -94,7 +94,7 @@ test('recovery is one line, and the next failure is logged at once', () => {
   ]);
 });
 
-test('a warning beside a success is a line, repeated each minute, and never a recovery', () => {
+test('a warning with a success is logged every minute, and is never a recovery', () => {
   const { lines, fail, succeed } = startLog();
   const nodeIdentity = { reason: 'node-identity', hint: 'Label the pod.' };
   fail('no-role');
@@ -129,7 +129,7 @@ test('the line has reason and hint in its message, and the original error', () =
   ]);
 });
 
-test('what each credential said is in a line at debug', () => {
+test('the message of each credential is logged at debug', () => {
   const { lines, fail } = startLog('debug');
   fail('no-role');
   fail('no-role');

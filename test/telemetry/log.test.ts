@@ -23,7 +23,7 @@ test('a line is JSON with the name of its level and the time', () => {
   ]);
 });
 
-test('a secret is taken out of every string, and the line stays JSON whatever the secret is', () => {
+test('a secret is removed from every string, and the line stays JSON whatever the secret is', () => {
   const { log, parsed } = startLog({ AZURE_CLIENT_SECRET: 'true', MSI_SECRET: '"level"', AZURE_PASSWORD: 'made-up' });
   log
     .child({ from: 'made-up child' })
@@ -46,7 +46,7 @@ test('control characters and direction marks never reach a terminal raw', () => 
   }
 });
 
-test('no line is longer than 16 KiB, however much there is to say', () => {
+test('no line is longer than 16 KiB, however much is logged', () => {
   const { log, lines, parsed } = startLog();
   log.debug({ body: 'x'.repeat(2 ** 20) }, 'one long text');
   log.debug({ many: Array.from({ length: 100_000 }, (_, i) => `text ${i}`) }, 'many texts');
@@ -70,7 +70,7 @@ test('in a terminal a line begins with time, level and message, and its fields f
   );
 });
 
-/** A stream that takes nothing until it is told to. */
+/** A stream that accepts nothing until the test lets it. */
 function stalled() {
   const taken: string[] = [];
   let release: (() => void) | undefined;
@@ -84,7 +84,7 @@ function stalled() {
   return { stream, taken, release: () => release?.() };
 }
 
-test('where the reader stalls, lines are dropped instead of kept, and the next one that is written says how many', async () => {
+test('if the reader stalls, lines are dropped instead of buffered, and the next line says how many', async () => {
   const { stream, taken, release } = stalled();
   const write = writeTo(stream);
   const line = `${'x'.repeat(1023)}\n`;
@@ -107,7 +107,7 @@ test('where the reader stalls, lines are dropped instead of kept, and the next o
   expect(taken.at(-1)).toBe('next\n');
 });
 
-test('a stream that fails is not the end', async () => {
+test('a failing stream does not end the process', async () => {
   const stream = new Writable({
     write: (_chunk, _encoding, done) => done(new Error('made-up ENOSPC')),
     autoDestroy: false,
@@ -134,7 +134,7 @@ const TALKATIVE = `
 test.skipIf(process.platform !== 'linux').each([
   ['the disk is full', () => openSync('/dev/full', 'w')],
   ['the pipe is not read', () => 'pipe' as const],
-])('a process gets through its work and exits where %s', async (_, stdout) => {
+])('a process finishes its work and exits if %s', async (_, stdout) => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', TALKATIVE], {
     stdio: ['ignore', stdout(), 'pipe'],
   });

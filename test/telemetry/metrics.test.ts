@@ -43,14 +43,14 @@ test('requests are counted by route, method and status, at once', async () => {
   expect(again.get('http_request_duration_seconds_count{route="/metrics",method="GET",status="200"}')).toBe(1);
 });
 
-test('no request is lost, however many come', async () => {
+test('no request is lost, however many there are', async () => {
   const { get } = startService(healthy, FRESH);
   for (let i = 0; i < 1000; i++) await get('/healthz');
   const samples = await scrape(get);
   expect(samples.get('http_request_duration_seconds_count{route="/healthz",method="GET",status="200"}')).toBe(1000);
 });
 
-test('what a client makes up is no label', async () => {
+test('paths and methods that a client makes up never become labels', async () => {
   const { get } = startService([], FRESH);
   await get('/made-up?a=1');
   await get('/metrics/made-up');
@@ -61,7 +61,7 @@ test('what a client makes up is no label', async () => {
   expect(text).not.toMatch(/made-?up|purge/i);
 });
 
-test('calls of Azure are counted by operation and outcome', async () => {
+test('calls to Azure are counted by operation and outcome', async () => {
   const { get } = startService(healthy, FRESH);
   await get();
   const samples = await scrape(get);
@@ -99,18 +99,18 @@ test.each([
     const labels = `{operation="${operation}",outcome="${outcome}"}`;
     expect(samples.get(`rgapi_azure_call_duration_seconds_count${labels}`)).toBe(1);
     const fallbacks = [...samples].filter(([name, value]) => name.startsWith('rgapi_fallbacks_total') && value > 0);
-    // Each answer counts, also one that was shared.
+    // Each response counts, even a shared one.
     expect(fallbacks).toEqual(reason === null ? [] : [[`rgapi_fallbacks_total{reason="${reason}"}`, 2]]);
   },
 );
 
-test('the page counts as a fallback, too', async () => {
+test('the page counts as a fallback too', async () => {
   const { get } = startService([imds({ answer: identityNotFound })], FRESH);
   await get('/', { headers: { Accept: 'text/html' } });
   expect((await scrape(get)).get('rgapi_fallbacks_total{reason="identity-not-found"}')).toBe(1);
 });
 
-test('before the first answer there is neither its age nor the expiry of a token, and then there are', async () => {
+test('the age of the snapshot and the expiry of the token appear with the first snapshot', async () => {
   const { get } = startService(healthy, FRESH);
   const before = await scrape(get);
   expect(before.has('rgapi_shared_answer_age_seconds')).toBe(false);
@@ -124,11 +124,11 @@ test('before the first answer there is neither its age nor the expiry of a token
   expect(inSeconds).toBeLessThan(3601);
 });
 
-test('the version that runs is a label', async () => {
+test('the running version is a label', async () => {
   expect((await scrape(startService([]).get)).get('rgapi_build_info{version="0.0.0-test"}')).toBe(1);
 });
 
-test('what is measured of any process comes on top, and names and units keep to the conventions of Prometheus', async () => {
+test('process metrics are added, and names and units follow the conventions of Prometheus', async () => {
   const { get, service } = startService(healthy, FRESH);
   service.metrics.addProcessMetrics();
   await get();
@@ -148,13 +148,13 @@ test('what is measured of any process comes on top, and names and units keep to 
   }
 });
 
-test('each reason of a fallback is 0 from the start, or increase() would miss the first one', async () => {
+test('each reason of a fallback starts at 0, so that increase() sees the first one', async () => {
   const samples = await scrape(startService([], FRESH).get);
   expect(samples.get('rgapi_fallbacks_total{reason="no-subscription"}')).toBe(0);
   expect(samples.get('rgapi_fallbacks_total{reason="unknown"}')).toBe(0);
 });
 
-test('a scrape is shared for as long as an answer may be', async () => {
+test('a scrape is shared for as long as a response', async () => {
   const { get } = startService(healthy, { ANSWER_MAX_AGE_MS: '60000' });
   await scrape(get);
   await get('/healthz');

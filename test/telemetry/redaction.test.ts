@@ -19,18 +19,18 @@ test.each([
   ['after a newline of JSON', JSON.stringify(`output:\n${token}`)],
   ['after an encoded equals sign', `id_token%3D${token}`],
   ['in lines of 64 characters', `begin\n${token.replace(/.{64}/g, '$&\n')}\nend`],
-])('header, payload and signature of a token are taken out: %s', (_, text) => {
+])('header, payload and signature of a token are removed: %s', (_, text) => {
   const redacted = redact(text);
   expect(redacted).toContain('(token removed)');
   for (const part of [header, payload, signature]) expect(redacted).not.toContain(part.slice(0, 20));
   for (const part of [header, payload, signature]) expect(redacted).not.toContain(part.slice(-15));
 });
 
-test('what stands around a token stays', () => {
+test('the text around a token stays', () => {
   expect(redact(`before\n${token}\nCaused by: made-up`)).toBe('before\n(token removed)\nCaused by: made-up');
 });
 
-test('the user and password of a URL are taken out', () => {
+test('the user and password of a URL are removed', () => {
   expect(redact('cannot connect to http://made-up-user:made-up@proxy.example:3128 now')).toBe(
     'cannot connect to http://proxy.example:3128 now',
   );
@@ -42,7 +42,7 @@ test('everything else stays as it is', () => {
   expect(redact(text)).toBe(text);
 });
 
-test('text made to be slow to read is not', () => {
+test('a text made to be slow to search is searched fast', () => {
   for (const text of ['eyJ-', 'eyJ.', 'eyJhbGciOiJub25lIn0.\n', '//x', 'x'.repeat(30).concat('\n')]) {
     expect(redact(text.repeat(100_000)).length).toBeGreaterThan(0);
   }
@@ -57,14 +57,14 @@ test.each([
   ['in a URL', 'made-up~se%22cret%2F8Q%2B'],
   ['in a URL, in lower case', 'made-up~se%22cret%2f8Q%2b'],
   ['in a form', 'made-up%7Ese%22cret%2F8Q%2B'],
-])('the secrets of the environment are taken out: %s', (_, shown) => {
+])('the secrets of the environment are removed: %s', (_, shown) => {
   for (const variable of ['AZURE_CLIENT_SECRET', 'AZURE_PASSWORD', 'IDENTITY_HEADER', 'MSI_SECRET']) {
     const text = createRedaction({ [variable]: secret })(`client_secret=${shown}&more`);
     expect(text).toBe('client_secret=(secret removed)&more');
   }
 });
 
-test.each(['', 'u:', 'id:', 'client:'])('so are they in base64, behind %j', (user) => {
+test.each(['', 'u:', 'id:', 'client:'])('the secrets of the environment are removed in base64, after %j', (user) => {
   for (const encoded of [base64(user + secret), Buffer.from(user + secret).toString('base64url')]) {
     const text = createRedaction({ AZURE_CLIENT_SECRET: secret })(`Authorization: Basic ${encoded}`);
     expect(text).toContain('(secret removed)');
@@ -75,7 +75,7 @@ test.each(['', 'u:', 'id:', 'client:'])('so are they in base64, behind %j', (use
   }
 });
 
-test('so are the password of a proxy in all its forms and the query of the token proxy', () => {
+test('the password of a proxy in all its forms and the query of the token proxy are removed', () => {
   const redactAll = createRedaction({
     https_proxy: 'http://made-up-user:made%2Dup%20p%40ss@proxy.example:3128',
     AZURE_KUBERNETES_TOKEN_PROXY: 'https://token-proxy.example/path?made-up-signature',

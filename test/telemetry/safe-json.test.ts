@@ -4,7 +4,7 @@ import { toSafeJson } from '../../src/telemetry/safe-json.ts';
 
 const anyText = fc.string({ unit: 'binary' });
 
-test('what a terminal may take for a command or a change of direction is escaped', () => {
+test('control and direction characters are escaped', () => {
   const json = toSafeJson(['\u009b31m', '\u202e', '\u2066', '\u061c', '\u200e', '\u2028', '\u007f', '\u001b']);
   expect(json).toBe('["\\u009b31m","\\u202e","\\u2066","\\u061c","\\u200e","\\u2028","\\u007f","\\u001b"]');
 });

@@ -17,7 +17,7 @@ function keepsHeaders() {
   return { handler, kept };
 }
 
-test('the trace of a request goes on to Resource Manager', async () => {
+test('the trace of a request is passed on to Resource Manager', async () => {
   const { handler, kept } = keepsHeaders();
   const { get } = startService([handler, imds(), subscriptions(['One']), groups(2, { pageSize: 1 })]);
   await get('/', { headers: { traceparent, tracestate: 'made=up' } });
@@ -39,7 +39,7 @@ test.each([
   ['upper case', `00-${TRACE_ID.toUpperCase()}-00f067aa0ba902b7-01`],
   ['more', `${traceparent}-more`],
   ['nonsense', 'nonsense'],
-])('%s in traceparent goes nowhere', async (_, header) => {
+])('%s in traceparent is ignored', async (_, header) => {
   const { handler, kept } = keepsHeaders();
   const { get, log } = startService([handler, imds(), subscriptions(['One']), groups(1)], { LOG_LEVEL: 'debug' });
   await get('/', { headers: { tracestate: 'made=up', ...(header !== undefined && { traceparent: header }) } });
@@ -54,19 +54,19 @@ test.each([
   [`01-${TRACE_ID}-00f067aa0ba902b7-01`, '01'],
   [`cc-${TRACE_ID}-00f067aa0ba902b7-03-what-the-future-will-be-like`, '01'],
   [`fe-${TRACE_ID}-00f067aa0ba902b7-02-`, '00'],
-])('%s of a higher version is read and goes on as version 00', (header, flags) => {
+])('%s of a higher version is read and passed on as version 00', (header, flags) => {
   expect(traceContextOf({ traceparent: header })).toEqual({
     traceId: TRACE_ID,
     headers: { traceparent: `00-${TRACE_ID}-00f067aa0ba902b7-${flags}` },
   });
 });
 
-test('the flags of version 00 go on as they are', () => {
+test('the flags of version 00 are passed on unchanged', () => {
   const header = `00-${TRACE_ID}-00f067aa0ba902b7-03`;
   expect(traceContextOf({ traceparent: header })?.headers.traceparent).toBe(header);
 });
 
-test('the trace id is in the line of a request and in the warning of a failure that it met', async () => {
+test('the trace id is in the log line of a request and in the warning of a failing listing', async () => {
   const { get, log } = startService([imds({ answer: identityNotFound })], { LOG_LEVEL: 'debug' });
   await get('/', { headers: { traceparent } });
   expect(log()).toMatchObject([
@@ -76,7 +76,7 @@ test('the trace id is in the line of a request and in the warning of a failure t
   ]);
 });
 
-test('who shares an answer does not change its trace', async () => {
+test('a request that shares a snapshot does not change its trace', async () => {
   const { handler, kept } = keepsHeaders();
   const { get } = startService([handler, imds(), subscriptions(['One']), groups(1)]);
   const other = traceparent.replace('4bf9', '5bf9');

@@ -1,25 +1,25 @@
-/** What one credential of the chain came to when it was asked for a token. */
+/** The outcome of asking one credential of the chain for a token. */
 export interface Attempt {
   /** The credential's class, as @azure/identity documents it. */
   name: string;
   outcome: 'succeeded' | 'failed' | 'unavailable' | 'pending' | 'not-tried';
-  /** What the credential said, untouched; empty where it has said nothing (yet). */
+  /** The credential's own message, unchanged; empty if there is none (yet). */
   message: string;
   error?: unknown;
-  /** The last request of it that ended; @azure/identity drops most of this. */
+  /** Its last completed request; @azure/identity drops most of this. */
   exchange?: Exchange | undefined;
 }
 
-/** One request of a credential: a response, or the system's code for why there was none. */
+/** One request of a credential: its response, or the system error code if there was none. */
 export interface Exchange {
   host: string;
   code?: string;
   status?: number;
   contentType?: string;
-  /** The beginning of a response that is no token. */
+  /** The beginning of a response that is not a token. */
   body?: string;
-  /** By how many seconds the server's clock was ahead of ours. */
+  /** How many seconds the server's clock was ahead of ours. */
   serverAheadSeconds?: number | undefined;
-  /** The request only asked whether a metadata service is there: its status refuses nothing. */
+  /** The request only probed for a metadata service, so its status is not a refusal. */
   isProbe?: true;
 }

@@ -1,5 +1,5 @@
 /**
- * The claims of a JWT, unverified: for display and diagnosis only, nothing is decided by them. Undefined for anything else.
+ * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7519
  */
@@ -14,13 +14,13 @@ export function readClaims(token: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Who the token says we are; null where it has no such claim. For display only: a token is opaque to its client. */
+/** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */
 export interface Identity {
   type: 'app' | 'user' | null;
   tenantId: string | null;
   objectId: string | null;
   clientId: string | null;
-  /** The ARM id of the managed identity, where the token has one. */
+  /** The ARM id of the managed identity, if the token has one. */
   managedIdentityResourceId?: string;
 }
 
@@ -40,13 +40,13 @@ export function readIdentity(token: string): Identity {
     type: typeOf(text('idtyp'), text('scp')),
     tenantId: text('tid'),
     objectId: text('oid'),
-    // azp in tokens of version 2.0.
+    // Tokens of version 2.0 call it azp.
     clientId: text('appid', 'azp'),
     ...(managedIdentityResourceId !== null && { managedIdentityResourceId }),
   };
 }
 
-/** `idtyp` is an optional claim; a delegated permission (`scp`) is a user's. */
+/** `idtyp` is an optional claim. Only users have delegated permissions (`scp`). */
 function typeOf(idtyp: string | null, scp: string | null): Identity['type'] {
   if (idtyp === 'app' || idtyp === 'user') return idtyp;
   return scp === null ? null : 'user';

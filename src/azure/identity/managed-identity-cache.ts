@@ -1,11 +1,11 @@
 import type { TokenCredential } from '@azure/core-auth';
 
 /**
- * Makes a ManagedIdentityCredential ask its source for a new token where it is called with claims, as credentials that use
- * MSAL's other clients do. By itself it does not hand claims on: MSAL keeps its tokens in one cache for the whole process
- * and answers from there for up to a day, even where the metadata service would give us another identity by now.
+ * Makes a ManagedIdentityCredential fetch a new token when it is called with claims, as credentials on MSAL's other clients do.
+ * By itself it ignores claims: MSAL has one token cache for the whole process and returns tokens from it for up to a day, even
+ * if the metadata service would return another identity by now.
  *
- * MSAL's own ManagedIdentityApplication can pass its cache by (`forceRefresh`); the credential has one, private to TypeScript.
+ * MSAL's ManagedIdentityApplication can bypass its cache (`forceRefresh`). The credential has one, private to TypeScript.
  */
 export function passCacheOnClaims(credential: TokenCredential, onWarning: (message: string) => void): TokenCredential {
   const application: unknown = Reflect.get(credential, 'managedIdentityApp');
@@ -19,10 +19,10 @@ export function passCacheOnClaims(credential: TokenCredential, onWarning: (messa
   let hasToken = false;
   return {
     async getToken(scope, options) {
-      // Only behind a token that came: the credential probes the metadata service first, and without that, where its
-      // address is a black hole, this would wait for minutes.
+      // Do this only after a first token. The credential probes the metadata service before its first request; without the
+      // probe, this would wait for minutes if the address drops packets.
       if (options?.claims !== undefined && hasToken) {
-        // Where it fails, the token in MSAL's cache is still the best there is, and the credential answers with that.
+        // If it fails, the token in MSAL's cache is still the best available, and the credential returns that.
         await Promise.resolve(acquireToken.call(application, { resource: scope, forceRefresh: true })).catch(() => {});
       }
       const token = await credential.getToken(scope, options);

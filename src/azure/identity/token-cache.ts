@@ -5,82 +5,83 @@ import { instrument, type OnCall } from '../instrument.ts';
 import type { Attempt } from './attempt.ts';
 import type { AcquireToken } from './chain.ts';
 
-/** A token, and which credential of the chain got it. */
+/** A token, and the credential of the chain that got it. */
 interface Token extends AccessToken {
   credential: string;
 }
 
-/** The credential as this process needs it: the token of one scope, kept and renewed. */
+/** Caches and renews the token for one scope. */
 export interface TokenCache {
   /**
-   * A token that has not expired, however long that takes. A caller that cannot wait that long turns away; the acquisition
-   * goes on for the next one. `claims` is the challenge of a Resource Manager that refused the present token (Continuous
-   * Access Evaluation).
+   * Returns a token that has not expired. This has no deadline: a caller may stop waiting, and the acquisition continues for the
+   * next one. `claims` is the claims challenge of a Resource Manager that refused the current token (Continuous Access
+   * Evaluation).
    *
    * @throws {AzureFailure} `no-token`
    */
   getToken(claims?: string): Promise<Token>;
-  /** Drops the token at hand, because Resource Manager refused it, and replaces it where the credential can do that. */
+  /** Drops the current token, because Resource Manager refused it. The next call replaces it, if the credential can do that. */
   forgetToken(): void;
-  /** What each credential of the chain came to when a token was last asked for, in order; still changing while that goes on. */
+  /** The outcome of each credential in the last acquisition, in order. It still changes while an acquisition is pending. */
   attempts(): readonly Attempt[];
-  /** The token that came last, still good or not: to read who it says we are. */
+  /** The latest token, expired or not, to read its claims. */
   latestToken(): Token | undefined;
-  /** Why the token at hand cannot be renewed, while that is so. */
+  /** Why the current token cannot be renewed; undefined if the last renewal succeeded. */
   renewalFailure(): AzureFailure | undefined;
 }
 
 export interface TokenCacheOptions {
-  /** The chain of credentials was asked. */
+  /** Called after each acquisition. */
   onCall?: OnCall;
-  /** How long a refusal answers later callers, in milliseconds, so that a broken identity is not hammered. */
+  /** How long later callers share a refusal, in milliseconds. This keeps requests off a broken identity. */
   refusalHoldsMs?: number;
-  /** Whether to ask for this token anew every minute, in the background, because its identity may be the wrong one. */
+  /** Whether to fetch a new token every minute in the background, because this one may be for the wrong identity. */
   shouldRecheck?: (token: Token) => boolean | Promise<boolean>;
 }
 
-/** A token that had expired when it came is used for this long: a clock that is off makes every token such a one. */
+/** How long to use a token that had expired on arrival: with a wrong clock, every token has. */
 const EXPIRED_TOKEN_HOLDS_MS = 1000;
 
-/** A token this near to its end is not used any more: it could expire on its way. */
+/** Stop using a token this long before its expiry, because it could expire on its way. */
 const EXPIRY_MARGIN_MS = 1000;
 
-/** How long before its expiry a token is renewed, unless Azure says when. Less than five minutes: before that MSAL answers from its own cache. */
+/** How long before its expiry to renew a token, unless Azure says when. Earlier than five minutes, MSAL returns its cached token. */
 const RENEWAL_WINDOW_MS = 270_000;
 
 /**
- * An acquisition that has not ended by now never will. NMI may hold a request for 80 to 100 seconds while it waits for the
- * identity to be assigned; no credential has a time-out of its own, and without this limit one lost answer would block all callers.
+ * The time limit of an acquisition. NMI may hold a request for 80 to 100 seconds while it waits for an assignment. No credential
+ * has a timeout of its own, so without this limit one lost response would block all callers.
  */
 const ACQUISITION_LIMIT_MS = 120_000;
 const NO_ANSWER = `No token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`;
 
-/** The pause between renewals: short enough to try several times before the end, long enough not to start an `az` for every request. */
+/** The pause between renewals: short enough for several tries before the expiry, long enough not to start `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
   return Math.min(30_000, Math.max(1000, remainingMs / 10));
 }
 
-/** Claims that ask for nothing. MSAL answers a request with any claims past its cache, so a token that was refused is replaced. */
+/** Empty claims. With any claims MSAL bypasses its cache, so they replace a refused token. */
 const NO_CLAIMS = '{"access_token":{}}';
 
-/** The pause between such requests, where Resource Manager refuses each new token as well. */
+/** The pause between such requests, in case Resource Manager refuses each new token as well. */
 const REPLACEMENT_PAUSE_MS = 5000;
 
-/** The pause between rechecks of a token whose identity may be the wrong one. */
+/** The pause between rechecks of a token that may be for the wrong identity. */
 const RECHECK_MS = 60_000;
 
 /**
- * Whether a credential gets a new token in place of one that Resource Manager refused. Not a managed identity: the metadata
- * service has a cache of its own. Not the tools of a developer, which take no claims and keep their own tokens.
+ * Whether a credential can replace a token that Resource Manager refused. A managed identity cannot: the metadata service has its
+ * own cache. Developer tools cannot: they take no claims and cache tokens themselves.
  */
 export function canReplaceToken(credentialName: string): boolean {
   return /^(WorkloadIdentity|Environment)Credential\b/.test(credentialName);
 }
 
 /**
- * Keeps the token of a chain of credentials: one acquisition at a time, its token kept, and renewed in the background before it expires.
- * Credentials do not do that by themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential
- * starts `az` for each, a default chain probes IMDS before it looks into its cache, and none of them heeds an abort signal.
+ * Creates the token cache of a credential chain: one acquisition at a time, renewed in the background before the token expires.
+ *
+ * Credentials do not do this themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential starts
+ * `az` for each, a default chain probes IMDS before it reads its cache, and none of them obeys an abort signal.
  */
 export function createTokenCache(
   acquireToken: AcquireToken,
@@ -100,26 +101,26 @@ export function createTokenCache(
   function acquire(claims?: string, isRecheck = false): Promise<Token> {
     if (acquisition && acquisition.claims === claims) return acquisition.outcome;
     const previous = acquisition?.outcome.catch(() => {});
-    const begin = () => instrument(onCall, 'acquire-token', () => ask(claims, isRecheck));
-    const outcome = previous ? previous.then(begin) : begin();
+    const start = () => instrument(onCall, 'acquire-token', () => requestToken(claims, isRecheck));
+    const outcome = previous ? previous.then(start) : start();
     const current = { outcome, claims };
     acquisition = current;
     const done = () => {
       if (acquisition === current) acquisition = undefined;
     };
-    // Also observes a failure after all who waited have gone.
+    // This also handles a rejection after all callers have given up.
     outcome.then(done, done);
     return outcome;
   }
 
-  async function ask(claims: string | undefined, isRecheck: boolean): Promise<Token> {
+  async function requestToken(claims: string | undefined, isRecheck: boolean): Promise<Token> {
     const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
     if (!isRecheck) attempts = request.attempts;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(new Error(NO_ANSWER)), ACQUISITION_LIMIT_MS);
     try {
       const accessToken = await untilAborted(request.token, limit.signal);
-      if (!accessToken) throw new Error('The chain of credentials answered without a token');
+      if (!accessToken) throw new Error('The credential chain returned no token');
       const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
       const value = { ...accessToken, credential: winner?.name ?? 'unknown' };
       const now = Date.now();
@@ -127,7 +128,7 @@ export function createTokenCache(
       const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + EXPIRED_TOKEN_HOLDS_MS);
       const dueMs =
         value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
-      // MSAL answers a renewal that is due with the old token once more, and has the new one for the next call.
+      // When a renewal is due, MSAL returns the old token once more and the new one to the next call.
       token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
       latest = value;
       attempts = request.attempts;
@@ -136,7 +137,7 @@ export function createTokenCache(
       return value;
     } catch (cause) {
       const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
-      // As they are now: what was given up may go on.
+      // Copy the attempts, because a request that timed out may still change its own.
       const error = new AzureFailure('no-token', message, {
         cause,
         attempts: request.attempts.map((attempt) => ({ ...attempt })),
@@ -153,13 +154,13 @@ export function createTokenCache(
     try {
       if (await shouldRecheck?.(token.value)) await acquire(NO_CLAIMS, true);
     } catch {
-      // The token at hand is as good as before.
+      // Keep the current token.
     }
   }
 
   if (shouldRecheck) setInterval(recheck, RECHECK_MS).unref();
 
-  /** The claims that make MSAL replace a token that was refused, where one was and the last try is some seconds ago. */
+  /** The claims that make MSAL replace a refused token; undefined if none was refused or the last try is too recent. */
   function replacementClaims(now: number): string | undefined {
     if (!isRefused || now < nextReplacementAtMs) return undefined;
     nextReplacementAtMs = now + REPLACEMENT_PAUSE_MS;
@@ -172,7 +173,7 @@ export function createTokenCache(
       if (token && claims === undefined && now < token.usableUntilMs) {
         if (now >= token.renewAtMs && !acquisition) {
           token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
-          // `renewalFailure` says so, and /whoami warns.
+          // `renewalFailure` reports a rejection, and /whoami warns.
           acquire().catch(() => {});
         }
         return token.value;

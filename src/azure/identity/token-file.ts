@@ -3,18 +3,18 @@ import { open, stat } from 'node:fs/promises';
 /** A projected token has about 1,500 characters. */
 const LARGEST_FILE_BYTES = 65_536;
 
-/** A local file answers at once; a volume that hangs never does. */
+/** A local file responds at once, a volume that hangs never does. */
 const FILE_LIMIT_MS = 2000;
 
-/** Checks under way, by path: a volume that hangs may hold one thread of the process, not one for each request. */
+/** Pending checks by path: a volume that hangs may block one thread of the process, but not one per request. */
 const checks = new Map<string, Promise<void>>();
 
 /**
- * Checks that a file can be read without waiting for ever or filling the memory: opening a named pipe waits for a writer,
- * and reading a device does not end.
+ * Checks that reading a file neither waits forever nor fills the memory: opening a named pipe waits for a writer, and reading a
+ * device never ends.
  *
- * @throws {NodeJS.ErrnoException} when there is no such file
- * @throws {Error} when it is not a regular file, is too large, or the file system does not answer
+ * @throws {NodeJS.ErrnoException} if the file does not exist
+ * @throws {Error} if it is not a regular file, is too large, or the file system does not respond
  */
 export function checkRegularFile(file: string): Promise<void> {
   const check = checks.get(file) ?? inspect(file);
@@ -32,7 +32,7 @@ async function inspect(file: string): Promise<void> {
   }
 }
 
-/** Reads a small text file, at most its first 64 KiB. */
+/** Reads the first 64 KiB of a text file. */
 export async function readSmallFile(file: string): Promise<string> {
   await checkRegularFile(file);
   return withinLimit(read(file));

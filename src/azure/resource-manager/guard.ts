@@ -15,27 +15,27 @@ import { reducePage } from './page.ts';
 import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
 
 /**
- * A subscription holds at most 980 resource groups, so even pages with a single group each end before this. A server that
- * sends more links never stops.
+ * A subscription has at most 980 resource groups, so even pages with a single group stay below this limit. A server that sends
+ * more links never stops.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
  */
 const MAX_PAGES = 1000;
 
 /**
- * The largest response that is read, decompressed. A page of 980 resource groups has some hundred kilobytes, with 15 long tags
- * each three to four megabytes. Reading one of four takes 40 MiB of memory for a moment; a small container has 128.
+ * The largest response to read, decompressed. A page of 980 resource groups has a few hundred kilobytes, or three to four
+ * megabytes with 15 long tags each. Reading four megabytes takes 40 MiB of memory for a moment, and a small container has 128.
  */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
-/** What the constructor of an ARM client gets beside the credential. */
+/** The options of an ARM client's constructor. */
 interface ClientOptions {
   endpoint: string;
   userAgentOptions: { userAgentPrefix: string };
   additionalPolicies: { policy: PipelinePolicy; position: 'perRetry' }[];
 }
 
-/** Reads the pages of one list with an ARM client of its own. */
+/** Reads the pages of one list with a new ARM client. */
 export type ReadPages = <Client extends { pipeline: Pipeline }, T>(
   operation: Exclude<AzureOperation, 'acquire-token'>,
   deadline: Deadline,
@@ -49,11 +49,11 @@ const LISTS = {
 } as const;
 
 /**
- * Makes the reader of pages for one cloud: every request stays at the cloud's Resource Manager, ends at the deadline and is
- * answered with a page.
+ * Creates the page reader of one cloud. It ensures that every request goes to the cloud's Resource Manager, ends at the deadline
+ * and gets a page.
  *
- * Each list gets a new client (0.1 ms), because the pagers hand the caller's options to page one only: what every request has
- * to keep to is in the policies of the client. Sockets outlive a client; the SDK's HTTP client is one for the process.
+ * Each list gets a new client (0.1 ms), because the SDK's pagers pass the caller's options to the first page only. The client's
+ * policies apply to every page. Sockets outlive a client, because the SDK has one HTTP client per process.
  */
 export function createPageReader(options: {
   cloud: Cloud;
@@ -73,7 +73,7 @@ export function createPageReader(options: {
       userAgentOptions: { userAgentPrefix },
       additionalPolicies: [{ policy: watchTries(cloud, deadline), position: 'perRetry' }],
     });
-    // An additional policy would stand behind the one that sets the token and answers claims challenges.
+    // An additional policy would run after the one that sets the token and handles claims challenges.
     client.pipeline.addPolicy(guardRequests(cloud, credential, deadline, fields), {
       beforePolicies: [bearerTokenAuthenticationPolicyName],
     });
@@ -85,7 +85,7 @@ export function createPageReader(options: {
           return await read(client);
         } catch (error) {
           if (error instanceof AzureFailure) throw error;
-          // Aborted at the deadline, which the error of the SDK does not say.
+          // The SDK's error does not say that the deadline aborted it.
           if (deadline.signal.aborted) throw deadline.lastFailure ?? error;
           throw sdkFailure(error, cloud);
         }
@@ -96,9 +96,9 @@ export function createPageReader(options: {
 }
 
 /**
- * What the ARM clients get for a credential. It says of every token that it has expired already, so the SDK's own token
- * cycler keeps none: the cycler would go on using a token that was forgotten after a 401, and nothing catches the errors of
- * its renewals in the background, so a refusal at the end of a token would end the process. The scope is the credential's own.
+ * Creates the credential for the ARM clients. It marks every token as expired, so that the SDK's token cycler caches none. The
+ * cycler would keep using a token that we forgot after a 401. Nothing catches the rejections of its background renewals either,
+ * so a refusal near the expiry of a token would end the process. The scope is the credential's own.
  */
 function withoutSdkCache(credential: TokenCache): TokenCredential {
   return {
@@ -109,7 +109,7 @@ function withoutSdkCache(credential: TokenCache): TokenCredential {
   };
 }
 
-/** Around each request with all its tries: where it may go, how long it may take, and that the response is a page. */
+/** Guards each request with all its retries: its host, its deadline, and that the response is a page. */
 function guardRequests(
   cloud: Cloud,
   credential: TokenCache,
@@ -120,7 +120,7 @@ function guardRequests(
   return {
     name: 'guardRequests',
     async sendRequest(request, next) {
-      // The SDK follows a nextLink wherever it leads, and takes the bearer token along.
+      // The SDK follows a nextLink to any host, and sends the bearer token with it.
       if (URL.parse(request.url)?.origin !== cloud.resourceManager) {
         throw new AzureFailure('broken', `A nextLink leads away from ${cloud.resourceManager}; not followed`);
       }
@@ -138,7 +138,7 @@ function guardRequests(
         if (response.status === 401) credential.forgetToken();
         throw responseFailure(response);
       }
-      // A body that is not a page makes the SDK's deserializer fail with a TypeError that does not say what came instead.
+      // For a body that is not a page, the SDK's deserializer throws a TypeError that does not say what came instead.
       response.bodyAsText = reducePage(response, fields);
       return response;
     },

@@ -2,22 +2,22 @@ import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { AzureFailure } from '../errors.ts';
 
 /**
- * The values on the largest page that Azure can send: 980 resource groups with 50 tags each make some 60,000. A value of two
- * bytes, such as `{}`, takes dozens of bytes of memory once it is parsed, so the size of a response alone bounds nothing.
+ * The limit of values on a page. The largest page of Azure has about 60,000: 980 resource groups with 50 tags each. A limit on
+ * bytes is not enough, because a value of two bytes, such as `{}`, takes dozens of bytes of memory once it is parsed.
  */
 const MAX_ELEMENTS = 100_000;
 
-/** Longer than any name that Azure allows, so that one that is too long can be told from one that is not. */
+/** Longer than any name that Azure allows, so that the caller can still see that a name is too long. */
 const MAX_FIELD_LENGTH = 256;
 
 /** Longer than any nextLink of Resource Manager. */
 const MAX_LINK_LENGTH = 8192;
 
 /**
- * Reduces the body of a list to these fields of its elements and its nextLink. The SDK parses the body again and builds a
- * model of every element; this leaves it little to do.
+ * Reduces a page of a list to its nextLink and the given fields of its elements. The SDK parses the result again and builds a
+ * model of every element, so a small result saves time and memory.
  *
- * @throws {AzureFailure} `broken` where the body is not a page of a list
+ * @throws {AzureFailure} `broken` if the body is not a page of a list
  */
 export function reducePage(response: PipelineResponse, fields: readonly string[]): string {
   const text = response.bodyAsText ?? '';

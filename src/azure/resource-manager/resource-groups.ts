@@ -8,7 +8,7 @@ import type { OnCall } from '../instrument.ts';
 import { createPageReader, type ReadPages } from './guard.ts';
 
 /**
- * Ten times what a subscription may hold: a longer list does not come from Resource Manager, and would fill the memory page by
+ * Ten times the limit of a subscription. A longer list does not come from Resource Manager, and would fill the memory page by
  * page.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits
@@ -20,12 +20,12 @@ const MAX_NAME_LENGTH = 90;
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** How long it is remembered that a subscription's name could not be found out. */
+/** How long to remember that looking up a subscription's name failed. */
 const NO_NAME_HOLDS_MS = 60_000;
 
 interface Subscription {
   id: string;
-  /** Unknown where the id was configured and not looked up. */
+  /** Undefined if the id is configured and its name was not looked up. */
   name?: string | undefined;
 }
 
@@ -37,17 +37,16 @@ export interface ResourceGroups {
 
 export interface ResourceGroupListing {
   /**
-   * The whole list or an error. `headers` go along on every request to Resource Manager.
+   * Lists all resource groups, never a part of them. Every request to Resource Manager carries `headers`.
    *
-   * @throws {AzureFailure} when authentication or authorization fails
-   * @throws {AzureFailure} when Azure itself fails
+   * @throws {AzureFailure} of the category `identity` if authentication or authorization fails, `service` if Azure itself fails
    */
   listResourceGroups(headers?: Record<string, string>): Promise<ResourceGroups>;
-  /** The display name of a subscription; undefined where it cannot be found out within so many milliseconds. */
+  /** Looks up the display name of a subscription; undefined if that fails or takes longer than `withinMs` milliseconds. */
   nameSubscription(id: string, withinMs: number, headers?: Record<string, string>): Promise<string | undefined>;
 }
 
-/** Makes the listing for one cloud and, where `subscriptionId` is given, one subscription; its clients are made once and kept. */
+/** Creates the listing for one cloud, and for `subscriptionId` if there is one. */
 export function createResourceGroupListing(options: {
   cloud: Cloud;
   credential: TokenCache;
@@ -59,7 +58,7 @@ export function createResourceGroupListing(options: {
   const { credential, deadlineMs } = options;
   const readPages = createPageReader(options);
   const configured = options.subscriptionId === undefined ? undefined : { id: options.subscriptionId };
-  /** The subscription that was discovered; remembered only while it works. */
+  /** The discovered subscription, cached while it works. */
   let discovered: Subscription | undefined;
 
   function firstSubscription(deadline: Deadline): Promise<Subscription> {
@@ -98,7 +97,7 @@ export function createResourceGroupListing(options: {
   }
 
   async function list(deadline: Deadline): Promise<ResourceGroups> {
-    // The clients would ask for it themselves, but then we could not tell what we are waiting for.
+    // The clients would fetch the token themselves, but then we would not know what we are waiting for.
     await credential.getToken();
     if (configured) return groupsOf(deadline, configured);
     if (!discovered) return groupsOfFirst(deadline);
@@ -113,7 +112,7 @@ export function createResourceGroupListing(options: {
     }
   }
 
-  /** The name that was looked up last; there is hardly ever another. */
+  /** The name that was looked up last. There is hardly ever another. */
   let named: { id: string; name: string | undefined; lookedUpAtMs: number } | undefined;
 
   function findName(deadline: Deadline, id: string): Promise<string | undefined> {

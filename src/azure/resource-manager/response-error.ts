@@ -4,27 +4,27 @@ import type { Cloud } from '../cloud.ts';
 import { AzureFailure, cutMessage } from '../errors.ts';
 import { excerpt, parseObject } from './page.ts';
 
-/** What a client is told that is throttled without being told for how long. */
+/** Our Retry-After if Azure throttles without giving one. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
-/** The longest wait that is handed on; Azure asks for some hours at most. */
+/** The longest wait to pass on. Azure asks for a few hours at most. */
 const MAX_RETRY_AFTER_SECONDS = 86_400;
 
 /** Longer than any error code of Azure. */
 const MAX_CODE_LENGTH = 200;
 
-/** Enough of a WWW-Authenticate header for the error and the claims that it asks for. */
+/** Long enough for the error and the claims in a WWW-Authenticate header. */
 const MAX_CHALLENGE_LENGTH = 1000;
 
-/** The error of Resource Manager with its own code and message, which the SDK's pager drops. */
+/** An error of Resource Manager with its code and message, which the SDK's pager drops. */
 export class ResourceManagerError extends Error {
   readonly statusCode: number;
   readonly code: string | undefined;
-  /** Whether the body was an error of Azure; where it was not, something on the way may have answered. */
+  /** Whether the body was an error of Azure. If not, something on the way may have responded. */
   readonly isAzureError: boolean;
   /** The challenge of a 401, cut. */
   readonly wwwAuthenticate: string | undefined;
-  /** By how many seconds the clock of Resource Manager was ahead of ours. */
+  /** How many seconds the clock of Resource Manager was ahead of ours. */
   readonly serverAheadSeconds: number | undefined;
 
   constructor(response: PipelineResponse) {
@@ -70,7 +70,7 @@ function readXmlError(text: string): ErrorBody | undefined {
   return code === undefined ? undefined : { code, message };
 }
 
-/** What a response other than 200 means for the caller. */
+/** Translates a response other than 200 into a failure. */
 export function responseFailure(response: PipelineResponse): AzureFailure {
   const cause = new ResourceManagerError(response);
   const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
@@ -95,7 +95,7 @@ export function responseFailure(response: PipelineResponse): AzureFailure {
   }
 }
 
-/** Milliseconds that a response asks to be left alone for, in one of the ways that the SDK's retry policy understands. */
+/** The wait in milliseconds that a response asks for, in any header that the SDK's retry policy understands. */
 export function retryAfterMs({ headers }: Pick<PipelineResponse, 'headers'>): number | undefined {
   for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
     const ms = headers.get(name);
@@ -109,19 +109,19 @@ export function retryAfterMs({ headers }: Pick<PipelineResponse, 'headers'>): nu
 
 const WAIT_IN_TEXT = /\b(?:try again|retry|wait)[^\d\n]{0,60}(\d{1,6})\W{0,3}(second|minute)/i;
 
-/** The seconds to wait where Azure gives them in the message only: "Please try again after '6' minutes." */
+/** The wait in seconds, if Azure gives it only in the message: "Please try again after '6' minutes." */
 export function secondsToWait(message: string): number | undefined {
   const [, amount, unit] = WAIT_IN_TEXT.exec(message) ?? [];
   return amount === undefined ? undefined : Number(amount) * (unit?.toLowerCase() === 'minute' ? 60 : 1);
 }
 
-/** What the SDK throws by itself: it could not send, was cut off, or could not read what it got. */
+/** Translates an error of the SDK itself: it could not send, lost the connection, or could not read the response. */
 export function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const message = cutMessage(error.message);
-  // Sending fails with a RestError that has a code, the errno; one without is the pager's, which did not like a nextLink.
+  // A RestError with a code, the errno, means that sending failed. One without is from the pager, for an invalid nextLink.
   const isTransport = error.name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
   return isTransport || error.name === 'AbortError'
     ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
-    : new AzureFailure('broken', `The response of Resource Manager makes no sense: ${message}`, { cause });
+    : new AzureFailure('broken', `The SDK cannot read the response of Resource Manager: ${message}`, { cause });
 }

@@ -16,7 +16,7 @@ import { DISCOVERY, EXCHANGE, eventually, PROBE_OR_TOKEN, startService, TOKEN } 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-// Time passes when a test says so; timers are real.
+// The clock moves when a test moves it; timers are real.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] });
 });
@@ -40,7 +40,7 @@ test('200 requests on a cold process cause one acquisition, one discovery and on
   expect([count(TOKEN), count(DISCOVERY), count('/resourcegroups?')]).toEqual([1, 1, 1]);
 });
 
-test('a token at hand is used without the probe that the default chain makes each time', async () => {
+test('a cached token is used without the probe that the default chain sends each time', async () => {
   const { credential, count } = startService([imds()]);
   await credential.getToken();
   const before = count(PROBE_OR_TOKEN);
@@ -57,7 +57,7 @@ test('a token is renewed in the background before it expires', async () => {
   expect(count(TOKEN)).toBe(2);
 });
 
-test('a token of one minute is renewed after half of it', async () => {
+test('a token that lives a minute is renewed after half of it', async () => {
   const { credential, count } = startService([imds({ expiresIn: 60 })]);
   const first = await credential.getToken();
   pass(29);
@@ -68,7 +68,7 @@ test('a token of one minute is renewed after half of it', async () => {
   await eventually(async () => expect((await credential.getToken()).token).not.toBe(first.token));
 });
 
-test('a token of a day is renewed when Azure says so, although MSAL answers with the old one first', async () => {
+test('a token that lives a day is renewed when Azure says so, although MSAL returns the old one first', async () => {
   const { credential, count } = startService([imds({ expiresIn: 86_400 })]);
   const first = await credential.getToken();
   pass(43_300);
@@ -79,7 +79,7 @@ test('a token of a day is renewed when Azure says so, although MSAL answers with
   expect(count(TOKEN)).toBe(2);
 });
 
-/** A source that answers with these tokens and errors in turn, the last one for ever, and counts. */
+/** A source that returns these tokens and errors in turn, then repeats the last one, and counts its calls. */
 function scripted(...outcomes: ({ expiresInSeconds: number; refreshInSeconds?: number } | Error)[]) {
   const getToken = vi.fn(async () => {
     const turn = getToken.mock.calls.length - 1;
@@ -95,7 +95,7 @@ function scripted(...outcomes: ({ expiresInSeconds: number; refreshInSeconds?: n
   return { getToken, acquire: () => ({ attempts: [], token: getToken() }) };
 }
 
-test('a renewal that fails leaves the token in use until it expires, says so, and is not tried by every caller', async () => {
+test('after a failed renewal the token stays in use until it expires, and only some callers retry', async () => {
   const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
   const credential = createTokenCache(source.acquire, 'made-up-scope');
   const first = await credential.getToken();
@@ -110,7 +110,7 @@ test('a renewal that fails leaves the token in use until it expires, says so, an
   await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
 });
 
-test('a token is not renewed while MSAL would answer from its own cache, five minutes and more before its end', async () => {
+test('a token is not renewed more than five minutes before its expiry, while MSAL returns its cached one', async () => {
   const source = scripted({ expiresInSeconds: 3600 });
   const credential = createTokenCache(source.acquire, 'made-up-scope');
   await credential.getToken();
@@ -122,7 +122,7 @@ test('a token is not renewed while MSAL would answer from its own cache, five mi
   expect(source.getToken).toHaveBeenCalledTimes(2);
 });
 
-test('a source whose tokens are always due for renewal is not asked by every caller', async () => {
+test('a source whose tokens are always due for renewal is not called for every caller', async () => {
   const source = scripted({ expiresInSeconds: 3600, refreshInSeconds: -1 });
   const credential = createTokenCache(source.acquire, 'made-up-scope');
   for (let i = 0; i < 10; i++) await credential.getToken();
@@ -132,7 +132,7 @@ test('a source whose tokens are always due for renewal is not asked by every cal
   expect(source.getToken).toHaveBeenCalledTimes(2);
 });
 
-test('when the identity refuses at the end of a token, the process lives, says why, and heals', async () => {
+test('when the identity refuses near the expiry of a token, the process survives, reports it and recovers', async () => {
   // The SDK's own token cycler would renew in the background here, every three seconds until the token has expired; its last
   // rejection, with nobody waiting, ends a process and fails this run.
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
@@ -151,7 +151,7 @@ test('when the identity refuses at the end of a token, the process lives, says w
   expect(await (await get()).json()).toEqual(['rg-1']);
 });
 
-test('a caller gives up at its deadline while the acquisition goes on for the next one', async () => {
+test('a caller gives up at its deadline while the acquisition continues for the next one', async () => {
   const { promise: assigned, resolve } = Promise.withResolvers<void>();
   const { get, credential, count } = startService([imds({ answer: when(assigned, asUsual) })], {
     AZURE_DEADLINE_MS: '100',
@@ -178,7 +178,7 @@ test('a failed acquisition is not repeated for a second, then it is', async () =
   expect(count(TOKEN)).toBe(2);
 });
 
-test('refusals are held for as long as the options say, not at all for 0', async () => {
+test('a refusal is cached for as long as the options say, and not at all with 0', async () => {
   const source = scripted(new Error('made-up refusal'));
   const credential = createTokenCache(source.acquire, 'made-up-scope', { refusalHoldsMs: 0 });
   for (let i = 0; i < 3; i++) await expect(credential.getToken()).rejects.toThrow();
@@ -195,7 +195,7 @@ test('an identity that arrives late is found without a restart', async () => {
   expect(await (await get()).json()).toEqual(['rg-1']);
 });
 
-test.each([404, 500])('an IMDS that answers %i is asked twice, not for 20 seconds', async (status) => {
+test.each([404, 500])('an IMDS that responds %i is called twice, not for 20 seconds', async (status) => {
   const { credential, count } = startService([imds({ answer: () => new HttpResponse('no', { status }) })]);
   await expect(credential.getToken()).rejects.toMatchObject({
     name: 'AzureFailure',
@@ -205,20 +205,20 @@ test.each([404, 500])('an IMDS that answers %i is asked twice, not for 20 second
   expect(count(TOKEN)).toBe(2);
 });
 
-test('a hiccup of IMDS is bridged', async () => {
+test('a single failure of IMDS is retried', async () => {
   const { credential } = startService([
     imds({ answer: inTurn(() => new HttpResponse(null, { status: 500 }), asUsual) }),
   ]);
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
-test('a token that had expired when it came does not cause one acquisition for each request to Resource Manager', async () => {
+test('a token that has expired on arrival does not cause an acquisition per request to Resource Manager', async () => {
   const { get, count } = startService([imds({ expiresIn: -60 }), subscriptions(['One']), groups(1)]);
   expect((await get()).headers.get('Fallback-Reason')).toBe('token-rejected');
   expect(count(TOKEN)).toBe(1);
 });
 
-test('an answer of more than a megabyte instead of a token is broken off', async () => {
+test('a token response of more than a megabyte is aborted', async () => {
   const { credential } = startService([imds({ answer: floods(2 * 2 ** 20) })]);
   await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
   expect(credential.attempts().at(-1)?.exchange).toMatchObject({ host: '169.254.169.254' });
@@ -241,7 +241,7 @@ test('an acquisition that never ends is given up after two minutes', async () =>
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
-test('a credential that gets no answer from Microsoft Entra ID lets the others have their turn', async () => {
+test('after a credential that gets no response from Microsoft Entra ID, the chain tries the others', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   const { credential, count } = startService([entra({ answer: hangs }), noImds()], workloadIdentity());
   const failure = credential.getToken().catch((error) => error);
@@ -336,7 +336,7 @@ test.each([
   expect(used[2]).toBe(used[1]);
 });
 
-test('where Resource Manager refuses every token, a new one is asked for every five seconds, not by every caller', async () => {
+test('if Resource Manager refuses every token, a new one is requested every five seconds, not for every caller', async () => {
   const { used, handler } = refusing(() => true);
   const { get, count } = startService([handler, entra()], { ...workloadIdentity(), ANSWER_MAX_AGE_MS: '0' });
   for (let i = 0; i < 10; i++) await get();
@@ -372,7 +372,7 @@ function startRecheck(shouldRecheck: () => boolean) {
   return createTokenCache(chain, cloud.scope, { shouldRecheck });
 }
 
-test('a token of a managed identity that is to be rechecked is asked for anew every minute, past the cache of MSAL', async () => {
+test("a recheck requests a new token of a managed identity every minute and bypasses MSAL's cache", async () => {
   const { azure, count } = startService([imds({ claims: { appid: 'made-up-node' } })]);
   const credential = startRecheck(() => true);
   const first = await credential.getToken();
@@ -385,7 +385,7 @@ test('a token of a managed identity that is to be rechecked is asked for anew ev
   expect(count(TOKEN)).toBe(2);
 });
 
-test('a recheck that fails leaves everything as it is', async () => {
+test('a failed recheck changes nothing', async () => {
   const { azure, count } = startService([imds()]);
   const credential = startRecheck(() => true);
   const first = await credential.getToken();
@@ -402,7 +402,7 @@ test('a recheck that fails leaves everything as it is', async () => {
   expect(credential.attempts().at(-1)).toMatchObject({ outcome: 'succeeded' });
 });
 
-test('a failure of the source at a recheck is not a failure to renew', async () => {
+test('a failed recheck is not a failed renewal', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
   const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
   const credential = createTokenCache(source.acquire, 'made-up-scope', { shouldRecheck: () => true });
@@ -413,7 +413,7 @@ test('a failure of the source at a recheck is not a failure to renew', async () 
   expect(credential.renewalFailure()).toBeUndefined();
 });
 
-test('a token that need not be rechecked is not', async () => {
+test('a token that needs no recheck gets none', async () => {
   const { count } = startService([imds()]);
   const credential = startRecheck(() => false);
   await credential.getToken();
@@ -421,7 +421,7 @@ test('a token that need not be rechecked is not', async () => {
   expect(count(PROBE_OR_TOKEN)).toBe(2);
 });
 
-test('the deadline holds for the token that a claims challenge asks for, too', async () => {
+test('the deadline also covers the token for a claims challenge', async () => {
   const claims = Buffer.from('{"access_token":{}}').toString('base64');
   const headers = { 'WWW-Authenticate': `Bearer error="insufficient_claims", claims="${claims}"` };
   const challenges: Answer = () => HttpResponse.json({}, { status: 401, headers });
@@ -432,7 +432,7 @@ test('the deadline holds for the token that a claims challenge asks for, too', a
   expect((await get()).status).toBe(504);
 });
 
-test('claims go to the source past the token at hand', async () => {
+test('claims bypass the cached token', async () => {
   const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
   const seen: string[] = [];
   const answer: Answer = async (request) => {
@@ -449,7 +449,7 @@ test('claims go to the source past the token at hand', async () => {
   expect(seen[1]).toContain('"essential":true');
 });
 
-test('where there is nothing at all, every credential that was tried is named', async () => {
+test('without any credential, the failure names every credential that was tried', async () => {
   const { credential } = startService([noImds()], { AZURE_TOKEN_CREDENTIALS: '', PATH: '' });
   const failure = await credential.getToken().catch((error) => error);
   expect(failure).toMatchObject({ kind: 'no-token' });
@@ -458,7 +458,7 @@ test('where there is nothing at all, every credential that was tried is named', 
   }
 });
 
-test('a refusal of Microsoft Entra ID is kept with its own message', async () => {
+test('a refusal of Microsoft Entra ID keeps its message', async () => {
   const answer = aadsts(
     700213,
     "No matching federated identity record found for presented assertion subject 'made-up'.",
@@ -479,7 +479,7 @@ test('a refused client secret ends the chain', async () => {
   await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
 });
 
-test('workload identity gets a token from the authority host of the environment, in whatever cloud', async () => {
+test('workload identity gets a token from the authority host of the environment, in any cloud', async () => {
   const { credential, count } = startService([entra({ authorityHost: 'https://login.microsoftonline.us' })], {
     ...workloadIdentity(),
     AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
@@ -502,7 +502,7 @@ test('with AKS identity bindings the token comes through their proxy', async () 
   expect(azure.requests.every((request) => request.includes('token-proxy.example'))).toBe(true);
 });
 
-test('where the proxy of identity bindings refuses, its reason stands beside those of the chain that follows', async () => {
+test('if the proxy of identity bindings refuses, the failure has its reason and those of the rest of the chain', async () => {
   const { credential } = startService(
     [
       tokenProxy(() => HttpResponse.json({ error: 'made-up refusal of the proxy' }, { status: 403 })),
@@ -516,7 +516,7 @@ test('where the proxy of identity bindings refuses, its reason stands beside tho
   expect(failure.cause.message).toContain('EnvironmentCredential');
 });
 
-test('identity bindings that are set up wrong leave the chain in place and say why', async () => {
+test('a wrong setup of identity bindings keeps the chain and reports the reason', async () => {
   const { credential } = startService([imds({ answer: identityNotFound })], {
     AZURE_KUBERNETES_TOKEN_PROXY: 'http://not-https.example',
     ...workloadIdentity(),

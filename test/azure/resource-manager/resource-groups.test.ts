@@ -39,7 +39,7 @@ test('lists the groups of the first subscription in the order of Resource Manage
   expect(await listResourceGroups()).toEqual(['zebra', 'Aardvark', 'mule']);
 });
 
-test('reads all pages, empty ones with a nextLink too', async () => {
+test('reads all pages, including empty ones with a nextLink', async () => {
   const { listResourceGroups, count } = startService([
     imds(),
     subscriptions(['One', 'Two', 'Three'], { pageSize: 1, emptyPages: true }),
@@ -55,7 +55,7 @@ test('a subscription without groups is an empty list, not a failure', async () =
   expect(await listResourceGroups()).toEqual([]);
 });
 
-test('AZURE_SUBSCRIPTION_ID spares the discovery', async () => {
+test('with AZURE_SUBSCRIPTION_ID there is no discovery', async () => {
   const { listResourceGroups, count } = startService([imds(), groups(3, { subscription: 'Mine' })], {
     AZURE_SUBSCRIPTION_ID: subscriptionId('Mine'),
   });
@@ -98,18 +98,15 @@ test.each([
   ['public', 'https://login.microsoftonline.com', 'https://management.azure.com'],
   ['US Government', 'https://login.microsoftonline.us/', 'https://management.usgovcloudapi.net'],
   ['China', 'https://login.chinacloudapi.cn/', 'https://management.chinacloudapi.cn'],
-])(
-  'the %s cloud is asked at its own endpoint with a token for its own scope',
-  async (_, authorityHost, resourceManager) => {
-    // The fake Azure refuses a token for another audience than the endpoint.
-    const { listResourceGroups, azure } = startService(
-      [imds(), subscriptions(['One'], { resourceManager }), groups(2, { resourceManager })],
-      { AZURE_AUTHORITY_HOST: authorityHost },
-    );
-    expect(await listResourceGroups()).toEqual(rg(1, 2));
-    expect(azure.requests.at(-1)).toContain(resourceManager);
-  },
-);
+])('the %s cloud has its own endpoint and a token for its own scope', async (_, authorityHost, resourceManager) => {
+  // The fake Azure refuses a token for another audience than the endpoint.
+  const { listResourceGroups, azure } = startService(
+    [imds(), subscriptions(['One'], { resourceManager }), groups(2, { resourceManager })],
+    { AZURE_AUTHORITY_HOST: authorityHost },
+  );
+  expect(await listResourceGroups()).toEqual(rg(1, 2));
+  expect(azure.requests.at(-1)).toContain(resourceManager);
+});
 
 test.each([
   ['401', refuses(401, 'ExpiredAuthenticationToken', 'too old'), 'token-rejected', 'too old'],
@@ -150,7 +147,7 @@ const broken: [string, Answer][] = [
   ['an empty body', says('')],
   ['null', says('null')],
   ['a page without value', says('{"items":[]}')],
-  ['a value that is no list', says('{"value":{"0":"rg"}}')],
+  ['a value that is not a list', says('{"value":{"0":"rg"}}')],
   ['null among the groups', says('{"value":[null]}')],
   ['a group without a name', says('{"value":[{"id":"/made-up","name":null}]}')],
   ['a name that is a number', says('{"value":[{"id":"/made-up","name":7}]}')],
@@ -185,7 +182,7 @@ test('a subscription id that is not a GUID is an AzureFailure', async () => {
   await expect(listResourceGroups()).rejects.toMatchObject({ kind: 'broken' });
 });
 
-test('more groups than there can be are an AzureFailure', async () => {
+test('more groups than a subscription can have are an AzureFailure', async () => {
   const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(9801)]);
   await expect(listResourceGroups()).rejects.toMatchObject({
     kind: 'broken',
@@ -223,7 +220,7 @@ test.each([
   parse.mockRestore();
 });
 
-test('a large page is parsed once, and only what is needed goes on to the SDK', async () => {
+test('a large page is parsed once, and only the needed fields go to the SDK', async () => {
   const value = [{ id: '/made-up', name: 'rg-1', tags: { made: 'x'.repeat(200_000) } }];
   const { listResourceGroups } = startService([
     imds(),
@@ -236,7 +233,7 @@ test('a large page is parsed once, and only what is needed goes on to the SDK', 
   parse.mockRestore();
 });
 
-test('a response that is too large is broken off, and no more of it is read', async () => {
+test('a response that is too large is aborted, and no more of it is read', async () => {
   const { answer, sentBytes } = counted(64 * 2 ** 20);
   const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: answer } })]);
   await expect(listResourceGroups()).rejects.toMatchObject({
@@ -247,7 +244,7 @@ test('a response that is too large is broken off, and no more of it is read', as
   expect(sentBytes()).toBeLessThan(8 * 2 ** 20);
 });
 
-/** Sends so many bytes, if they are read; counts them. */
+/** Sends this many bytes, if they are read, and counts them. */
 function counted(bytes: number) {
   let sent = 0;
   const answer: Answer = () => {
@@ -264,13 +261,13 @@ function counted(bytes: number) {
   return { answer, sentBytes: () => sent };
 }
 
-test('a display name without end is cut', async () => {
+test('a very long display name is cut', async () => {
   const { service } = startService([imds(), subscriptions(['x'.repeat(100_000)]), groups(1)]);
   const { subscription } = await service.azure.listResourceGroups();
   expect(subscription.name).toMatch(/^x{256}$/);
 });
 
-test('where no subscription has the id, that is remembered for a minute', async () => {
+test('a subscription id without a name is not looked up again for a minute', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const { service, count } = startService([imds(), subscriptions(['Other'])]);
   const { nameSubscription } = service.azure;
@@ -281,7 +278,7 @@ test('where no subscription has the id, that is remembered for a minute', async 
   expect(count(DISCOVERY)).toBe(2);
 });
 
-test('HTML with 200 says what came instead of a list', async () => {
+test('for HTML with 200, the error says what came instead of a list', async () => {
   const { listResourceGroups } = startService([imds(), subscriptions(['One'], { onPage: { 1: html } })]);
   await expect(listResourceGroups()).rejects.toThrow(/200.*text\/html.*Sign in to the network/);
 });
@@ -294,7 +291,7 @@ test('a broken connection is an AzureFailure that names the host', async () => {
   });
 });
 
-test('a server error is retried, and the whole list comes', async () => {
+test('a server error is retried, and the list is complete', async () => {
   const { listResourceGroups } = startService([
     imds(),
     subscriptions(['One']),
@@ -303,7 +300,7 @@ test('a server error is retried, and the whole list comes', async () => {
   expect(await listResourceGroups()).toEqual(rg(1, 4));
 });
 
-test('a short Retry-After is waited for', async () => {
+test('the SDK waits for a short Retry-After', async () => {
   const { listResourceGroups } = startService([
     imds(),
     subscriptions(['One']),
@@ -317,7 +314,7 @@ test.each([
   ['a date', (request: Request) => throttles(new Date(Date.now() + 3600_000).toUTCString())(request), 3600],
   ['more milliseconds than a timer takes', throttles(2 ** 31), 86_400],
   ['nothing', throttles(), 5],
-])('a Retry-After beyond the deadline, given as %s, is not waited for', async (_, answer, seconds) => {
+])('the SDK does not wait for a Retry-After beyond the deadline, given as %s', async (_, answer, seconds) => {
   const { listResourceGroups, count } = startService([
     imds(),
     subscriptions(['One']),
@@ -332,7 +329,7 @@ test.each([
 test.each([
   ['never answers', hangs],
   ['stops in the body', stalls],
-])('one deadline holds where a later page %s, and the error says what was waited for', async (_, answer) => {
+])('the deadline holds if a later page %s, and the error says what the wait was for', async (_, answer) => {
   const { listResourceGroups, azure } = startService(
     [imds(), subscriptions(['One']), groups(4, { pageSize: 2, onPage: { 2: answer } })],
     { AZURE_DEADLINE_MS: '2000' },
@@ -354,7 +351,7 @@ const throttledOnce: Answer = () =>
   );
 
 test.each([
-  ['answers 500 for ever', refuses(500, 'InternalServerError'), 'broken', 'answered 500 InternalServerError'],
+  ['always answers 500', refuses(500, 'InternalServerError'), 'broken', 'answered 500 InternalServerError'],
   [
     'throttles, then hangs',
     inTurn(throttledOnce, hangs, throttledOnce, hangs),
@@ -363,7 +360,7 @@ test.each([
   ],
   ['cannot be reached', unreachable('ECONNREFUSED'), 'unreachable', 'cannot be reached'],
 ])(
-  'where a page %s and the retries run into the deadline, the failure is the last one seen',
+  'if a page %s and the retries reach the deadline, the failure is the last one seen',
   { timeout: 30_000 },
   async (_, answer, kind, message) => {
     const { listResourceGroups, service, get } = startService(
@@ -380,7 +377,7 @@ test.each([
   },
 );
 
-test('a failure that was overcome is not the reason of a later timeout', async () => {
+test('a failure that a retry overcame is not the reason of a later timeout', async () => {
   const overcome = inTurn(throttledOnce, asUsual);
   const { listResourceGroups } = startService(
     [imds(), subscriptions(['One'], { onPage: { 1: overcome } }), groups(1, { onPage: { 1: hangs } })],
@@ -429,7 +426,7 @@ test('a nextLink that leads back to its own page ends in an error', async () => 
   expect(count(LISTING)).toBe(1);
 });
 
-test('nextLinks without end end in an error', { timeout: 60_000 }, async () => {
+test('endless nextLinks end in an error', { timeout: 60_000 }, async () => {
   let page = 1;
   const endless = pageWithNextLink(({ url }) => `${url.split('&page')[0]}&page=${++page}`);
   const { listResourceGroups, count } = startService(

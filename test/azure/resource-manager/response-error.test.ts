@@ -33,14 +33,14 @@ test.each([
   '"Odd"',
   '{"error":"access_denied"}',
   '{"error":{"code":7}}',
-  '{"code":403,"message":"a number is no code"}',
+  '{"code":403,"message":"a number is not a code"}',
   '<html><Code>Odd</Code></html>',
   'Forbidden by the made-up firewall',
 ])('%s is not an error of Azure', (body) => {
   expect(readErrorBody(body)).toBeUndefined();
 });
 
-test('a 403 is one of authorization only where its body is an error of Azure', () => {
+test('a 403 is a failure of authorization only if its body is an error of Azure', () => {
   expect(responseFailure(response(403, { Error: { Code: 'Odd', Message: 'made up' } })).kind).toBe('not-authorized');
   const byProxy = responseFailure(response(403, '<html>Blocked</html>', { 'Content-Type': 'text/html' }));
   expect(byProxy).toMatchObject({ kind: 'broken', cause: { statusCode: 403, isAzureError: false } });
@@ -54,7 +54,7 @@ test('any other error of Azure keeps its code', () => {
   });
 });
 
-test('the challenge of a 401 is kept, cut, and no other', () => {
+test('only a 401 keeps its challenge, cut', () => {
   const challenge = { 'WWW-Authenticate': `Bearer error="invalid_token"${' '.repeat(5000)}` };
   const { wwwAuthenticate } = new ResourceManagerError(response(401, '', challenge));
   expect(wwwAuthenticate).toMatch(/^Bearer error="invalid_token"/);
@@ -79,7 +79,7 @@ test.each([
   ['Please wait for 2 seconds before you ask again', 2],
   ['Too many requests, 42 in 5 seconds', undefined],
   ['', undefined],
-])('the seconds to wait that stand in "%s"', (text, seconds) => {
+])('the seconds to wait in "%s"', (text, seconds) => {
   expect(secondsToWait(text)).toBe(seconds);
 });
 

@@ -4,7 +4,7 @@ import { SERVICE_ACCOUNT } from '../fake-azure/workload-identity.ts';
 import { answer, GROUP_COUNT, IDENTITIES } from './azure.ts';
 import { injectWorkloadIdentity } from './webhook.ts';
 
-describe('the Azure of the cluster tests', () => {
+describe('the fake Azure of the cluster tests', () => {
   async function exchange(clientId: string, claims: object): Promise<Record<string, unknown>> {
     const response = await answer(
       new Request('https://login.microsoftonline.com/tenant/oauth2/v2.0/token', {
@@ -43,7 +43,7 @@ describe('the Azure of the cluster tests', () => {
   });
 });
 
-describe('what stands in for the Workload ID webhook', () => {
+describe('the fake Workload ID webhook', () => {
   const labels = { 'azure.workload.identity/use': 'true' };
   const annotations = { 'azure.workload.identity/client-id': 'id', 'azure.workload.identity/tenant-id': 'tenant' };
   const spec = { containers: [{ env: [{ name: 'AZURE_AUTHORITY_HOST', value: 'mine' }] }] };
