@@ -124,7 +124,7 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     serverAheadSeconds: exchange?.serverAheadSeconds,
     wwwAuthenticate: undefined,
     words: message,
-    said: isTool ? toolSays(message) : (messageIn(exchange) ?? message),
+    said: withoutNoise(isTool ? toolSays(message) : ((exchange && messageIn(exchange)) ?? message)),
     text,
     error,
   };
@@ -238,14 +238,21 @@ function errorCodeIn(exchange: Exchange | undefined): string | undefined {
 }
 
 /** The message of an answer: a field of JSON, a text, or the title of a page. */
-function messageIn(exchange: Exchange | undefined): string | undefined {
-  const body = exchange?.body?.trim() ?? '';
-  const inJson = /"(?:error_description|message|Message|detail)"\s{0,5}:\s{0,5}"((?:[^"\\]|\\.){1,900})/.exec(
-    body,
-  )?.[1];
-  if (inJson !== undefined) return inJson.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1');
-  if (!body.startsWith('<')) return body === '' ? undefined : body;
-  return /<(?:title|h1)[^>]{0,100}>([^<]{1,200})</i.exec(body)?.[1];
+function messageIn({ body = '', contentType = '' }: Exchange): string | undefined {
+  const text = body.trim();
+  if (text === '') return undefined;
+  if (text.startsWith('<')) return /<(?:title|h1)[^>]{0,100}>([^<]{1,200})</i.exec(text)?.[1];
+  if (!text.startsWith('{') && !/json/i.test(contentType)) return text;
+  const field = /"(?:error_description|message|Message|detail)"\s{0,5}:\s{0,5}"((?:[^"\\]|\\.){1,900})/.exec(text)?.[1];
+  return field?.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1') ?? text;
+}
+
+/** What a reader has no use for: where to read on, and ids that `detail` has. */
+const NOISE =
+  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |To troubleshoot, visit \S{1,200}|Status code: \d{3} More details:|Status code: \d{3}$|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+
+function withoutNoise(message: string): string {
+  return message.slice(0, 2000).replace(NOISE, ' ').trim();
 }
 
 /** A tool says it in its line of error; a traceback of Python says it last. */

@@ -50,8 +50,9 @@ const SYNONYMS: [RegExp, string][] = [
 /** The whole credential in one variable: of azure/login in GitHub, and the auth file of older libraries. */
 const WHOLE = /^(AZURE|ARM)_(CREDENTIALS?|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL|SP_CREDENTIALS)$/;
 
-/** Those that other programs read by this very name: the Azure CLI, the Developer CLI, the agent of Azure Pipelines. */
-const OF_OTHERS = /^AZURE_(CONFIG_DIR|ENV_NAME|LOCATION|HTTP_|CORE_|DEFAULTS_|EXTENSION_|LOG_LEVEL|CLIENT_SEND_)/;
+/** Those that other programs read by this very name: the Azure CLI, the Developer CLI, the platforms of Azure. */
+const OF_OTHERS =
+  /^(MSI|IDENTITY|IMDS)_(SECRET|ENDPOINT|HEADER|SERVER_THUMBPRINT|API_VERSION)$|^AZURE_(CONFIG_DIR|ENV_NAME|LOCATION|HTTP_|CORE_|DEFAULTS_|EXTENSION_|LOG_LEVEL|CLIENT_SEND_)/;
 
 /** Of each variable that is set and that nothing reads, the one that was probably meant, where that is not set. */
 export function misnamedVariables(env: NodeJS.ProcessEnv): Record<string, string> {

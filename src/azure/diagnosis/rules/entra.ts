@@ -140,7 +140,7 @@ export const ENTRA: Rule[] = [
     hint: (e, finding) => {
       const tenant = tenantInWords(e, finding);
       if (isWithoutTenant(finding) && finding.credential !== 'azure-cli') {
-        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and a service principal needs one.`;
+        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and an application needs one (a GUID or domain name).`;
       }
       if (isTenantRefused(finding) && !finding.text.aadsts && !hasValue(tenantIdOf(e))) {
         return 'Correct AZURE_TENANT_ID: it is not the id of a tenant, a GUID or domain name (look for quotes, spaces and line breaks around it).';

@@ -20,8 +20,8 @@ export const SERVICE_PRINCIPAL_SETUP: Rule[] = [
   },
   {
     reason: 'configuration-refused',
-    match: (e) => e.findings.find((finding) => isNotAsked(finding) && refusedVariable(finding) !== undefined),
-    hint: (_, finding) => refusedVariable(finding) ?? '',
+    match: (e) => e.findings.find((finding) => isNotAsked(finding) && refusedVariable(e, finding) !== undefined),
+    hint: (e, finding) => refusedVariable(e, finding) ?? '',
     documentation: DOCUMENTATION.credentialChains,
   },
   {
@@ -113,14 +113,15 @@ export const NO_ANSWER: Rule[] = [
   {
     reason: 'nothing-configured',
     match: (e) => (e.findings.every(({ outcome }) => outcome === 'unavailable') ? e.findings[0] : undefined),
-    hint: (e, finding) => {
+    hint: (e) => {
       const names = e.findings.map(({ name }) => name).filter(Boolean);
-      const [only] = names;
-      const said = e.findings.length === 1 && finding.said ? ` It said ${quoted(finding)}.` : '';
-      return (
-        `Configure ${names.length > 1 ? `one of ${names.join(', ')}` : (only ?? 'a credential')}, or let AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'}) allow another credential, ` +
-        `such as a login with the Azure CLI: ${names.length > 1 ? 'none of these is' : 'it is not'} configured here.${said}${otherNames(e, IDS)}${withoutCredential(e)}`
-      );
+      const allowed = `AZURE_TOKEN_CREDENTIALS (${e.facts.variables['AZURE_TOKEN_CREDENTIALS'] ?? 'unset'})`;
+      const [only] = e.findings;
+      const advice =
+        e.findings.length === 1 && only
+          ? `${setUp(only)}, or let ${allowed} allow another credential, such as a login with the Azure CLI: ${only.name || 'the only one that is allowed'} is not configured here, and said ${quoted(only)}.`
+          : `Configure one of ${names.join(', ')}, or let ${allowed} allow another credential, such as a login with the Azure CLI: none of these is configured here.`;
+      return `${advice}${otherNames(e, IDS)}${withoutCredential(e)}`;
     },
     documentation: DOCUMENTATION.credentialChains,
   },
@@ -157,6 +158,18 @@ function halves(e: Evidence): string {
   return isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH')
     ? 'secret or certificate'
     : 'user name and password';
+}
+
+/** What a credential needs, where it is the only one. */
+function setUp({ name }: Finding): string {
+  switch (name) {
+    case 'EnvironmentCredential':
+      return 'Set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH';
+    case 'WorkloadIdentityCredential':
+      return 'Set AZURE_FEDERATED_TOKEN_FILE, AZURE_CLIENT_ID and AZURE_TENANT_ID (in a pod the Workload ID webhook sets them)';
+    default:
+      return `Configure ${name || 'the credential'}`;
+  }
 }
 
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
@@ -197,15 +210,17 @@ function isTelling({ problem, networkCode, status }: Finding['text']): boolean {
 }
 
 /** What the SDK refuses to use, before it asks anybody, and how to mend it; by the error codes of MSAL, else by its words. */
-function refusedVariable(finding: Finding): string | undefined {
+function refusedVariable(e: Evidence, finding: Finding): string | undefined {
   const { errorCode = '', credential } = finding;
   if (isTool(credential)) return undefined;
   const words = finding.words.slice(0, 2000);
   const malformed =
     /'(\w{1,60})' environment variable is malformed/.exec(words)?.[1] ??
-    /^(azure_pod_identity_authority_host|identity_endpoint|imds_endpoint|msi_endpoint)_url_malformed$/.exec(
-      errorCode,
-    )?.[1];
+    /^(\w{1,60})_url_malformed$/.exec(errorCode)?.[1] ??
+    // Without a request there was no network to fail.
+    (credential === 'managed-identity' && errorCode === 'network_error'
+      ? ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST'].find((name) => isSet(e, name))
+      : undefined);
   if (malformed !== undefined) {
     return `Correct or unset ${malformed.toUpperCase()}: it is not a URL, so no managed identity is asked for. A platform of Azure sets it by itself, and nobody else should.`;
   }

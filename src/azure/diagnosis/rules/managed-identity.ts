@@ -316,7 +316,7 @@ function nmiHint(e: Evidence, finding: Finding): string {
   }
   if (finding.status === 403 || finding.status === 400) {
     return (
-      `Check AzureIdentity in the namespace ${orUnknown(namespaceOf(e))}: type 0 (a managed identity) with its resourceID and clientID; type 1 or 2 (a service principal) needs tenantID, clientID and the Kubernetes secret that clientPassword names. ` +
+      `Check the AzureIdentity in the namespace ${orUnknown(namespaceOf(e) ?? 'of the pod')}: type 0 (a managed identity) with its resourceID and clientID; type 1 or 2 (a service principal) needs tenantID, clientID and the Kubernetes secret that clientPassword names. ` +
       `NMI found no token for it (${code}), and said ${quoted(finding)}.`
     );
   }
@@ -407,7 +407,7 @@ function arcHint(e: Evidence, finding: Finding): string {
       `so it is another program or a proxy (${code}).`
     );
   }
-  if (isSet(e, 'AZURE_CLIENT_ID') && !ARC_KEY.test(words)) {
+  if (isSet(e, 'AZURE_CLIENT_ID') && !ARC_KEY.test(words) && finding.networkCode === undefined) {
     return (
       'Unset AZURE_CLIENT_ID: the agent of Azure Arc gives a token for the system-assigned identity of the server only ' +
       `(${code}).`
