@@ -124,7 +124,7 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     serverAheadSeconds: exchange?.serverAheadSeconds,
     wwwAuthenticate: undefined,
     words: message,
-    said: withoutNoise(isTool ? toolSays(message) : ((exchange && messageIn(exchange)) ?? message)),
+    said: isTool ? toolSays(message) : ((exchange && messageIn(exchange)) ?? sdkSays(message)),
     text,
     error,
   };
@@ -238,21 +238,30 @@ function errorCodeIn(exchange: Exchange | undefined): string | undefined {
 }
 
 /** The message of an answer: a field of JSON, a text, or the title of a page. */
-function messageIn({ body = '', contentType = '' }: Exchange): string | undefined {
+function messageIn({ body = '', contentType = '' }: Pick<Exchange, 'body' | 'contentType'>): string | undefined {
   const text = body.trim();
   if (text === '') return undefined;
-  if (text.startsWith('<')) return /<(?:title|h1)[^>]{0,100}>([^<]{1,200})</i.exec(text)?.[1];
+  if (text.startsWith('<')) return /<(?:title|h1)[^>]{0,100}>([^<]{1,200})</i.exec(text)?.[1] ?? 'a page';
   if (!text.startsWith('{') && !/json/i.test(contentType)) return text;
   const field = /"(?:error_description|message|Message|detail)"\s{0,5}:\s{0,5}"((?:[^"\\]|\\.){1,900})/.exec(text)?.[1];
-  return field?.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1') ?? text;
+  return field ? withoutNoise(field.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1')) : text;
 }
 
 /** What a reader has no use for: where to read on, and ids that `detail` has. */
 const NOISE =
-  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |To troubleshoot, visit \S{1,200}|Status code: \d{3} More details:|Status code: \d{3}$|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |To troubleshoot, visit \S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+
+/** MSAL puts an answer that it does not understand behind these words. */
+const ANSWER = /Http status message: (.{1,1000}?)(?: - Correlation ID|$)/s;
+
+function sdkSays(message: string): string {
+  const start = message.slice(0, 2000);
+  const answer = ANSWER.exec(start)?.[1];
+  return (answer && messageIn({ body: answer })) ?? withoutNoise(start);
+}
 
 function withoutNoise(message: string): string {
-  return message.slice(0, 2000).replace(NOISE, ' ').trim();
+  return message.replace(NOISE, ' ').trim();
 }
 
 /** A tool says it in its line of error; a traceback of Python says it last. */

@@ -309,8 +309,10 @@ function loginAsServicePrincipal(e: Evidence, finding: Finding): string {
 }
 
 /** Not an unknown tenant, but none: `common` or `organizations`, or nothing at all. */
-function isWithoutTenant({ aadsts = 0, errorCode }: Finding): boolean {
-  return errorCode === 'missing_tenant_id_error' || [50059, 50128, 50194, 90019, 900191, 9001023].includes(aadsts);
+function isWithoutTenant(finding: Finding): boolean {
+  const { aadsts = 0, words } = finding;
+  if (isTenantRefused(finding)) return words.includes('missing_tenant_id_error');
+  return [50059, 50128, 50194, 90019, 900191, 9001023].includes(aadsts);
 }
 
 function cloudName({ facts }: Evidence): string {
