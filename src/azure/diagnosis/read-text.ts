@@ -170,7 +170,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
     'not-logged-in',
-    /az login|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
+    /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
   ],
 ];
 

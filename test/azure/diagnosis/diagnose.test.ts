@@ -996,6 +996,17 @@ const CASES: Case[] = [
     detail: 'DenyAssignmentAuthorizationFailed',
   },
   {
+    title: 'a private link that does not serve the request',
+    reason: 'network-restricted',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(403, 'PublicNetworkAccessDisabled', 'Public network access is disabled.') } }),
+    ],
+    hint: ['private link', subscriptionId('One'), 'PublicNetworkAccessDisabled', 'no role helps'],
+    detail: 'PublicNetworkAccessDisabled',
+  },
+  {
     title: 'a subscription that is disabled',
     reason: 'subscription-disabled',
     handlers: [

@@ -139,6 +139,9 @@ export const ENTRA: Rule[] = [
     match: (e) => entraMeans('tenant')(e) ?? e.findings.find(isTenantRefused),
     hint: (e, finding) => {
       const tenant = tenantInWords(e, finding);
+      if (finding.party === 'nmi') {
+        return `Correct tenantID in AzureIdentity (type 1 or 2, a service principal): NMI logs in to the tenant ${orUnknown(finding.text.tenant)}, which does not exist.`;
+      }
       if (isWithoutTenant(finding) && finding.credential !== 'azure-cli') {
         return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and an application needs one (a GUID or domain name).`;
       }
@@ -344,13 +347,23 @@ function clientIdHint(e: Evidence, finding: Finding): string {
       `and recreate the pod: tenant ${orUnknown(tenantIdOf(e))} has no application ${clientId}. ${mistake} ${soon}`
     );
   }
+  if (finding.party === 'nmi') {
+    return `Correct clientID and tenantID in AzureIdentity (type 1 or 2, a service principal): NMI logs in with them, and the tenant has no such application. For a managed identity the type is 0. ${soon}`;
+  }
   if (finding.credential === 'managed-identity') {
     return `Correct AZURE_CLIENT_ID: the tenant has no application ${clientId}. ${soon}`;
   }
   return (
     `Set AZURE_CLIENT_ID to the application (client) id of the app registration, and AZURE_TENANT_ID to its tenant: tenant ${orUnknown(tenantIdOf(e))} ` +
-    `has no application ${clientId} (the id of the secret? an object id? with a managed identity there is no secret at all). ${soon}`
+    `has no application ${clientId} (${mistakenFor(e)}). ${soon}`
   );
+}
+
+/** What the value of AZURE_CLIENT_ID probably is instead. */
+function mistakenFor(e: Evidence): string {
+  if (clientIdOf(e) === tenantIdOf(e) && hasValue(clientIdOf(e))) return 'it is the id of the tenant';
+  if (!hasValue(clientIdOf(e))) return 'it is not a GUID: look for quotes, spaces and line breaks around it';
+  return 'the id of the secret? an object id? with a managed identity there is no secret at all';
 }
 
 function clientSecretHint(e: Evidence, finding: Finding): string {

@@ -167,6 +167,10 @@ function setUp({ name }: Finding): string {
       return 'Set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH';
     case 'WorkloadIdentityCredential':
       return 'Set AZURE_FEDERATED_TOKEN_FILE, AZURE_CLIENT_ID and AZURE_TENANT_ID (in a pod the Workload ID webhook sets them)';
+    case 'AzureDeveloperCliCredential':
+      return 'Install the Azure Developer CLI where this process runs and log in there';
+    case 'AzurePowerShellCredential':
+      return 'Install PowerShell and its module Az.Accounts where this process runs and log in there';
     default:
       return `Configure ${name || 'the credential'}`;
   }

@@ -161,6 +161,9 @@ function identityDocumentation(e: Evidence, { party }: Finding): string {
   return isEndpoint(party) ? DOCUMENTATION.appService : DOCUMENTATION.managedIdentity;
 }
 
+/** What NMI says where nothing binds an identity to the pod. */
+const NO_BINDING = /no azure identity found|azureidentity is not configured/i;
+
 function notFoundHint(e: Evidence, finding: Finding): string {
   const words = finding.words.slice(0, 2000);
   const clientId = clientIdOf(e);
@@ -170,7 +173,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
       ? `Assign ${identity} to this ${hostKind(finding.party)}, or correct AZURE_CLIENT_ID, which must be the client id of an assigned identity: its identity endpoint knows no such identity.`
       : `Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this ${hostKind(finding.party)}: the request names no identity, and there is no default.${otherName(e)}`;
   }
-  if (/no azure identity found/i.test(words)) {
+  if (NO_BINDING.test(words)) {
     return (
       `Create AzureIdentity and AzureIdentityBinding in the namespace ${orUnknown(namespaceOf(e))}, with the value of the pod's label aadpodidbinding ` +
       `(${orUnknown(e.facts.podLabels?.aadpodidbinding)}) as selector: NMI finds no binding there for ${identity}. ` +
@@ -185,7 +188,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   }
   if (!e.facts.kubernetes) {
     return isSet(e, 'AZURE_CLIENT_ID')
-      ? `Assign ${identity} to this machine, or correct or unset AZURE_CLIENT_ID: its metadata service has no identity with this client id.`
+      ? `Assign ${identity} to this machine, or correct or unset AZURE_CLIENT_ID${clientId?.startsWith('/') ? ' (this is a resource id, not a client id)' : ''}: its metadata service has no identity with this client id.`
       : `Assign a managed identity to this machine (turn on the system-assigned one), or log in with the Azure CLI: its metadata service has no identity to give.${otherName(e)}`;
   }
   if (usesPodIdentity(e)) {
@@ -210,7 +213,7 @@ function notFoundCommands(e: Evidence, finding: Finding): readonly string[] {
   if (finding.party === 'nmi' || usesPodIdentity(e)) {
     return [
       showNmiBindings(e),
-      ...(finding.party === 'nmi' && !/no azure identity found/i.test(finding.words.slice(0, 2000))
+      ...(finding.party === 'nmi' && !NO_BINDING.test(finding.words.slice(0, 2000))
         ? [command`az vmss identity show -g $NODE_RG -n $VMSS`]
         : []),
       showNmiLog(),
@@ -313,6 +316,9 @@ function nmiHint(e: Evidence, finding: Finding): string {
   }
   if (finding.status === 429 || /Status Code = '?429|too many requests/i.test(words)) {
     return 'Wait, then ask less often: the metadata service throttles the requests of this node. The pods should share and keep their tokens.';
+  }
+  if (/Status Code = '?(?:404|408|410|5\d\d)/i.test(words)) {
+    return `Ask again in a minute, and restart the node ${orUnknown(e.facts.pod?.node)} or open a support request if it lasts: its metadata service has a fault, which NMI passes on (${quoted(finding)}).`;
   }
   if (finding.status === 403 || finding.status === 400) {
     return (

@@ -81,7 +81,7 @@ export const RESOURCE_MANAGER: Rule[] = [
     reason: 'network-restricted',
     match: resourceManagerMeans('network'),
     hint: (e, finding) =>
-      isSet(e, 'AZURE_SUBSCRIPTION_ID')
+      subscriptionOf(e) !== undefined
         ? `Ask from a network that is allowed (the public one, or the one of the private link), or have the private link or the network rules of the subscription ${orUnknown(subscriptionOf(e))} changed: ` +
           `Azure Resource Manager refuses requests over this one (${orUnknown(finding.errorCode)}), and no role helps.`
         : 'Set AZURE_SUBSCRIPTION_ID to the subscription, which spares listing them, or reach Azure Resource Manager over the public network: ' +
@@ -224,7 +224,7 @@ function forbiddenHint(e: Evidence, finding: Finding): string {
     case 'policy':
       return `Ask the owner of the Azure Policy that the message names for an exemption: it forbids the request (${code}), and no role helps.`;
     case 'stronger-login':
-      return `Log in again with multi-factor authentication, or use a managed identity: Azure demands it for this request (${code}), and no role helps.`;
+      return `Log in again with multi-factor authentication, or use a managed identity: Azure or a Conditional Access policy demands more of the login for this request (${code}), and no role helps.`;
     case 'lock':
       return `Have the lock removed that the message names, or use another scope: it forbids the request (${code}), and no role helps.`;
     case 'registration':
