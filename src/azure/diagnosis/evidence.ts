@@ -124,7 +124,7 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     serverAheadSeconds: exchange?.serverAheadSeconds,
     wwwAuthenticate: undefined,
     words: message,
-    said: isTool ? toolSays(message) : ((exchange && messageIn(exchange)) ?? sdkSays(message)),
+    said: isTool ? withoutNoise(toolSays(message)) : ((exchange && messageIn(exchange)) ?? sdkSays(message)),
     text,
     error,
   };
@@ -249,7 +249,7 @@ function messageIn({ body = '', contentType = '' }: Pick<Exchange, 'body' | 'con
 
 /** What a reader has no use for: where to read on, and ids that `detail` has. */
 const NOISE =
-  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |(?:To troubleshoot,? visit|To mitigate this issue,?.{0,80}?at|See the troubleshooting guide.{0,60}?:) https?:\S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |(?:To troubleshoot,? visit|To mitigate this issue,? .{0,80}? at|See the troubleshooting guide.{0,60}?:) https?:\S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
 
 /** MSAL puts an answer that it does not understand behind these words. */
 const ANSWER = /Http status message: (.{1,1000}?)(?: - Correlation ID|$)/s;

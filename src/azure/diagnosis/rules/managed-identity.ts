@@ -175,7 +175,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   }
   if (NO_BINDING.test(words)) {
     return (
-      `Create AzureIdentity and AzureIdentityBinding in the namespace ${orUnknown(namespaceOf(e))}, with the value of the pod's label aadpodidbinding ` +
+      `Create AzureIdentity and AzureIdentityBinding in the namespace ${orUnknown(namespaceOf(e) ?? 'of the pod')}, with the value of the pod's label aadpodidbinding ` +
       `(${orUnknown(e.facts.podLabels?.aadpodidbinding)}) as selector: NMI finds no binding there for ${identity}. ` +
       'If AZURE_CLIENT_ID is set, it must be that of the AzureIdentity.'
     );
@@ -267,6 +267,10 @@ function refusedHint(e: Evidence, finding: Finding): string {
   return `Check the managed identity of this machine and AZURE_CLIENT_ID (a client id, not an object id), then ask again: its metadata service answered ${code} and said ${quoted(finding)}.`;
 }
 
+function nodeOf({ facts }: Evidence): string {
+  return facts.pod?.node === undefined ? 'the node' : `the node ${orUnknown(facts.pod.node)}`;
+}
+
 /** The metadata service takes no request that somebody may have passed on. */
 function isHeaderMissing({ said }: Finding): boolean {
   return /metadata header|X-Forwarded-For/i.test(said.slice(0, 2000));
@@ -294,7 +298,7 @@ function nmiHint(e: Evidence, finding: Finding): string {
         ? 'the metadata service'
         : orUnknown(finding.text.host);
     return (
-      `Check the network of the node ${orUnknown(e.facts.pod?.node)} (DNS, firewall, egress, iptables), read the log of the NMI pod there, and restart it or replace the node: ` +
+      `Check the network of ${nodeOf(e)} (DNS, firewall, egress, iptables), read the log of the NMI pod there, and restart it or replace the node: ` +
       `NMI got no answer from ${target} itself (${finding.text.networkCode}).`
     );
   }
@@ -318,7 +322,7 @@ function nmiHint(e: Evidence, finding: Finding): string {
     return 'Wait, then ask less often: the metadata service throttles the requests of this node. The pods should share and keep their tokens.';
   }
   if (/Status Code = '?(?:404|408|410|5\d\d)/i.test(words)) {
-    return `Ask again in a minute, and restart the node ${orUnknown(e.facts.pod?.node)} or open a support request if it lasts: its metadata service has a fault, which NMI passes on (${quoted(finding)}).`;
+    return `Ask again in a minute, and restart ${nodeOf(e)} or open a support request if it lasts: its metadata service has a fault, which NMI passes on (${quoted(finding)}).`;
   }
   if (finding.status === 403 || finding.status === 400) {
     return (
