@@ -1,7 +1,7 @@
 import { AZURE_CLI, AZURE_CLI_ABSENT, OTHER_TOOLS } from './rules/azure-cli.ts';
 import { ENTRA } from './rules/entra.ts';
 import { FEDERATION } from './rules/federation.ts';
-import { NO_ANSWER, SERVICE_PRINCIPAL_SETUP } from './rules/general.ts';
+import { MISNAMED, NO_ANSWER, SERVICE_PRINCIPAL_SETUP } from './rules/general.ts';
 import { IDENTITY_BINDING } from './rules/identity-binding.ts';
 import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './rules/managed-identity.ts';
 import { NETWORK } from './rules/network.ts';
@@ -23,6 +23,7 @@ export const CATALOGUE: readonly Rule[] = [
   ...FEDERATION,
   ...ENTRA,
   ...NETWORK,
+  ...MISNAMED,
   ...POD_LABELS,
   ...MANAGED_IDENTITY,
   ...AZURE_CLI,

@@ -5,6 +5,7 @@ import type { TokenCache } from '../identity/token-cache.ts';
 import { CATALOGUE, UNKNOWN } from './catalogue.ts';
 import { type Evidence, type Finding, gatherEvidence, hasNoToken } from './evidence.ts';
 import type { Facts } from './facts.ts';
+import { quoted } from './values.ts';
 
 /** Why there is no list, and what to do about it. */
 export interface Diagnosis {
@@ -25,10 +26,6 @@ export interface Diagnosis {
 }
 
 export type Diagnose = (failure: AzureFailure) => Promise<Diagnosis>;
-
-const UNKNOWN_HINT =
-  'Read the message, and open an issue with this document if that does not help (it has ids, but no secrets): ' +
-  'this failure is unexpected.';
 
 /** Makes the diagnosis; it never fails itself, and nothing it does asks Azure. */
 export function createDiagnosis(credential: TokenCache, gatherFacts: () => Promise<Facts>): Diagnose {
@@ -71,7 +68,16 @@ function recognise(
   }
   const { findings, resourceManager } = evidence;
   const finding = resourceManager ?? findings.find(({ outcome }) => outcome === 'failed');
-  return { reason: UNKNOWN, hint: UNKNOWN_HINT, commands: [], finding };
+  return { reason: UNKNOWN, hint: unknownHint(finding), commands: [], finding };
+}
+
+function unknownHint(finding: Finding | undefined): string {
+  const who = finding?.name || (finding ? 'Azure Resource Manager' : 'the service');
+  const said = finding?.said ? `, and said ${quoted(finding)}` : '';
+  return (
+    'Read the message, and open an issue with this document if that does not help (it has ids, but no secrets): ' +
+    `this failure is unexpected. It is that of ${who}${said}.`
+  );
 }
 
 function originalOf(finding: Finding | undefined, failure: AzureFailure): OriginalError {

@@ -71,6 +71,8 @@ export interface Finding {
   wwwAuthenticate: string | undefined;
   /** What it said, untouched. */
   words: string;
+  /** What of that is meant for a reader: without what the SDK puts around it. */
+  said: string;
   /** What the words tell. */
   text: TextFields;
   error: unknown;
@@ -122,6 +124,7 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     serverAheadSeconds: exchange?.serverAheadSeconds,
     wwwAuthenticate: undefined,
     words: message,
+    said: isTool ? withoutNoise(toolSays(message)) : ((exchange && messageIn(exchange)) ?? sdkSays(message)),
     text,
     error,
   };
@@ -179,6 +182,7 @@ function partyOf(
       // The agent of Azure Arc is also found by its program, without any variable.
       return isEndpoint ? endpoint.kind : 'arc';
     }
+    if (OTHER_CLOUDS.test(exchange.body ?? '')) return 'stranger';
     if (says === 'json') return 'imds';
     if (facts.proxy.hosts.includes(host)) return 'http-proxy';
     if (facts.kubernetes && says === 'text') return 'nmi';
@@ -189,6 +193,10 @@ function partyOf(
   if (aadsts !== undefined || says === 'json') return 'entra';
   return facts.proxy.hosts.includes(host) && isProxyStatus(exchange.status) ? 'http-proxy' : 'stranger';
 }
+
+/** The metadata services of other clouds answer at the same address. */
+const OTHER_CLOUDS =
+  /Metadata-Flavor|computeMetadata|metadata\.google|\bEC2\b|\baws\b|latest\/meta-data|openstack|oracle ?cloud|\/opc\/|aliyun|hetzner/i;
 
 function isFault(status: number): boolean {
   return [404, 408, 410, 429].includes(status) || status >= 500;
@@ -229,6 +237,52 @@ function errorCodeIn(exchange: Exchange | undefined): string | undefined {
   return /"(?:error|code|Code)"\s{0,5}:\s{0,5}"([^"]{1,100})"/.exec(exchange?.body ?? '')?.[1];
 }
 
+/** The message of an answer: a field of JSON, a text, or the title of a page. */
+function messageIn({ body = '', contentType = '' }: Pick<Exchange, 'body' | 'contentType'>): string | undefined {
+  const text = body.trim();
+  if (text === '') return undefined;
+  if (text.startsWith('<')) return /<(?:title|h1)[^>]{0,100}>([^<]{1,200})</i.exec(text)?.[1] ?? 'a page';
+  if (!text.startsWith('{') && !/json/i.test(contentType)) return text;
+  const field = /"(?:error_description|message|Message|detail)"\s{0,5}:\s{0,5}"((?:[^"\\]|\\.){1,900})/.exec(text)?.[1];
+  return field ? withoutNoise(field.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1')) : text;
+}
+
+/** What a reader has no use for: where to read on, and ids that `detail` has. */
+const NOISE =
+  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |(?:To troubleshoot,? visit|To mitigate this issue,? .{0,80}? at|See the troubleshooting guide.{0,60}?:) https?:\S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+
+/** MSAL puts an answer that it does not understand behind these words. */
+const ANSWER = /Http status message: (.{1,1000}?)(?: - Correlation ID|$)/s;
+
+function sdkSays(message: string): string {
+  const start = message.slice(0, 2000);
+  const answer = ANSWER.exec(start)?.[1];
+  return (answer && messageIn({ body: answer })) ?? withoutNoise(start);
+}
+
+function withoutNoise(message: string): string {
+  return message.replace(NOISE, ' ').trim();
+}
+
+/** A tool says it in its line of error; a traceback of Python says it last. */
+function toolSays(message: string): string {
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(
+      (line) =>
+        line !== '' && !/^(WARNING|To re-authenticate|To check existing|Traceback|File ")|traceback:$/.test(line),
+    );
+  const isTraceback = /Traceback \(most recent call last\)/.test(message);
+  const exception = isTraceback
+    ? lines.findLast((line) => /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(line))
+    : undefined;
+  return (exception ?? lines.find((line) => line.startsWith('ERROR:')) ?? lines.at(-1) ?? message).replace(
+    /^ERROR: /,
+    '',
+  );
+}
+
 function resourceManagerFinding(failure: AzureFailure, facts: Facts): Finding {
   const host = new URL(facts.cloud.resourceManager).hostname;
   const error = failure.cause instanceof ResourceManagerError ? failure.cause : undefined;
@@ -251,6 +305,7 @@ function resourceManagerFinding(failure: AzureFailure, facts: Facts): Finding {
     serverAheadSeconds: error?.serverAheadSeconds,
     wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : undefined,
     words: failure.message,
+    said: error?.message ?? failure.message,
     text,
     error: failure.cause,
   };

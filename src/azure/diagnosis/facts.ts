@@ -4,6 +4,7 @@ import { errorMessage } from '../errors.ts';
 import { readClaims } from '../identity/claims.ts';
 import { readSmallFile } from '../identity/token-file.ts';
 import { isProxied, PROXY_VARIABLES, proxyVariable } from '../proxy.ts';
+import { misnamedVariables } from './misnamed-variables.ts';
 
 /** What can be found out inside the pod, or on the laptop, about why an identity does not work. Nothing in it is secret. */
 export interface Facts {
@@ -23,6 +24,8 @@ export interface Facts {
   pod?: { name?: string; namespace?: string; serviceAccount?: string; node?: string };
   /** The variables that are set and matter to @azure/identity; the value where it is an id or a choice, `(set)` where it may be secret. */
   variables: Record<string, string>;
+  /** Variables that nothing here reads, each with the one that was probably meant and is not set. */
+  misnamed?: Record<string, string>;
   /** The service account's token that the Workload ID webhook projects into a pod; only where AZURE_FEDERATED_TOKEN_FILE names one. */
   projectedToken?: ProjectedToken;
   /** The labels of the pod that bind an identity, null where it does not carry one; only where the Downward API mounts them. */
@@ -97,6 +100,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
   const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']);
   const container = kubernetes || isContainer();
   const pod = podOf(env);
+  const misnamed = misnamedVariables(env);
   const hosts = [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname];
   // MSAL asks the agent of Azure Arc by its address, whatever name the variable has.
   if (identityEndpoint) hosts.push(identityEndpoint.host, ...(isLoopback(identityEndpoint.host) ? ['127.0.0.1'] : []));
@@ -110,6 +114,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
     ...(identityEndpoint && { identityEndpoint }),
     ...(pod && { pod }),
     variables: relevantVariables(env),
+    ...(Object.keys(misnamed).length > 0 && { misnamed }),
     ...(projectedToken && { projectedToken }),
     ...(podLabels && { podLabels }),
     proxy: {

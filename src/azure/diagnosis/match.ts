@@ -1,6 +1,7 @@
 import type { AadstsClass } from './aadsts.ts';
 import type { CredentialKind, Evidence, Finding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
+import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 
 /** From here on a clock is off, however much a server tolerates: Microsoft Entra ID five minutes, others less. */
 const SKEW_SECONDS = 60;
@@ -59,6 +60,17 @@ export function entraMeans(...classes: AadstsClass[]) {
 export function resourceManagerSays(...codes: string[]) {
   return ({ resourceManager }: Evidence): Finding | undefined =>
     resourceManager?.errorCode && codes.includes(resourceManager.errorCode) ? resourceManager : undefined;
+}
+
+/** What Resource Manager refused, where it is of one of these classes; not a token, of which other rules know. */
+export function resourceManagerMeans(...classes: ResourceManagerClass[]) {
+  return ({ failure, resourceManager }: Evidence): Finding | undefined => {
+    if (!resourceManager || !['not-authorized', 'broken', 'no-subscription'].includes(failure.kind)) return undefined;
+    const { errorCode, said, party } = resourceManager;
+    if (errorCode === undefined || party !== 'resource-manager') return undefined;
+    const found = resourceManagerClass(errorCode, said);
+    return found && classes.includes(found) ? resourceManager : undefined;
+  };
 }
 
 /** The failure of one of these kinds, as Resource Manager came to it. */

@@ -11,7 +11,7 @@ import {
 } from './commands.ts';
 import type { Evidence } from './evidence.ts';
 import type { Facts } from './facts.ts';
-import { isLabelled, orUnknown, serviceAccountOf, usesPodIdentity } from './values.ts';
+import { isLabelled, misnamed, orUnknown, serviceAccountOf, usesPodIdentity } from './values.ts';
 
 /** What is known even where nothing fails. */
 type Context = Pick<Evidence, 'facts' | 'identity'>;
@@ -52,7 +52,7 @@ export function nodeIdentityHint(context: Context): string {
     case 'label':
       return (
         'Put the label azure.workload.identity/use: "true" on the pod template, annotate its service account with ' +
-        `azure.workload.identity/client-id, and recreate the pod: without the label ${effect}`
+        `azure.workload.identity/client-id, and recreate the pod: without the label ${effect}${otherName(context)}`
       );
   }
 }
@@ -70,6 +70,12 @@ export function nodeIdentityCommands(context: Context): readonly string[] {
     case 'label':
       return [annotateServiceAccount(context, 'client-id'), labelPodTemplate(context)];
   }
+}
+
+/** A service principal was meant, under names that nothing reads. */
+function otherName(context: Context): string {
+  const name = misnamed(context, 'AZURE_CLIENT_SECRET');
+  return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_CLIENT_SECRET.`;
 }
 
 function mistakeOf(context: Context): 'service-account' | 'annotation' | 'nmi' | 'webhook' | 'label' {

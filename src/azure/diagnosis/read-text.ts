@@ -18,6 +18,8 @@ export interface TextFields {
   problem?: Problem;
   /** The file or directory that the problem is with. */
   path?: string;
+  /** The extension that the problem is with. */
+  extension?: string;
   /** The tenant, application and subscription that the text names: ids or names, as they are written. */
   tenant?: string;
   application?: string;
@@ -34,6 +36,12 @@ export interface TextFields {
 
 /** What a tool is stopped by on the machine that it runs on, before or after it asks Microsoft Entra ID. */
 export type Problem =
+  | 'clock-wrong'
+  | 'wrong-architecture'
+  | 'extension-broken'
+  | 'login-certificate-missing'
+  | 'locked'
+  | 'killed'
   | 'not-installed'
   | 'installation-broken'
   | 'too-old'
@@ -76,6 +84,7 @@ export function readText(whole: string): TextFields {
     ...field('status', toNumber(first(text, STATUSES))),
     ...field('problem', problem),
     ...field('path', first(text, PATHS)),
+    ...field('extension', first(text, EXTENSIONS)),
     ...field('tenant', first(text, TENANTS)),
     ...field('application', first(text, APPLICATIONS)),
     ...field('subscription', first(text, SUBSCRIPTIONS)),
@@ -99,7 +108,15 @@ function aadstsNumber(text: string): number | undefined {
 
 /** In this order: what is more particular stands before what is more general. */
 const PROBLEMS: [Problem, RegExp][] = [
+  [
+    'clock-wrong',
+    /(?:token|assertion|certificate|signature) (?:is|was) not yet valid|ID token (?:already|has) expired|computer's time|time zone (?:is|are)|check (?:your|the) (?:system )?(?:clock|time)|clock skew|RequestTimeTooSkewed|used before issued/i,
+  ],
   ['ca-bundle-missing', /Could not find a suitable TLS CA certificate bundle|invalid path: .{0,200}\.(?:pem|crt)/],
+  [
+    'login-certificate-missing',
+    /No such file or directory: ['"][^'"\n]{1,300}\.(?:pem|pfx|p12|crt|cer|key)['"]|(?:load|deserialize|parse|read) .{0,30}(?:PEM|private key|certificate|key data)|certificate file .{0,200}(?:not found|does not exist|invalid)|Invalid (?:certificate|PEM)/i,
+  ],
   ['read-only', /Read-only file system|Errno 30\b/],
   ['disk-full', /No space left on device|Errno 28\b/],
   [
@@ -108,11 +125,15 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'cache-encrypted',
-    /decrypt|CryptUnprotectData|DPAPI|Key not valid for use in specified state|WinError (?:-2146893813|-2146892987|13\b)|libsecret|keyring|Unable to load .{0,40}keychain|login keychain/i,
+    /decrypt|CryptUnprotectData|CryptProtectData|DPAPI|msal_extensions[\\/](?:windows|libsecret|osx)|Key not valid for use in specified state|WinError (?:-2146893813|-2146892987|87\b|13\b)|libsecret|keyring|Unable to load .{0,40}keychain|login keychain/i,
   ],
   [
     'cache-corrupt',
     /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
+  ],
+  [
+    'locked',
+    /LockException|AlreadyLocked|Resource temporarily unavailable|database is locked|\.lockfile|being used by another process|WinError 32\b/,
   ],
   [
     'account-not-in-cache',
@@ -125,11 +146,20 @@ const PROBLEMS: [Problem, RegExp][] = [
   ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
   [
     'identity-endpoint-failed',
-    /Failed to connect to MSI|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
+    /Failed to connect to MSI|managed_identity_(?:request_failed|unreachable)|ManagedIdentityError|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
   ],
   [
+    'wrong-architecture',
+    /Exec format error|cannot execute binary|Bad CPU type|incompatible architecture|wrong ELF class|Rosetta|mach-o|WinError (?:193|216)\b|not a valid Win32|\/mnt\/[a-z]\/.{0,200}wbin|UtilBindVsock|qemu-/i,
+  ],
+  [
+    'extension-broken',
+    /azext_|cliextensions|[Uu]nable to load extension|Error loading (?:command module|extension)|[Ee]xtension '?[\w-]{1,60}'? (?:is not|has|could not|cannot|failed)|ExtensionNotInstalled/,
+  ],
+  ['killed', /MemoryError|Cannot allocate memory|Out of memory|oom-kill|\bSIGKILL\b|code 137\b|^Killed$/im],
+  [
     'installation-broken',
-    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|cannot execute binary|Exec format error|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError/i,
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
   ],
   ['module-missing', /Az\.Accounts?\b/],
   ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
@@ -140,7 +170,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
     'not-logged-in',
-    /az login|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
+    /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
   ],
 ];
 
@@ -201,6 +231,13 @@ const PATHS = [
   /(?:Permission denied|Read-only file system|No space left on device|No such file or directory|Access is denied|Operation not permitted): ?['"]?((?:\/|[A-Za-z]:\\)[^'"\n]{1,300}?)['"]?(?=\n|$|['"])/,
   /invalid path: ['"]?([^'"\n]{1,300})/,
   /open\(?\s?['"]((?:\/|[A-Za-z]:\\)[^'"\n]{1,300})['"]/,
+];
+
+const EXTENSIONS = [
+  /cliextensions[\\/]([\w-]{1,60})/,
+  /[Ee]xtension '?([\w-]{2,60})'? (?:is|has|could|cannot|failed|was)/,
+  /load(?:ing)? (?:the )?extension:? '?([\w-]{2,60})/,
+  /azext_(\w{1,60})/,
 ];
 
 const TENANTS = [

@@ -88,3 +88,24 @@ export function skewInWords(serverAheadSeconds: number): string {
   const amount = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
   return `${amount} ${serverAheadSeconds > 0 ? 'behind' : 'ahead of'}`;
 }
+
+/** The variable that is set in the place of this one, which is not: another tool's name for it, or a slip of the pen. */
+export function misnamed({ facts }: WithFacts, variable: string): string | undefined {
+  return Object.entries(facts.misnamed ?? {}).find(([, meant]) => meant === variable)?.[0];
+}
+
+/** Longer quotations make a hint that nobody reads; `detail` has the whole. */
+const QUOTED_LENGTH = 160;
+
+/** The first words of what a party said, for a hint about something that has no rule of its own. */
+export function quoted({ said }: Finding): string {
+  const text = orUnknown(
+    said
+      .slice(0, 1000)
+      .replaceAll('"', "'")
+      .replace(/\s{1,100}/g, ' '),
+  );
+  return text.length <= QUOTED_LENGTH
+    ? `"${text.replace(/[.\s]{1,3}$/, '')}"`
+    : `"${text.slice(0, QUOTED_LENGTH).replace(/\s\S{0,30}$/, '')} …"`;
+}

@@ -72,11 +72,16 @@ function runAz(resource: string): Promise<string> {
       outcome();
     };
     child.once('error', (cause) => settle(() => reject(startFailure(cause))));
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       settle(() => {
         if (isLate) reject(new CredentialUnavailableError(`No answer from az within ${PROCESS_LIMIT_MS / 1000} s`));
         else if (code === 0 && stdout.trim() !== '') resolve(stdout);
-        else reject(new CredentialUnavailableError(stderr.trim() || `az ended with code ${code} and said nothing`));
+        else
+          reject(
+            new CredentialUnavailableError(
+              stderr.trim() || `az ended with ${signal ?? `code ${code}`} and said nothing`,
+            ),
+          );
       });
     });
   });

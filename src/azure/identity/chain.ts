@@ -38,6 +38,8 @@ const PROCESS_LIMIT_MS = 30_000;
 /** The SDK's own limit is one second, which a cold process on a busy machine misses although the metadata service answers. */
 const PROBE_LIMIT_MS = 3000;
 
+const MANAGED_IDENTITY = 'ManagedIdentityCredential';
+
 interface Member {
   name: string;
   credential: TokenCredential;
@@ -99,8 +101,9 @@ function membersOf(chain: DefaultAzureCredential, onWarning: (message: string) =
   return sources.map((credential) => {
     const leftOut: unknown = Reflect.get(credential, 'credentialUnavailableErrorMessage');
     if (leftOut === undefined) return { name: credential.constructor.name, credential };
-    // Named after the function that failed to create it: createDefaultWorkloadIdentityCredential.
-    const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '');
+    // Named after the function that failed to create it: createDefaultWorkloadIdentityCredential. The one without a name
+    // creates a ManagedIdentityCredential that was chosen on its own.
+    const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '') || MANAGED_IDENTITY;
     return { name, credential: unavailable(String(leftOut)) };
   });
 }
@@ -115,7 +118,7 @@ function adapt(
 ): Member {
   const { name, credential } = member;
   if (name === 'AzureCliCredential') return { name, credential: azureCliCredential() };
-  if (name === 'ManagedIdentityCredential') {
+  if (name === MANAGED_IDENTITY) {
     if (workloadIdentityFile === undefined)
       return { name, credential: probingLonger(passCacheOnClaims(credential, onWarning)) };
     // It would repeat the exchange of WorkloadIdentityCredential with an HTTP client of its own, which cannot be watched or limited.
@@ -194,7 +197,7 @@ const attempting = new AsyncLocalStorage<Attempt>();
  * limit, while it waits for an identity to be assigned; the tools of a developer as long as they are given to end.
  */
 function limitOf(name: string, workloadIdentityFile: string | undefined): number | undefined {
-  if (name === 'ManagedIdentityCredential' && workloadIdentityFile === undefined) return undefined;
+  if (name === MANAGED_IDENTITY && workloadIdentityFile === undefined) return undefined;
   return /Cli|PowerShell/.test(name) ? PROCESS_LIMIT_MS + 1000 : ENTRA_LIMIT_MS;
 }
 

@@ -654,6 +654,31 @@ const CASES: Case[] = [
     detail: 'No underlying credential could be used',
   },
   {
+    title: 'a service principal under the names of Terraform',
+    reason: 'nothing-configured',
+    handlers: [noImds()],
+    env: {
+      ARM_CLIENT_ID: clientId,
+      ARM_TENANT_ID: tenantId,
+      ARM_CLIENT_SECRET: 'made-up~client.secret',
+      AZURE_CLIENT_ID: '',
+    },
+    hint: [
+      'ARM_CLIENT_ID to AZURE_CLIENT_ID',
+      'ARM_CLIENT_SECRET to AZURE_CLIENT_SECRET',
+      'ARM_TENANT_ID to AZURE_TENANT_ID',
+    ],
+    detail: 'No underlying credential could be used',
+  },
+  {
+    title: 'an identity endpoint that is not a URL',
+    reason: 'configuration-refused',
+    handlers: [],
+    env: { IDENTITY_ENDPOINT: 'localhost/msi', IDENTITY_HEADER: 'made-up-header' },
+    hint: ['IDENTITY_ENDPOINT', 'not a URL'],
+    detail: 'network_error',
+  },
+  {
     title: 'pod identity without NMI',
     reason: 'imds-unreachable',
     handlers: [noImds()],
@@ -969,6 +994,17 @@ const CASES: Case[] = [
     hint: ['deny assignment Made up', 'no role assignment helps'],
     commands: [`subscriptions/${subscriptionId('One')}/providers/Microsoft.Authorization/denyAssignments`],
     detail: 'DenyAssignmentAuthorizationFailed',
+  },
+  {
+    title: 'a private link that does not serve the request',
+    reason: 'network-restricted',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(403, 'PublicNetworkAccessDisabled', 'Public network access is disabled.') } }),
+    ],
+    hint: ['private link', subscriptionId('One'), 'PublicNetworkAccessDisabled', 'no role helps'],
+    detail: 'PublicNetworkAccessDisabled',
   },
   {
     title: 'a subscription that is disabled',

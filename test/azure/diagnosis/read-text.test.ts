@@ -37,6 +37,24 @@ test.each([
   ["'az' is not recognized as an internal or external command", 'not-installed', undefined],
   ["ModuleNotFoundError: No module named 'azure'", 'installation-broken', undefined],
   ['Failed to connect to MSI.', 'identity-endpoint-failed', undefined],
+  ["The ID token is not yet valid. Make sure your computer's time is correct", 'clock-wrong', undefined],
+  ['OSError: [WinError -2146893813] Key not valid for use in specified state.', 'cache-encrypted', undefined],
+  ['keyring.errors.NoKeyringError: No recommended backend was available.', 'cache-encrypted', undefined],
+  ['az: line 2: python3: cannot execute binary file: Exec format error', 'wrong-architecture', undefined],
+  [
+    '/mnt/c/Program Files/Microsoft SDKs/Azure/CLI2/wbin/az: line 3: python: command not found',
+    'wrong-architecture',
+    undefined,
+  ],
+  [
+    'File "/root/.azure/cliextensions/account/azext_account/__init__.py"\nImportError: x',
+    'extension-broken',
+    undefined,
+  ],
+  ['portalocker.exceptions.LockException: [Errno 11] Resource temporarily unavailable', 'locked', undefined],
+  ['az ended with code 137 and said nothing', 'killed', undefined],
+  ["[Errno 2] No such file or directory: '/home/u/sp.pem'", 'login-certificate-missing', '/home/u/sp.pem'],
+  ['ERROR: invalid_grant: the grant is bad', 'not-logged-in', undefined],
 ])('the problem of %j is %s', (text, problem, path) => {
   const fields = readText(text);
   expect([fields.problem, fields.path]).toEqual([problem, path]);

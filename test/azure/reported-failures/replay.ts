@@ -162,9 +162,10 @@ function azProgram(az: NonNullable<ReportedFailure['az']>): string {
   return temporaryFile('az', `#!/bin/sh\n${script}\n`, 0o755).slice(0, -'/az'.length);
 }
 
-/** A proxy that answers every CONNECT like this, at the address that the variables then have. */
-async function startProxy(env: NodeJS.ProcessEnv, { status = 502 }: Reply): Promise<void> {
-  const proxy = createServer();
+/** A proxy that answers every request like this, at the address that the variables then have. */
+async function startProxy(env: NodeJS.ProcessEnv, { status = 502, text = '' }: Reply): Promise<void> {
+  // A request for plain HTTP comes whole, not as CONNECT.
+  const proxy = createServer((_, response) => response.writeHead(status, { 'Content-Type': 'text/html' }).end(text));
   proxy.on('connect', (_, socket) =>
     socket.end(`HTTP/1.1 ${status} made-up\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
   );

@@ -1,16 +1,44 @@
 import { argument, command, loginToTenant } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, findingOf } from '../match.ts';
-import { orUnknown } from '../values.ts';
+import { orUnknown, quoted } from '../values.ts';
+import { withoutCredential } from './general.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** The Azure CLI is there and cannot give a token, for a reason on this machine. */
 export const AZURE_CLI: Rule[] = [
   {
+    reason: 'clock-skew',
+    match: (e) => azureCliHas(e, 'clock-wrong'),
+    hint: (_, finding) =>
+      'Correct the clock and the time zone of this machine (NTP; in WSL and virtual machines it stands still while the host sleeps), then log in again if that is still needed: ' +
+      `the Azure CLI does not accept a token by this clock, ${quoted(finding)}.`,
+    commands: () => [command`timedatectl`, command`sudo hwclock -s`, command`az login`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
     reason: 'az-config-unusable',
     match: (e) => azureCliHas(e, 'read-only', 'disk-full', 'permission-denied', 'cache-encrypted', 'cache-corrupt'),
     hint: configHint,
     commands: configCommands,
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    reason: 'az-not-logged-in',
+    match: (e) => azureCliHas(e, 'login-certificate-missing'),
+    hint: (_, finding) =>
+      `Put the certificate with its private key back (${orUnknown(finding.text.path ?? 'its file')}), or log in again as the service principal with the file that there is now: ` +
+      `the Azure CLI reads it each time, and cannot use it (${quoted(finding)}).`,
+    commands: (_, { text }) => [
+      command`az login --service-principal --username ${argument(text.application, 'CLIENT_ID')} --certificate $PEM_FILE --tenant ${argument(text.tenant, 'TENANT_ID')}`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    reason: 'az-failed',
+    match: (e) => azureCliHas(e, 'wrong-architecture', 'extension-broken', 'locked', 'killed'),
+    hint: programHint,
+    commands: programCommands,
     documentation: DOCUMENTATION.azureCli,
   },
   {
@@ -51,16 +79,17 @@ export const AZURE_CLI_ABSENT: Rule[] = [
         ? ` If this is a machine of Azure, name ${e.facts.metadataService} in NO_PROXY, so that its metadata service is asked directly.`
         : '';
       const arc = hasMetadataFailure(e) ? ' On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.' : '';
+      const ids = withoutCredential(e);
       switch (e.facts.place) {
         case 'ci':
-          return `Log in to Azure in the pipeline with a service connection or azure/login, or set the variables of a service principal: there is no Azure CLI on the PATH here.${machine}${stranger}`;
+          return `Log in to Azure in the pipeline with a service connection or azure/login, or set the variables of a service principal: there is no Azure CLI on the PATH here.${machine}${stranger}${ids}`;
         case 'codespaces':
         case 'devcontainer':
           return `Add the Azure CLI to this development container (a feature of devcontainer.json), rebuild it, and log in there: there is no az here.${machine}${stranger}`;
         case 'container':
-          return `Use an image that has the Azure CLI, with your ~/.azure mounted, or run the service on the host: there is no az in this image, and no managed identity.${machine}${stranger}${arc}`;
+          return `Run the service on the host, where az is logged in, or use an image that has the Azure CLI, with your ~/.azure mounted: there is no az on the PATH of this process, and no managed identity.${machine}${stranger}${arc}${ids}`;
         default:
-          return `Install the Azure CLI and log in, then ask again: there is no az on the PATH of this process.${machine}${stranger}${arc}`;
+          return `Install the Azure CLI and log in, then ask again: there is no az on the PATH of this process.${machine}${stranger}${arc}${ids}`;
       }
     },
     commands: (e) => (e.facts.place === 'container' ? [command`npm start`] : [command`az login`]),
@@ -78,11 +107,13 @@ export const AZURE_CLI_ABSENT: Rule[] = [
       }
       return finding.outcome === 'pending' || finding.words.startsWith('No answer')
         ? 'Ask az for a token in a terminal on this machine: the Azure CLI is there, but has not answered yet. It may wait for a network or for another az.'
-        : 'Ask az for a token in a terminal on this machine, and update it if it fails there: the Azure CLI is there, but gave no token.';
+        : `Ask az for a token in a terminal on this machine, as the same user. If it fails there, too, log in again, then update it: the Azure CLI is there, but gave no token and said ${quoted(finding)}.`;
     },
     commands: (_, finding) => [
       command`az account get-access-token --output none`,
-      ...(finding.text.problem === 'cloud-unknown' ? [command`az cloud set --name AzureCloud`] : [command`az upgrade`]),
+      ...(finding.text.problem === 'cloud-unknown'
+        ? [command`az cloud set --name AzureCloud`]
+        : [...(finding.text.problem === undefined ? [command`az login`] : []), command`az upgrade`]),
     ],
     documentation: DOCUMENTATION.azureCli,
   },
@@ -144,8 +175,9 @@ function configHint({ facts }: Evidence, { text }: Finding): string {
         : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`;
     case 'cache-encrypted':
       return isContainer
-        ? 'Log in inside of the container (device code), or run the service on the host: the token cache of the mounted az login is encrypted for the host, and the container cannot decrypt it.'
-        : 'Clear the accounts of the Azure CLI and log in again: it cannot decrypt its token cache, which another user or machine encrypted.';
+        ? 'Remove msal_token_cache.bin from the directory of az and log in again where this process runs (in a container with a device code), or run the service on the host: ' +
+            'the token cache cannot be decrypted, because another machine, user or password encrypted it, such as the host for a container.'
+        : 'Remove msal_token_cache.bin from ~/.azure and log in again: the Azure CLI cannot decrypt its token cache, which another user, machine or password encrypted. Another installation does not help.';
     default:
       return `Clear the accounts of the Azure CLI, or remove the broken file in ~/.azure (AZURE_CONFIG_DIR), and log in again: ${text.path ? path : 'a file of its configuration or token cache'} is not valid, because two processes wrote it or a write broke off.`;
   }
@@ -161,7 +193,10 @@ function configCommands({ facts }: Evidence, { text }: Finding): readonly string
           ]
         : [command`sudo chown -R $(id -u):$(id -g) ~/.azure`];
     case 'cache-encrypted':
-      return facts.container ? [command`az login --use-device-code`] : [command`az account clear`, command`az login`];
+      return [
+        command`rm -f ~/.azure/msal_token_cache.* ~/.azure/msal_http_cache.bin ~/.azure/service_principal_entries.*`,
+        facts.container ? command`az login --use-device-code` : command`az login`,
+      ];
     case 'cache-corrupt':
       return [
         command`az account clear`,
@@ -172,6 +207,42 @@ function configCommands({ facts }: Evidence, { text }: Finding): readonly string
       return [command`df -h`];
     default:
       return [command`docker run -v $HOME/.azure:/azure -e AZURE_CONFIG_DIR=/azure $IMAGE`];
+  }
+}
+
+/** The program itself, or what is loaded into it. */
+function programHint(_: Evidence, finding: Finding): string {
+  switch (finding.text.problem) {
+    case 'wrong-architecture':
+      return (
+        'Install the Azure CLI that is made for this system and processor (in WSL the one of Linux, in an image the one of its platform), and put it first on the PATH: ' +
+        `the az that is there is of another one (${quoted(finding)}).`
+      );
+    case 'extension-broken':
+      return `Update or remove the extension ${orUnknown(finding.text.extension ?? 'that the message names')} of the Azure CLI: it does not fit this az, and stops it (${quoted(finding)}).`;
+    case 'locked':
+      return `Ask again when no other az runs, and remove a lock file that is left over in ~/.azure: another process holds the files of the Azure CLI (${quoted(finding)}). Two processes should not share a mounted directory.`;
+    default:
+      return 'Give this machine or container more memory (az needs some 300 MB), then ask again: the Azure CLI was ended before it could answer.';
+  }
+}
+
+function programCommands(_: Evidence, { text }: Finding): readonly string[] {
+  switch (text.problem) {
+    case 'wrong-architecture':
+      return [command`type -a az`, command`uname -sm`];
+    case 'extension-broken': {
+      const extension = argument(text.extension, 'EXTENSION');
+      return [
+        command`az extension list -o table`,
+        command`az extension update --name ${extension}`,
+        command`az extension remove --name ${extension}`,
+      ];
+    }
+    case 'locked':
+      return [command`ls -l ~/.azure`, command`az account get-access-token --output none`];
+    default:
+      return [command`free -m`];
   }
 }
 
@@ -196,7 +267,7 @@ function identityHint({ facts }: Evidence, { text }: Finding): string {
 function loginHint({ facts }: Evidence, finding: Finding): string {
   const { text } = finding;
   if (text.problem === 'no-subscription') {
-    return 'Choose a subscription of the login, or log in to the tenant that has one: the Azure CLI is set to a subscription that it does not see.';
+    return 'Choose a subscription of the login, or log in to the tenant that has one: the Azure CLI is set to no subscription, or to one that it does not see. An account without any needs a role on one first.';
   }
   if (text.problem === 'broker-failed') {
     return 'Log in again with the Azure CLI, without the account broker of Windows (WAM) if that repeats itself: the broker could not use the account.';
@@ -223,7 +294,11 @@ function loginCommands(e: Evidence, finding: Finding): readonly string[] {
   const { facts } = e;
   const { text } = finding;
   if (text.problem === 'no-subscription') {
-    return [command`az account list --all -o table`, command`az account set --subscription $SUBSCRIPTION_ID`];
+    return [
+      command`az account list --all -o table`,
+      command`az account set --subscription $SUBSCRIPTION_ID`,
+      loginToTenant(text.tenant),
+    ];
   }
   if (text.problem === 'broker-failed') {
     return [command`az account clear`, command`az config set core.enable_broker_on_windows=false`, command`az login`];

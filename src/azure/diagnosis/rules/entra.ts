@@ -2,7 +2,8 @@ import type { AadstsClass } from '../aadsts.ts';
 import { argument, command, findIdentity, loginToTenant } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { entraMeans, entraRefusal, entraSays, findingOf } from '../match.ts';
-import { clientIdOf, hasValue, namespaceOf, orUnknown, tenantIdOf } from '../values.ts';
+import { clientIdOf, hasValue, namespaceOf, orUnknown, quoted, tenantIdOf } from '../values.ts';
+import { isTenantRefused } from './general.ts';
 import { aboutNumber, DOCUMENTATION, type Rule } from './rule.ts';
 
 /** The application that is the Azure CLI itself: what is said of it is said of a person's login. */
@@ -135,12 +136,17 @@ export const ENTRA: Rule[] = [
   },
   {
     reason: 'tenant-unknown',
-    match: (e) =>
-      entraMeans('tenant')(e) ?? e.findings.find(({ words }) => /Invalid tenant id/.test(words.slice(0, 2000))),
+    match: (e) => entraMeans('tenant')(e) ?? e.findings.find(isTenantRefused),
     hint: (e, finding) => {
       const tenant = tenantInWords(e, finding);
+      if (finding.party === 'nmi') {
+        return `Correct tenantID in AzureIdentity (type 1 or 2, a service principal): NMI logs in to the tenant ${orUnknown(finding.text.tenant)}, which does not exist.`;
+      }
       if (isWithoutTenant(finding) && finding.credential !== 'azure-cli') {
-        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and a service principal needs one.`;
+        return `Set AZURE_TENANT_ID to the id of the tenant of the application: ${tenant} is not one tenant, and an application needs one (a GUID or domain name).`;
+      }
+      if (isTenantRefused(finding) && !finding.text.aadsts && !hasValue(tenantIdOf(e))) {
+        return 'Correct AZURE_TENANT_ID: it is not the id of a tenant, a GUID or domain name (look for quotes, spaces and line breaks around it).';
       }
       if (finding.credential === 'azure-cli') {
         return `Log in with a tenant that exists: the tenant ${tenant}, to which az is set, is not in ${e.facts.cloud.authorityHost}.`;
@@ -306,7 +312,9 @@ function loginAsServicePrincipal(e: Evidence, finding: Finding): string {
 }
 
 /** Not an unknown tenant, but none: `common` or `organizations`, or nothing at all. */
-function isWithoutTenant({ aadsts = 0 }: Finding): boolean {
+function isWithoutTenant(finding: Finding): boolean {
+  const { aadsts = 0, words } = finding;
+  if (isTenantRefused(finding)) return words.includes('missing_tenant_id_error');
   return [50059, 50128, 50194, 90019, 900191, 9001023].includes(aadsts);
 }
 
@@ -339,13 +347,23 @@ function clientIdHint(e: Evidence, finding: Finding): string {
       `and recreate the pod: tenant ${orUnknown(tenantIdOf(e))} has no application ${clientId}. ${mistake} ${soon}`
     );
   }
+  if (finding.party === 'nmi') {
+    return `Correct clientID and tenantID in AzureIdentity (type 1 or 2, a service principal): NMI logs in with them, and the tenant has no such application. For a managed identity the type is 0. ${soon}`;
+  }
   if (finding.credential === 'managed-identity') {
     return `Correct AZURE_CLIENT_ID: the tenant has no application ${clientId}. ${soon}`;
   }
   return (
     `Set AZURE_CLIENT_ID to the application (client) id of the app registration, and AZURE_TENANT_ID to its tenant: tenant ${orUnknown(tenantIdOf(e))} ` +
-    `has no application ${clientId} (the id of the secret? an object id? with a managed identity there is no secret at all). ${soon}`
+    `has no application ${clientId} (${mistakenFor(e)}). ${soon}`
   );
+}
+
+/** What the value of AZURE_CLIENT_ID probably is instead. */
+function mistakenFor(e: Evidence): string {
+  if (clientIdOf(e) === tenantIdOf(e) && hasValue(clientIdOf(e))) return 'it is the id of the tenant';
+  if (!hasValue(clientIdOf(e))) return 'it is not a GUID: look for quotes, spaces and line breaks around it';
+  return 'the id of the secret? an object id? with a managed identity there is no secret at all';
 }
 
 function clientSecretHint(e: Evidence, finding: Finding): string {
@@ -457,6 +475,26 @@ const PARTICULAR: Record<number, string> = {
   7000114: 'Use another application or a managed identity: this one may not ask for tokens in the name of others',
 };
 
+/** What was presented to Microsoft Entra ID, and for whom. */
+function askedWith(e: Evidence, finding: Finding): string {
+  const application = orUnknown(applicationOf(e, finding));
+  switch (finding.credential) {
+    case 'client-secret':
+      return `the secret of the application ${application}`;
+    case 'client-certificate':
+      return `the certificate of the application ${application}`;
+    case 'projected-token':
+    case 'identity-binding':
+      return `the federated credential of the identity ${application}`;
+    case 'managed-identity':
+      return `the managed identity ${application}`;
+    case 'user-password':
+      return 'the account of AZURE_USERNAME';
+    default:
+      return 'the login of the tool (log in again first)';
+  }
+}
+
 /** The ways out that are left, by class; for a number that nobody documents, by the error code of OAuth 2.0. */
 function refusedHint(e: Evidence, finding: Finding): string {
   const number = `AADSTS${finding.aadsts}`;
@@ -496,5 +534,8 @@ function refusedHint(e: Evidence, finding: Finding): string {
   if (errorCode === 'invalid_grant' && credential === 'azure-cli') {
     return `Log in again with the Azure CLI; if that does not help, ask the administrator of the tenant: Microsoft Entra ID refused the login (${number}).`;
   }
-  return `Read what ${number} means at the documentation, and ask the administrator of the tenant: Microsoft Entra ID refused a token with it, and ${log}.`;
+  return (
+    `Check ${askedWith(e, finding)}, and read what ${number} means at the documentation: Microsoft Entra ID refused it with ${quoted({ ...finding, said: finding.said.replace(/^[^:]{0,40}AADSTS\d{1,9}: /, '') })}; ` +
+    `${log}.`
+  );
 }

@@ -6,11 +6,14 @@ import {
   errorCodeOf,
   hasValue,
   isSet,
+  misnamed,
   namespaceOf,
   orUnknown,
   proxyVariableOf,
+  quoted,
   usesPodIdentity,
 } from '../values.ts';
+import { withoutCredential } from './general.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 const IMDS_PROXIED: Rule = {
@@ -34,7 +37,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     match: (e) =>
       answered(
         e,
-        /Identity not found|no azure identity found|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI) found|Unable to load the proper Managed Identity|identity .{0,80}(?:not found|does not exist)/i,
+        /Identity not found|no azure identity found|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI|identity)(?: was)? (?:found|assigned|configured)|Unable to (?:load|find|get) (?:the )?(?:proper|requested|specified)? ?(?:Managed )?Identity|identit(?:y|ies) .{0,80}(?:not found|does not exist|not (?:been )?(?:enabled|configured))|ManagedIdentityNotFound|IdentityNotFound/i,
       ),
     hint: notFoundHint,
     commands: notFoundCommands,
@@ -72,7 +75,7 @@ export const MANAGED_IDENTITY: Rule[] = [
     hint: refusedHint,
     commands: (e, finding) =>
       finding.party === 'nmi'
-        ? [command`kubectl get pods -A -o wide -l component=nmi`, showNmiLog()]
+        ? [showNmiBindings(e), command`kubectl get pods -A -o wide -l component=nmi`, showNmiLog()]
         : e.facts.kubernetes
           ? []
           : [askMetadataService(e)],
@@ -87,7 +90,8 @@ export const MANAGED_IDENTITY: Rule[] = [
         e,
         ({ party, words }) =>
           isEndpoint(party) ||
-          (party === 'not-asked' && /CloudShell|Service ?Fabric|Azure ?Arc/.test(words.slice(0, 2000))),
+          (party === 'not-asked' &&
+            /Cloud ?Shell|Service ?Fabric|Azure ?Arc|WWW-Authenticate|secret file/i.test(words.slice(0, 2000))),
       ) ?? (hasEndpoint(e) ? managedIdentity(e, ({ party }) => party === 'nobody') : undefined),
     hint: endpointHint,
     commands: endpointCommands,
@@ -113,10 +117,14 @@ export const NO_METADATA_SERVICE: Rule[] = [
   {
     reason: 'imds-refused',
     match: (e) => managedIdentity(e, ({ status }) => status !== undefined),
-    hint: (e, finding) =>
-      `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here (on a laptop, log in with the Azure CLI): something else answers ${errorCodeOf(finding)} at ${orUnknown(finding.host)}, ` +
-      'not the metadata service of Azure, so this machine is probably not in Azure. ' +
-      (e.facts.kubernetes ? '' : 'On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.'),
+    hint: (e, finding) => {
+      const answer = `something else answers ${errorCodeOf(finding)} at ${orUnknown(finding.host)} (${quoted(finding)}), not the metadata service of Azure`;
+      return e.facts.kubernetes
+        ? 'Use Workload ID, which works on every cluster (its webhook, a public OIDC issuer and a federated credential), or the variables of a service principal: ' +
+            `${answer}, so this cluster is probably not in Azure, or a proxy or mesh is in the way.`
+        : `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here (log in with the Azure CLI, or set the variables of a service principal): ${answer}, ` +
+            'so this machine is probably not in Azure. On a server with Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.';
+    },
     documentation: DOCUMENTATION.managedIdentity,
   },
 ];
@@ -153,6 +161,9 @@ function identityDocumentation(e: Evidence, { party }: Finding): string {
   return isEndpoint(party) ? DOCUMENTATION.appService : DOCUMENTATION.managedIdentity;
 }
 
+/** What NMI says where nothing binds an identity to the pod. */
+const NO_BINDING = /no azure identity found|azureidentity is not configured/i;
+
 function notFoundHint(e: Evidence, finding: Finding): string {
   const words = finding.words.slice(0, 2000);
   const clientId = clientIdOf(e);
@@ -160,11 +171,11 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   if (isEndpoint(finding.party)) {
     return isSet(e, 'AZURE_CLIENT_ID')
       ? `Assign ${identity} to this ${hostKind(finding.party)}, or correct AZURE_CLIENT_ID, which must be the client id of an assigned identity: its identity endpoint knows no such identity.`
-      : `Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this ${hostKind(finding.party)}: the request names no identity, and there is no default.`;
+      : `Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this ${hostKind(finding.party)}: the request names no identity, and there is no default.${otherName(e)}`;
   }
-  if (/no azure identity found/i.test(words)) {
+  if (NO_BINDING.test(words)) {
     return (
-      `Create AzureIdentity and AzureIdentityBinding in the namespace ${orUnknown(namespaceOf(e))}, with the value of the pod's label aadpodidbinding ` +
+      `Create AzureIdentity and AzureIdentityBinding in the namespace ${orUnknown(namespaceOf(e) ?? 'of the pod')}, with the value of the pod's label aadpodidbinding ` +
       `(${orUnknown(e.facts.podLabels?.aadpodidbinding)}) as selector: NMI finds no binding there for ${identity}. ` +
       'If AZURE_CLIENT_ID is set, it must be that of the AzureIdentity.'
     );
@@ -177,8 +188,8 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   }
   if (!e.facts.kubernetes) {
     return isSet(e, 'AZURE_CLIENT_ID')
-      ? `Assign ${identity} to this machine, or correct or unset AZURE_CLIENT_ID: its metadata service has no identity with this client id.`
-      : 'Assign a managed identity to this machine (turn on the system-assigned one), or log in with the Azure CLI: its metadata service has no identity to give.';
+      ? `Assign ${identity} to this machine, or correct or unset AZURE_CLIENT_ID${clientId?.startsWith('/') ? ' (this is a resource id, not a client id)' : ''}: its metadata service has no identity with this client id.`
+      : `Assign a managed identity to this machine (turn on the system-assigned one), or log in with the Azure CLI: its metadata service has no identity to give.${otherName(e)}`;
   }
   if (usesPodIdentity(e)) {
     return (
@@ -192,11 +203,17 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   );
 }
 
+/** The identity was named, under a name that nothing reads. */
+function otherName(e: Evidence): string {
+  const name = misnamed(e, 'AZURE_CLIENT_ID');
+  return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_CLIENT_ID.`;
+}
+
 function notFoundCommands(e: Evidence, finding: Finding): readonly string[] {
   if (finding.party === 'nmi' || usesPodIdentity(e)) {
     return [
       showNmiBindings(e),
-      ...(finding.party === 'nmi' && !/no azure identity found/i.test(finding.words.slice(0, 2000))
+      ...(finding.party === 'nmi' && !NO_BINDING.test(finding.words.slice(0, 2000))
         ? [command`az vmss identity show -g $NODE_RG -n $VMSS`]
         : []),
       showNmiLog(),
@@ -230,29 +247,93 @@ function refusedHint(e: Evidence, finding: Finding): string {
   if (status === 429) {
     return 'Wait, then ask less often: the metadata service throttles too many requests for tokens from this machine. Processes should share and keep their tokens.';
   }
-  if (finding.party === 'nmi') {
-    if (finding.text.networkCode !== undefined) {
-      const target =
-        finding.text.host === undefined || finding.text.host === e.facts.metadataService
-          ? 'the metadata service'
-          : orUnknown(finding.text.host);
-      return (
-        `Check the network of the node ${orUnknown(e.facts.pod?.node)} (DNS, firewall, egress, iptables), read the log of the NMI pod there, and restart it or replace the node: ` +
-        `NMI got no answer from ${target} itself (${finding.text.networkCode}).`
-      );
-    }
-    return `Ask again, and read the logs of the NMI pod of this node and of MIC if it lasts (does NMI reach the API server and the metadata service?): NMI answered ${code}.`;
-  }
+  if (isHeaderMissing(finding)) return headerHint(e, finding);
+  if (finding.party === 'nmi') return nmiHint(e, finding);
   if (e.facts.kubernetes) {
     return (
       `Ask again, and read the log of the NMI pod of this node if it lasts; better, use Workload ID (label azure.workload.identity/use): ` +
-      `the metadata service answered ${code}.`
+      `the metadata service answered ${code} and said ${quoted(finding)}.`
     );
   }
-  if (status >= 500 || status === 410) {
-    return `Ask again, and restart the machine or open a support request if it lasts: its metadata service has a fault (${code}).`;
+  if (status >= 500 || status === 410 || status === 404) {
+    return `Ask again, and restart the machine or open a support request if it lasts: its metadata service is being updated or has a fault (${code}), and said ${quoted(finding)}. Check, too, that a managed identity is assigned to the machine.`;
   }
-  return `Check the managed identity of this machine and AZURE_CLIENT_ID (a client id, not an object id), then ask again: its metadata service answered ${code}.`;
+  if (status === 401 || status === 403) {
+    return (
+      'Check that a managed identity is assigned to this machine and that this process and user may use its metadata service (access control in the machine, a firewall, a filter): ' +
+      `it refused the request (${code}) and said ${quoted(finding)}.`
+    );
+  }
+  return `Check the managed identity of this machine and AZURE_CLIENT_ID (a client id, not an object id), then ask again: its metadata service answered ${code} and said ${quoted(finding)}.`;
+}
+
+function nodeOf({ facts }: Evidence): string {
+  return facts.pod?.node === undefined ? 'the node' : `the node ${orUnknown(facts.pod.node)}`;
+}
+
+/** The metadata service takes no request that somebody may have passed on. */
+function isHeaderMissing({ said }: Finding): boolean {
+  return /metadata header|X-Forwarded-For/i.test(said.slice(0, 2000));
+}
+
+function headerHint(e: Evidence, finding: Finding): string {
+  return (
+    `Let requests to ${e.facts.metadataService} go past every proxy, service mesh and sidecar (NO_PROXY, excluded address ranges): ` +
+    `what is on the way removes the header Metadata or adds X-Forwarded-For, and the metadata service refuses that (${quoted(finding)}).`
+  );
+}
+
+/**
+ * The texts of NMI, by what it was doing: find the pod, read its identities from Kubernetes, log in as AzureIdentity says, ask the
+ * metadata service.
+ *
+ * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/server/server.go
+ */
+function nmiHint(e: Evidence, finding: Finding): string {
+  const words = finding.said.slice(0, 2000);
+  const code = errorCodeOf(finding);
+  if (finding.text.networkCode !== undefined) {
+    const target =
+      finding.text.host === undefined || finding.text.host === e.facts.metadataService
+        ? 'the metadata service'
+        : orUnknown(finding.text.host);
+    return (
+      `Check the network of ${nodeOf(e)} (DNS, firewall, egress, iptables), read the log of the NMI pod there, and restart it or replace the node: ` +
+      `NMI got no answer from ${target} itself (${finding.text.networkCode}).`
+    );
+  }
+  if (/host ?network|pod ?ip|no pod|matching pods|pod list|missing pod|remote address/i.test(words)) {
+    return (
+      'Recreate the pod without hostNetwork, and restart the NMI pod of its node if that does not help: NMI finds the pod by its IP address, ' +
+      `and does not know this one (${quoted(finding)}).`
+    );
+  }
+  if (
+    /cannot (?:get|list|watch)|is forbidden|failed to get (?:pod|azure)|azurepodidentityexception|the server could not find|apiserver|the cache/i.test(
+      words,
+    )
+  ) {
+    return (
+      'Check that NMI reaches the API server and may read pods, AzureIdentity and AzureIdentityBinding there (its ClusterRole, the CRDs, a firewall that cuts idle connections), then restart NMI: ' +
+      `it could not look up the identity of the pod (${quoted(finding)}).`
+    );
+  }
+  if (finding.status === 429 || /Status Code = '?429|too many requests/i.test(words)) {
+    return 'Wait, then ask less often: the metadata service throttles the requests of this node. The pods should share and keep their tokens.';
+  }
+  if (/Status Code = '?(?:404|408|410|5\d\d)/i.test(words)) {
+    return `Ask again in a minute, and restart ${nodeOf(e)} or open a support request if it lasts: its metadata service has a fault, which NMI passes on (${quoted(finding)}).`;
+  }
+  if (finding.status === 403 || finding.status === 400) {
+    return (
+      `Check the AzureIdentity in the namespace ${orUnknown(namespaceOf(e) ?? 'of the pod')}: type 0 (a managed identity) with its resourceID and clientID; type 1 or 2 (a service principal) needs tenantID, clientID and the Kubernetes secret that clientPassword names. ` +
+      `NMI found no token for it (${code}), and said ${quoted(finding)}.`
+    );
+  }
+  return (
+    'Ask again, and read the logs of the NMI pod of this node and of MIC if it lasts (does NMI reach the API server and the metadata service? what is in AzureIdentity?): ' +
+    `NMI answered ${code} and said ${quoted(finding)}.`
+  );
 }
 
 function hostKind(party: Finding['party']): string {
@@ -272,53 +353,89 @@ function endpointHint(e: Evidence, finding: Finding): string {
   const kind = isEndpoint(finding.party) ? finding.party : (e.facts.identityEndpoint?.kind ?? 'arc');
   const code = errorCodeOf(finding);
   const { status } = finding;
+  const words = finding.words.slice(0, 2000);
+  const said = finding.status === undefined ? '' : ` and said ${quoted(finding)}`;
+  const isWithClientId = isSet(e, 'AZURE_CLIENT_ID');
   switch (kind) {
     case 'cloud-shell':
       return (
         'Log in with the Azure CLI in Cloud Shell' +
-        (isSet(e, 'AZURE_CLIENT_ID') ? ' and unset AZURE_CLIENT_ID' : '') +
+        (isWithClientId ? ' and unset AZURE_CLIENT_ID' : '') +
         `: the token endpoint of Cloud Shell gives no token for this (${code}); it serves its own user only.`
       );
     case 'arc':
-      if (isSet(e, 'AZURE_CLIENT_ID') && !/secret_file/.test(finding.words.slice(0, 2000))) {
-        return (
-          'Unset AZURE_CLIENT_ID: the agent of Azure Arc gives a token for the system-assigned identity of the server only ' +
-          `(${code}).`
-        );
-      }
-      if (/secret_file|secret file|EACCES|key/i.test(finding.words.slice(0, 2000)) || status === 401) {
-        return (
-          'Add the user of this process to the group himds (on Windows, Hybrid Agent Extension Applications), and start a new session: ' +
-          'it must read the key that the agent of Azure Arc writes to /var/opt/azcmagent/tokens.'
-        );
-      }
-      return `Check the agent of Azure Arc and its identity endpoint, which a container reaches on the network of its host only: it gave no token (${code}).`;
+      return arcHint(e, finding);
     case 'service-fabric':
+      if (isWithClientId && finding.party === 'not-asked') {
+        return (
+          'Unset AZURE_CLIENT_ID: Service Fabric does not let a process choose its identity, which comes from the manifest of the application and the configuration of the cluster resource, ' +
+          'and the SDK refuses to ask with it.'
+        );
+      }
       return (
         `Check the token service of the Service Fabric cluster and the managed identity of this application` +
-        (isSet(e, 'AZURE_CLIENT_ID') ? ', and unset AZURE_CLIENT_ID, which is not supported there' : '') +
-        `: the identity endpoint gave no token (${code}).`
+        (isWithClientId ? ', and unset AZURE_CLIENT_ID, which is not supported there' : '') +
+        `: the identity endpoint gave no token (${code})${said}.` +
+        (/certificate|thumbprint|CERT|SIGNED/i.test(words)
+          ? ' Its certificate must have the thumbprint of IDENTITY_SERVER_THUMBPRINT.'
+          : '')
       );
     case 'azure-ml':
       return (
         'Set AZURE_CLIENT_ID to the client id (not the object id) of an identity that is assigned to the compute of Azure Machine Learning: ' +
-        `its identity endpoint gave no token${isSet(e, 'AZURE_CLIENT_ID') ? ` for ${orUnknown(clientIdOf(e))}` : ''} (${code}).`
+        `its identity endpoint gave no token${isSet(e, 'AZURE_CLIENT_ID') ? ` for ${orUnknown(clientIdOf(e))}` : ''} (${code})${said}.${otherName(e)}`
       );
     default:
       if (status === undefined) {
         return `Assign an identity to this ${hostKind(kind)} and restart it: its identity endpoint, which IDENTITY_ENDPOINT names, cannot be reached (${code}). Right after a start, ask again.`;
       }
       if (status === 401 || status === 403) {
-        return `Restart this ${hostKind(kind)}, and do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: its identity endpoint refused the header IDENTITY_HEADER (${code}).`;
+        return `Restart this ${hostKind(kind)}, and do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: its identity endpoint refused the header IDENTITY_HEADER (${code})${said}.`;
       }
       if (status >= 500 || status === 429) {
         return (
-          `Ask again, then restart this ${hostKind(kind)}, and open a support request if it lasts: its identity endpoint could not get a token (${code}). ` +
+          `Ask again, then restart this ${hostKind(kind)}, and open a support request if it lasts: its identity endpoint could not get a token (${code})${said}. ` +
           'A deleted or recreated identity does the same: assign it again.'
         );
       }
-      return `Check that an identity is assigned to this ${hostKind(kind)}, and set AZURE_CLIENT_ID to the client id of a user-assigned one: its identity endpoint gave no token (${code}).`;
+      return `Check that an identity is assigned to this ${hostKind(kind)}, and set AZURE_CLIENT_ID to the client id of a user-assigned one: its identity endpoint gave no token (${code})${said}.${otherName(e)}`;
   }
+}
+
+/** MSAL's error codes for what it meets at the agent of Azure Arc. */
+const ARC_KEY = /unable_to_read_secret_file|invalid_secret|EACCES|secret file|secret_file/;
+const ARC_STRANGER = /www_authenticate_header|WWW-Authenticate header|invalid_file_(path|extension)/i;
+
+function arcHint(e: Evidence, finding: Finding): string {
+  const { status, errorCode = '' } = finding;
+  const code = errorCodeOf(finding);
+  const words = `${errorCode} ${finding.words.slice(0, 2000)}`;
+  const said = status === undefined ? '' : ` and said ${quoted(finding)}`;
+  if (ARC_STRANGER.test(words) && !ARC_KEY.test(words)) {
+    return (
+      'Check what answers at IDENTITY_ENDPOINT, or unset IDENTITY_ENDPOINT and IMDS_ENDPOINT: it does not name a key file as the agent of Azure Arc (himds) does, ' +
+      `so it is another program or a proxy (${code}).`
+    );
+  }
+  if (isSet(e, 'AZURE_CLIENT_ID') && !ARC_KEY.test(words) && finding.networkCode === undefined) {
+    return (
+      'Unset AZURE_CLIENT_ID: the agent of Azure Arc gives a token for the system-assigned identity of the server only ' +
+      `(${code}).`
+    );
+  }
+  if (ARC_KEY.test(words) || status === 401 || /\bkey\b/i.test(words)) {
+    return (
+      'Add the user of this process to the group himds (on Windows, Hybrid Agent Extension Applications), and start a new session: ' +
+      'it must read the key that the agent of Azure Arc writes to /var/opt/azcmagent/tokens.'
+    );
+  }
+  if (status !== undefined) {
+    return (
+      'Look at the state of the agent of Azure Arc on the server, and connect it again if it is disconnected or expired (45 days without contact): ' +
+      `its identity endpoint answered ${code}${said}.`
+    );
+  }
+  return `Check the agent of Azure Arc and its identity endpoint, which a container reaches on the network of its host only: it gave no token (${code}).`;
 }
 
 function endpointCommands(e: Evidence, finding: Finding): readonly string[] {
@@ -329,7 +446,7 @@ function endpointCommands(e: Evidence, finding: Finding): readonly string[] {
     case undefined:
       return finding.status === 401 || /secret_file/.test(finding.words.slice(0, 2000))
         ? [command`sudo usermod -aG himds $USER`]
-        : [command`azcmagent check`, command`systemctl status himdsd`];
+        : [command`azcmagent show`, command`azcmagent check`, command`systemctl status himdsd`];
     case 'app-service':
       return [command`az webapp identity show -g $RG -n $APP`, command`az webapp restart -g $RG -n $APP`];
     case 'functions':
@@ -361,7 +478,7 @@ function unreachableHint(e: Evidence, finding: Finding): string {
     case 'ci':
       return (
         'Log in to Azure in the pipeline before this step (a service connection, or OIDC with azure/login), or set the variables of a service principal: ' +
-        `nothing answers at ${metadataService} (${code}), so this runner has no managed identity. ${arc}`
+        `nothing answers at ${metadataService} (${code}), so this runner has no managed identity. ${arc}${withoutCredential(e)}`
       );
     case 'codespaces':
     case 'devcontainer':
@@ -369,12 +486,12 @@ function unreachableHint(e: Evidence, finding: Finding): string {
     case 'container':
       return (
         `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here, such as a login of the Azure CLI: nothing answers at ${metadataService} (${code}), so this machine is probably not in Azure, ` +
-        `or the network of this container has no way to the metadata service of its host (use the network of the host, check its firewall). ${arc}`
+        `or the network of this container has no way to the metadata service of its host (use the network of the host, check its firewall). ${arc}${withoutCredential(e)}`
       );
     default:
       return (
         `Let AZURE_TOKEN_CREDENTIALS allow a credential that works here, such as a login of the Azure CLI: nothing answers at ${metadataService} (${code}), ` +
-        `so this machine is probably not in Azure, or a firewall is in the way. ${arc}`
+        `so this machine is probably not in Azure, or a firewall is in the way. ${arc}${withoutCredential(e)}`
       );
   }
 }

@@ -1,7 +1,7 @@
 import { argument, command } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { azureCliHas, isTool, unreached } from '../match.ts';
-import { errorCodeOf, hostOf, orUnknown, proxyVariableOf } from '../values.ts';
+import { errorCodeOf, hostOf, orUnknown, proxyVariableOf, quoted } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** Codes of TLS: a server was reached, but not believed. */
@@ -109,7 +109,7 @@ export const NETWORK: Rule[] = [
       ),
     hint: (_, finding) =>
       `Look for a proxy, web filter, firewall or captive portal on the way to ${hostOf(finding)}, which must let it pass, or for an outage (${DOCUMENTATION.status}): ` +
-      `what answered ${errorCodeOf(finding)} gave neither a token nor a reason.`,
+      `what answered ${errorCodeOf(finding)} gave neither a token nor a reason, but ${quoted(finding)}.`,
     commands: reachability,
     documentation: DOCUMENTATION.status,
   },

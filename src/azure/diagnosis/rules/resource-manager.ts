@@ -1,8 +1,9 @@
 import { argument, assignReader, command, loginToTenant } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { clockSkew, ofKind, resourceManagerSays } from '../match.ts';
+import { clockSkew, ofKind, resourceManagerMeans, resourceManagerSays } from '../match.ts';
 import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from '../node-identity.ts';
-import { errorCodeOf, hostOf, isSet, orUnknown, skewInWords, subscriptionOf } from '../values.ts';
+import { resourceManagerClass } from '../resource-manager-codes.ts';
+import { errorCodeOf, hostOf, isSet, misnamed, orUnknown, quoted, skewInWords, subscriptionOf } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** There is a token, but no list. */
@@ -31,7 +32,9 @@ export const RESOURCE_MANAGER: Rule[] = [
   },
   {
     reason: 'wrong-tenant',
-    match: resourceManagerSays('InvalidAuthenticationTokenTenant'),
+    match: (e) =>
+      resourceManagerSays('InvalidAuthenticationTokenTenant')(e) ??
+      rejectedFor(e, /wrong issuer|must match (?:the|one of the) tenant/),
     hint: (e, { text }) =>
       isUser(e)
         ? `Log in to the tenant of the subscription, ${orUnknown(text.tenant)}: the token is of tenant ${orUnknown(e.identity?.tenantId)}, the subscription ${orUnknown(subscriptionOf(e))} of another one.`
@@ -48,7 +51,9 @@ export const RESOURCE_MANAGER: Rule[] = [
   },
   {
     reason: 'wrong-cloud',
-    match: resourceManagerSays('InvalidAuthenticationTokenAudience'),
+    match: (e) =>
+      resourceManagerSays('InvalidAuthenticationTokenAudience')(e) ??
+      rejectedFor(e, /wrong audience|audience .{0,200}(?:invalid|not|does)|Audience validation failed/),
     hint: (e) =>
       "Set AZURE_AUTHORITY_HOST to that of the identity's cloud, and ask again for another token: the token is for another audience (resource) than this Resource Manager. " +
       `${e.facts.cloud.authorityHost} and ${e.facts.cloud.resourceManager} are in use now.`,
@@ -73,8 +78,21 @@ export const RESOURCE_MANAGER: Rule[] = [
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
+    reason: 'network-restricted',
+    match: resourceManagerMeans('network'),
+    hint: (e, finding) =>
+      subscriptionOf(e) !== undefined
+        ? `Ask from a network that is allowed (the public one, or the one of the private link), or have the private link or the network rules of the subscription ${orUnknown(subscriptionOf(e))} changed: ` +
+          `Azure Resource Manager refuses requests over this one (${orUnknown(finding.errorCode)}), and no role helps.`
+        : 'Set AZURE_SUBSCRIPTION_ID to the subscription, which spares listing them, or reach Azure Resource Manager over the public network: ' +
+          `a private link (private endpoint) does not serve every request, and refused this one (${orUnknown(finding.errorCode)}). No role helps.`,
+    commands: (_, finding) => [command`getent hosts ${argument(finding.host, 'HOST')}`],
+    documentation:
+      'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
+  },
+  {
     reason: 'deny-assignment',
-    match: resourceManagerSays('DenyAssignmentAuthorizationFailed'),
+    match: resourceManagerMeans('deny'),
     hint: (_, finding) =>
       `Use another subscription or scope, or have the owner of the deny assignment${named(finding)} exclude this identity: ` +
       'it denies access on purpose, and no role assignment helps against it.',
@@ -85,16 +103,7 @@ export const RESOURCE_MANAGER: Rule[] = [
   },
   {
     reason: 'subscription-disabled',
-    match: resourceManagerSays(
-      'ReadOnlyDisabledSubscription',
-      'DisabledSubscription',
-      'SubscriptionNotEnabled',
-      'SubscriptionDisabled',
-      'SubscriptionWarned',
-      'SubscriptionExpired',
-      'SubscriptionSuspended',
-      'SubscriptionDeleted',
-    ),
+    match: resourceManagerMeans('subscription-disabled'),
     hint: (e) =>
       `Have the owner of the subscription ${orUnknown(subscriptionOf(e))} re-enable it (billing, spending limit, a trial that is over), or use another with AZURE_SUBSCRIPTION_ID: it is disabled.`,
     commands: () => [command`az account list --all --query '[].[id,name,state]' -o table`],
@@ -102,7 +111,7 @@ export const RESOURCE_MANAGER: Rule[] = [
   },
   {
     reason: 'subscription-not-found',
-    match: resourceManagerSays('SubscriptionNotFound', 'InvalidSubscriptionId', 'SubscriptionIdIsInvalid'),
+    match: resourceManagerMeans('subscription-unknown'),
     hint: (e, { errorCode }) => {
       const id = orUnknown(subscriptionOf(e));
       if (!isSet(e, 'AZURE_SUBSCRIPTION_ID')) {
@@ -128,7 +137,7 @@ export const RESOURCE_MANAGER: Rule[] = [
     hint: (e) =>
       isUser(e)
         ? `Log in to the tenant of your subscription, or get a role there: the login works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}. A new role takes up to 10 minutes.`
-        : `Assign the identity a role on the subscription, such as Reader, and allow up to 10 minutes: the identity works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}.`,
+        : `Assign the identity a role on the subscription, such as Reader, and allow up to 10 minutes: the identity works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}.${otherName(e)}`,
     commands: (e) =>
       isUser(e) ? [command`az account list --all -o table`, loginToTenant(''), assignReader(e)] : [assignReader(e)],
     documentation: DOCUMENTATION.roles,
@@ -136,23 +145,8 @@ export const RESOURCE_MANAGER: Rule[] = [
   {
     reason: 'not-authorized',
     match: ofKind('not-authorized'),
-    hint: (e, finding) => {
-      const code = orUnknown(finding.errorCode);
-      if (isPolicy(finding)) {
-        return `Ask the owner of the Azure Policy that the message names for an exemption: it forbids the request (${code}), and no role helps.`;
-      }
-      if (finding.errorCode === 'RequestDisallowedByAzure') {
-        return `Log in again with multi-factor authentication, or use a managed identity: Azure demands it for this request (${code}), and no role helps.`;
-      }
-      const scope = isSet(e, 'AZURE_SUBSCRIPTION_ID')
-        ? `If the role is there, check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}).`
-        : '';
-      return (
-        'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): ' +
-        `the token is fine, the role is missing (${code}). ${scope}`
-      ).trim();
-    },
-    commands: (e, finding) => (isPolicy(finding) ? [] : [assignReader(e)]),
+    hint: forbiddenHint,
+    commands: (e, finding) => (classOf(finding) === 'role' ? [assignReader(e)] : []),
     documentation: DOCUMENTATION.roles,
   },
   {
@@ -186,13 +180,17 @@ export const RESOURCE_MANAGER: Rule[] = [
     reason: 'broken',
     match: ofKind('broken'),
     hint: brokenHint,
-    commands: (_, { errorCode }) =>
-      /NotRegistered|SubscriptionRegistration/.test(errorCode ?? '')
-        ? [command`az provider register --namespace $PROVIDER_NAMESPACE`]
-        : [],
+    commands: (_, finding) =>
+      classOf(finding) === 'registration' ? [command`az provider register --namespace $PROVIDER_NAMESPACE`] : [],
     documentation: DOCUMENTATION.status,
   },
 ];
+
+/** A subscription was named, under a name that nothing reads. */
+function otherName(e: Evidence): string {
+  const name = misnamed(e, 'AZURE_SUBSCRIPTION_ID');
+  return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_SUBSCRIPTION_ID.`;
+}
 
 function isUser({ identity }: Evidence): boolean {
   return identity?.type === 'user';
@@ -209,8 +207,49 @@ function isChallenge(finding: Finding | undefined, about: RegExp): boolean {
   return isEvaluation && about.test(told.replace(/authorization_uri|Location(?=:)/g, ''));
 }
 
-function isPolicy({ errorCode }: Finding): boolean {
-  return /Policy/.test(errorCode ?? '');
+function classOf({ errorCode, said }: Finding) {
+  return resourceManagerClass(errorCode, said);
+}
+
+/** A token that was refused for a reason that only the words tell. */
+function rejectedFor(e: Evidence, words: RegExp): Finding | undefined {
+  const finding = ofKind('token-rejected')(e);
+  return finding && words.test(finding.said.slice(0, 2000)) ? finding : undefined;
+}
+
+/** Most refusals are a missing role; the others look alike and need another way out. */
+function forbiddenHint(e: Evidence, finding: Finding): string {
+  const code = orUnknown(finding.errorCode);
+  switch (classOf(finding)) {
+    case 'policy':
+      return `Ask the owner of the Azure Policy that the message names for an exemption: it forbids the request (${code}), and no role helps.`;
+    case 'stronger-login':
+      return `Log in again with multi-factor authentication, or use a managed identity: Azure or a Conditional Access policy demands more of the login for this request (${code}), and no role helps.`;
+    case 'lock':
+      return `Have the lock removed that the message names, or use another scope: it forbids the request (${code}), and no role helps.`;
+    case 'registration':
+      return `Register the resource provider or feature that the message names in the subscription ${orUnknown(subscriptionOf(e))}: it is not registered there (${code}).`;
+    case 'role':
+      return roleHint(e, code);
+    default:
+      return (
+        `Go by what Azure Resource Manager says, it is a refusal that has no rule here (${finding.status} ${code}): ${quoted(finding)}. ` +
+        'It may be a network, a policy or a lock; the role Reader helps only where the message says that a permission is missing.'
+      );
+  }
+}
+
+function roleHint(e: Evidence, code: string): string {
+  const scope = isSet(e, 'AZURE_SUBSCRIPTION_ID')
+    ? ` If the role is there, check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}).`
+    : '';
+  const user = isUser(e)
+    ? ' An eligible role (PIM) must be activated first, and another account or tenant may be the right one.'
+    : '';
+  return (
+    'Assign the identity the role Reader on the subscription, and allow up to 10 minutes (up to a day where the role comes through a group): ' +
+    `the token is fine, the role is missing (${code}).${scope}${user}`
+  );
 }
 
 function named({ words }: Finding): string {
@@ -233,7 +272,7 @@ function rejectedHint(e: Evidence, finding: Finding): string {
   if (/'?Authorization'? header/.test(finding.words.slice(0, 2000))) {
     return `Look for a proxy or service mesh on the way that removes or changes the header Authorization: Azure Resource Manager saw no token in the request.`;
   }
-  return `${again}: Azure Resource Manager refused this token (${orUnknown(finding.errorCode ?? errorCodeOf(finding))}).`;
+  return `${again}: Azure Resource Manager refused this token (${orUnknown(finding.errorCode ?? errorCodeOf(finding))}) and said ${quoted(finding)}.`;
 }
 
 function brokenHint(e: Evidence, finding: Finding): string {
@@ -241,18 +280,24 @@ function brokenHint(e: Evidence, finding: Finding): string {
   if (party === 'stranger' || errorCode === undefined) {
     return (
       `Ask again in a minute, and look for an outage (${DOCUMENTATION.status}), or for a captive portal, filter or proxy on the way if it lasts: ` +
-      `what came from Azure Resource Manager${status ? ` (${status})` : ''} makes no sense.`
+      `what came from Azure Resource Manager${status ? ` (${status})` : ''} makes no sense: ${quoted(finding)}.`
     );
   }
   const code = `${status} ${orUnknown(errorCode)}`;
-  if (/NotRegistered|SubscriptionRegistration/.test(errorCode)) {
+  if (classOf(finding) === 'endpoint') {
+    return `Check AZURE_AUTHORITY_HOST and what answers as ${hostOf(finding)}: it does not serve this request (${code}), as Azure Stack, another cloud or a gateway in the place of Azure Resource Manager do not. It said ${quoted(finding)}.`;
+  }
+  if (classOf(finding) === 'lock') {
+    return `Have the lock removed that the message names: it forbids the request (${code}).`;
+  }
+  if (classOf(finding) === 'registration') {
     return `Register the resource provider that the message names in the subscription ${orUnknown(subscriptionOf(e))}: it is not registered there (${code}).`;
   }
   if (status >= 500 || status === 408) {
     return `Ask again in a minute, and open a support request with the ids in the message if it lasts: Azure Resource Manager has a fault (${code}). Nothing here needs to change.`;
   }
   if (status === 400 || status === 404 || status === 409) {
-    return `Read the message and check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}): Azure Resource Manager refused the request with ${code}. If it passes by itself, ask again.`;
+    return `Read the message and check AZURE_SUBSCRIPTION_ID (${orUnknown(subscriptionOf(e))}): Azure Resource Manager refused the request with ${code} and said ${quoted(finding)}. A conflict or a move passes: ask again.`;
   }
-  return `Read the message, then ask again: Azure Resource Manager answered ${code}.`;
+  return `Go by what Azure Resource Manager says, then ask again: it answered ${code}, ${quoted(finding)}.`;
 }

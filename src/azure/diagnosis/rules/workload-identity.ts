@@ -11,7 +11,15 @@ import {
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf } from '../match.ts';
-import { isLabelled, isSet, orUnknown, projectedToken, serviceAccountOf, usesPodIdentity } from '../values.ts';
+import {
+  isLabelled,
+  isSet,
+  misnamed,
+  orUnknown,
+  projectedToken,
+  serviceAccountOf,
+  usesPodIdentity,
+} from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
 /** What goes wrong before Microsoft Entra ID is asked: the file and the variables that the Workload ID webhook injects. */
@@ -81,7 +89,8 @@ export const POD_LABELS: Rule[] = [
         : e.facts.kubernetes
           ? 'Label the pod template azure.workload.identity/use: "true" and recreate the pod (Workload ID), or set AZURE_CLIENT_ID ' +
             'to choose an identity: the node answered, and it has several identities.'
-          : 'Set AZURE_CLIENT_ID to the client id of the identity to use: this machine has several, and its metadata service does not choose.',
+          : 'Set AZURE_CLIENT_ID to the client id of the identity to use: this machine has several, and its metadata service does not choose.' +
+            (misnamed(e, 'AZURE_CLIENT_ID') ? ` The variable ${misnamed(e, 'AZURE_CLIENT_ID')} is not read here.` : ''),
     commands: (e) => {
       if (usesPodIdentity(e)) return [showNmiBindings(e), showNmiLog()];
       return e.facts.kubernetes ? [labelPodTemplate(e)] : [command`az identity list -o table`];

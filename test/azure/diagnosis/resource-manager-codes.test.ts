@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { resourceManagerClass } from '../../../src/azure/diagnosis/resource-manager-codes.ts';
+
+test.each([
+  ['AuthorizationFailed', '', 'role'],
+  ['LinkedAuthorizationFailed', '', 'role'],
+  ['AuthorizationPermissionMismatch', '', 'role'],
+  ['DenyAssignmentAuthorizationFailed', '', 'deny'],
+  ['RequestDisallowedByPolicy', '', 'policy'],
+  ['RequestDisallowedByAzure', '', 'stronger-login'],
+  ['PrivateLinkAccessRestricted', '', 'network'],
+  ['PublicNetworkAccessDisabled', '', 'network'],
+  ['ForbiddenByFirewall', '', 'network'],
+  ['ScopeLocked', '', 'lock'],
+  ['ReadOnlyDisabledSubscription', '', 'subscription-disabled'],
+  ['SubscriptionNotRegistered', '', 'registration'],
+  ['MissingSubscriptionRegistration', '', 'registration'],
+  ['SubscriptionNotFound', '', 'subscription-unknown'],
+  ['InvalidApiVersionParameter', '', 'endpoint'],
+  ['Forbidden', 'The client does not have authorization to perform action x', 'role'],
+  ['Forbidden', 'Public network access is disabled for this resource.', 'network'],
+  ['SomethingNew', 'No.', undefined],
+])('the error code %s (%j) is of the class %s', (code, message, expected) => {
+  expect(resourceManagerClass(code, message)).toBe(expected);
+});
