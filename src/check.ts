@@ -51,6 +51,13 @@ export function checkReport(view: View): string {
     line('tenant id', tenantId);
     line('resource id', managedIdentityResourceId);
     line('token until', who.expiresOn);
+  } else {
+    const { projectedToken, variables } = who.diagnosis.facts;
+    line('client id', variables['AZURE_CLIENT_ID']);
+    line('tenant id', variables['AZURE_TENANT_ID']);
+    line('issuer', projectedToken?.iss);
+    line('subject', projectedToken?.sub);
+    line('audience', projectedToken?.aud?.join(', '));
   }
   line('subscription', subscription && [subscription.name, subscription.id].filter(Boolean).join(' '));
   line('resource groups', listing.kind === 'listed' ? String(listing.names.length) : null);

@@ -65,10 +65,16 @@ export function createService(options: {
   );
 
   const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
+  /** The last Host that was allowed: nearly all requests have the same. */
+  let allowedHost: string | undefined;
+  const logsRequests = log.isLevelEnabled('debug');
   const server = createHttpServer({
     refuse({ headers: { host }, httpVersion }) {
       if (httpVersion === '1.1' && host === undefined) return withoutHost;
-      return config.kubernetes || isAllowedHost(host, config.allowedHosts) ? undefined : misdirected;
+      if (config.kubernetes || host === allowedHost) return undefined;
+      if (!isAllowedHost(host, config.allowedHosts)) return misdirected;
+      allowedHost = host;
+      return undefined;
     },
     problem: (status, title) =>
       documents.problem(problemDetails(status, title, { detail: 'The server cannot read this request' })),
@@ -80,7 +86,7 @@ export function createService(options: {
         { route, method: method === 'GET' || method === 'HEAD' ? method : OTHER, status },
         durationMs,
       );
-      if (log.isLevelEnabled('debug')) {
+      if (logsRequests) {
         const trace = traceContextOf(request.headers);
         log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(trace) }, 'request');
       }

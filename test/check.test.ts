@@ -31,6 +31,7 @@ test('without a token the report has reason and hint, and the exit code is 1', a
   const { code, stdout, stderr } = await check('wrong-subject');
   const report = reportOf(stdout);
   expect(report).toMatch(/^NOT OK\n/);
+  expect(report).toMatch(/^ {2}subject: +system:serviceaccount:rgapi:rgapi$/m);
   expect(report).toMatch(/^federated-credential-subject: .*system:serviceaccount:rgapi:rgapi/m);
   expect(code).toBe(1);
   expect(logOf(stderr)).toEqual([expect.objectContaining({ level: 'warn' })]);

@@ -59,6 +59,8 @@ const { clientId, objectId, tenantId } = IDENTITY;
 const allWell = () => [entra(), imds(), subscriptions(['Contoso Production']), groups(RESOURCE_GROUPS)];
 
 const NODE_IDENTITY = {
+  appid: '44444444-4444-4444-8444-444444444444',
+  oid: '55555555-5555-4555-8555-555555555555',
   xms_mirid:
     '/subscriptions/made-up/resourcegroups/MC_rg-aks/providers/Microsoft.ManagedIdentity/userAssignedIdentities/aks-agentpool',
 };
