@@ -33,6 +33,8 @@ export interface Facts {
   proxy: {
     /** The variables that are set. */
     variables: string[];
+    /** Host and port of the proxy in use, where its URL can be read. */
+    server?: string;
     /** Which of the hosts that matter the Azure SDK therefore asks through the proxy. */
     hosts: string[];
   };
@@ -77,6 +79,12 @@ export type IdentityEndpoint =
 
 type PodLabel = 'aadpodidbinding' | 'azure.workload.identity/use';
 
+/** Stands for the value of a variable that may be secret. */
+export const SECRET = '(set)';
+
+/** The same, where white space stands around the value: it is sent along, and is hardly ever meant. */
+export const PADDED_SECRET = '(set, with white space around it)';
+
 const IMDS_HOST = '169.254.169.254';
 
 const RELEVANT = /^(AZURE_(?!DEADLINE_MS$)\w+|(IDENTITY|IMDS|MSI)_\w+|KUBERNETES_SERVICE_HOST|NODE_EXTRA_CA_CERTS)$/;
@@ -100,6 +108,8 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
   const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']);
   const container = kubernetes || isContainer();
   const pod = podOf(env);
+  const proxyName = PROXY_VARIABLES.find((name) => proxyVariable(env, name));
+  const proxyServer = URL.parse((proxyName && proxyVariable(env, proxyName)) ?? '')?.host;
   const misnamed = misnamedVariables(env);
   const hosts = [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname];
   // MSAL asks the agent of Azure Arc by its address, whatever name the variable has.
@@ -118,6 +128,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
     ...(projectedToken && { projectedToken }),
     ...(podLabels && { podLabels }),
     proxy: {
+      ...(proxyServer && { server: proxyServer }),
       variables: [...PROXY_VARIABLES, 'NO_PROXY'].filter((name) => proxyVariable(env, name)),
       hosts: [...new Set(hosts)].filter((host) => isProxied(env, host)),
     },
@@ -208,7 +219,8 @@ function relevantVariables(env: NodeJS.ProcessEnv): Record<string, string> {
   for (const name of Object.keys(env).sort()) {
     const value = env[name];
     if (!value || !RELEVANT.test(name)) continue;
-    variables[name] = SHOWN.test(name) && PUBLIC_VALUE.test(value) ? value : '(set)';
+    const hidden = value === value.trim() ? SECRET : PADDED_SECRET;
+    variables[name] = SHOWN.test(name) && PUBLIC_VALUE.test(value) ? value : hidden;
   }
   return variables;
 }

@@ -1,12 +1,12 @@
 import type { Evidence, Finding } from './evidence.ts';
-import type { ProjectedToken } from './facts.ts';
+import { PADDED_SECRET, type ProjectedToken, SECRET } from './facts.ts';
 
 /** What is known even where nothing fails. */
 type WithFacts = Pick<Evidence, 'facts'>;
 
 /** A value in a sentence: short, and without what would end a line or read like a command. */
 export function orUnknown(value: unknown): string {
-  if (value === SECRET) return '(not shown)';
+  if (value === SECRET || value === PADDED_SECRET) return '(not shown)';
   const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
   return (
     text
@@ -16,15 +16,16 @@ export function orUnknown(value: unknown): string {
   );
 }
 
-/** What the facts have for a variable whose value may be a secret. */
-const SECRET = '(set)';
-
 export function hasValue(value: string | null | undefined): value is string {
-  return value !== undefined && value !== null && value !== '' && value !== SECRET;
+  return value !== undefined && value !== null && value !== '' && value !== SECRET && value !== PADDED_SECRET;
 }
 
 export function isSet({ facts }: WithFacts, variable: string): boolean {
   return facts.variables[variable] !== undefined;
+}
+
+export function isPadded({ facts }: WithFacts, variable: string): boolean {
+  return facts.variables[variable] === PADDED_SECRET;
 }
 
 export function clientIdOf({ facts }: WithFacts): string | undefined {

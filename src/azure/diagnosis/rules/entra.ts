@@ -2,7 +2,7 @@ import type { AadstsClass } from '../aadsts.ts';
 import { argument, command, findIdentity, loginToTenant } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { entraMeans, entraRefusal, entraSays, findingOf } from '../match.ts';
-import { clientIdOf, hasValue, namespaceOf, orUnknown, quoted, tenantIdOf } from '../values.ts';
+import { clientIdOf, hasValue, isPadded, namespaceOf, orUnknown, quoted, tenantIdOf } from '../values.ts';
 import { isTenantRefused } from './general.ts';
 import { aboutNumber, DOCUMENTATION, type Rule } from './rule.ts';
 
@@ -299,7 +299,8 @@ function applicationOf(e: Evidence, { credential, text }: Finding): string | und
 
 /** A tool has a tenant of its own, which only its message tells. */
 function tenantOf(e: Evidence, { credential, text }: Finding): string | undefined {
-  return credential === 'azure-cli' ? text.tenant : (tenantIdOf(e) ?? text.tenant);
+  const configured = tenantIdOf(e);
+  return credential === 'azure-cli' || !hasValue(configured) ? text.tenant : configured;
 }
 
 function tenantInWords(e: Evidence, finding: Finding): string {
@@ -369,6 +370,9 @@ function mistakenFor(e: Evidence): string {
 function clientSecretHint(e: Evidence, finding: Finding): string {
   if (finding.credential === 'managed-identity') {
     return 'Correct the secret in AzureIdentity (type 1), or use a managed identity, which has none: NMI logs in as a service principal, and its secret is wrong or has expired.';
+  }
+  if (isPadded(e, 'AZURE_CLIENT_SECRET')) {
+    return 'Remove the white space at the start or end of AZURE_CLIENT_SECRET, such as the newline that a file or an echo adds: it was sent as a part of the secret, which is wrong then.';
   }
   const application = orUnknown(applicationOf(e, finding));
   if (finding.credential === 'azure-cli') {

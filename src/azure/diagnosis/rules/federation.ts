@@ -32,8 +32,8 @@ export const FEDERATION: Rule[] = [
         );
       }
       return (
-        'Recreate the pod, and look at the kubelet of its node if that does not help: the token of the service account is ' +
-        `not valid now (now ${e.facts.now}, valid from ${orUnknown(projectedToken(e).nbf)} to ${orUnknown(projectedToken(e).exp)}).`
+        'Recreate the pod, and look at the kubelet of its node if that does not help: the token of the service account ' +
+        `${isExpired(e) ? 'has expired and was not renewed' : 'is not valid now'} (now ${e.facts.now}, valid from ${orUnknown(projectedToken(e).nbf)} to ${orUnknown(projectedToken(e).exp)}).`
       );
     },
     commands: (e, finding) => (isProjected(finding) && e.facts.kubernetes ? [restartDeployment(e)] : []),
@@ -276,4 +276,8 @@ function fetchDocument(e: Evidence, finding: Finding): string {
   return isKnown
     ? command`curl -sS ${argument(discoveryDocument(e, finding), 'ISSUER/.well-known/openid-configuration')}`
     : command`curl -sS $ISSUER/.well-known/openid-configuration`;
+}
+
+function isExpired(e: Evidence): boolean {
+  return Date.parse(projectedToken(e).exp ?? '') <= Date.parse(e.facts.now);
 }

@@ -7,6 +7,13 @@ import { DOCUMENTATION, type Rule } from './rule.ts';
 /** Codes of TLS: a server was reached, but not believed. */
 const TLS = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH|TLS|SSL|EPROTO/;
 
+/** The codes of a name that cannot be resolved. */
+const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
+
+function isNameFailure({ networkCode }: Finding): boolean {
+  return NAME_FAILURE.test(networkCode ?? '');
+}
+
 /** Microsoft Entra ID or Resource Manager was not reached, or somebody else was. */
 export const NETWORK: Rule[] = [
   {
@@ -20,6 +27,7 @@ export const NETWORK: Rule[] = [
     hint: (e, finding) => {
       const variable = isTool(finding) ? 'HTTPS_PROXY' : proxyVariableOf(e);
       const status = finding.text.proxyStatus ?? finding.status;
+      const proxy = e.facts.proxy.server === undefined ? 'the proxy' : `the proxy ${orUnknown(e.facts.proxy.server)}`;
       if (status === 407) {
         return (
           `Put the user and password that the proxy wants into the URL of ${variable} (percent-encoded), or name ${hostOf(finding)} in NO_PROXY: ` +
@@ -28,14 +36,16 @@ export const NETWORK: Rule[] = [
       }
       return (
         `Correct or unset ${variable}, let its proxy pass ${hostOf(finding)}, or name that host in NO_PROXY: ` +
-        `it cannot be reached through the proxy (${errorCodeOf(finding)}).`
+        (isNameFailure(finding)
+          ? `the name of ${proxy} cannot be resolved (${errorCodeOf(finding)}).`
+          : `it cannot be reached through ${proxy} (${errorCodeOf(finding)}).`)
       );
     },
     documentation: (finding) => (isTool(finding) ? DOCUMENTATION.azureCliProxy : DOCUMENTATION.egress),
   },
   {
     reason: 'dns-failure',
-    match: withCode(/^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/),
+    match: withCode(NAME_FAILURE),
     hint: (e, finding) =>
       `Check DNS ${dnsOf(e)}: the name ${hostOf(finding)} cannot be resolved (${errorCodeOf(finding)}).`,
     commands: (e, finding) =>
