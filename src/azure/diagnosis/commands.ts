@@ -27,14 +27,25 @@ function inNamespace(evidence: WithFacts): string {
   return `-n ${argument(namespaceOf(evidence), 'NAMESPACE')}`;
 }
 
-/** Finds the managed identity by its client id: its name and group are what other commands need. */
-export function findIdentity(evidence: WithFacts): string {
-  return command`az identity list -o table | grep ${argument(clientIdOf(evidence), 'CLIENT_ID')}`;
+/** The Deployment that made the pod: its pods are named after it, with two suffixes of Kubernetes. */
+export function deploymentOf({ facts }: WithFacts): string {
+  const [, deployment] = /^([a-z0-9.-]{1,230})-[a-z0-9]{6,10}-[a-z0-9]{5}$/.exec(facts.pod?.name ?? '') ?? [];
+  return argument(deployment, 'DEPLOYMENT');
 }
 
-export function annotateServiceAccount(evidence: WithFacts, annotation: 'client-id' | 'tenant-id'): string {
-  const variable = annotation === 'client-id' ? '$CLIENT_ID' : '$TENANT_ID';
-  return command`kubectl annotate serviceaccount ${argument(serviceAccountOf(evidence), 'SERVICE_ACCOUNT')} ${inNamespace(evidence)} azure.workload.identity/${annotation}=${variable} --overwrite`;
+/** Finds the managed identity by its client id: its name and group are what other commands need. */
+export function findIdentity(evidence: WithFacts): string {
+  return command`az identity list --query '[].[clientId,name,resourceGroup]' -o table | grep ${argument(clientIdOf(evidence), 'CLIENT_ID')}`;
+}
+
+/** Finds the id that is to be annotated, then annotates it. */
+export function annotateServiceAccount(evidence: WithFacts, annotation: 'client-id' | 'tenant-id'): string[] {
+  const [variable, find] =
+    annotation === 'client-id'
+      ? ['$CLIENT_ID', command`az identity list --query '[].[clientId,name,resourceGroup]' -o table`]
+      : ['$TENANT_ID', command`az account show --query tenantId -o tsv`];
+  const annotate = command`kubectl annotate serviceaccount ${argument(serviceAccountOf(evidence), 'SERVICE_ACCOUNT')} ${inNamespace(evidence)} azure.workload.identity/${annotation}=${variable} --overwrite`;
+  return [find, annotate];
 }
 
 export function listServiceAccounts(evidence: WithFacts): string {
@@ -43,11 +54,11 @@ export function listServiceAccounts(evidence: WithFacts): string {
 
 /** Puts the label of Workload ID on the pod template, which makes new pods. */
 export function labelPodTemplate(evidence: WithFacts): string {
-  return command`kubectl patch deployment $DEPLOYMENT ${inNamespace(evidence)} --patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
+  return command`kubectl patch deployment ${deploymentOf(evidence)} ${inNamespace(evidence)} --patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
 }
 
 export function restartDeployment(evidence: WithFacts): string {
-  return command`kubectl rollout restart deployment $DEPLOYMENT ${inNamespace(evidence)}`;
+  return command`kubectl rollout restart deployment ${deploymentOf(evidence)} ${inNamespace(evidence)}`;
 }
 
 export function showWebhook(): string {
@@ -62,10 +73,14 @@ export function showNmiLog(): string {
   return command`kubectl logs -n kube-system -l component=nmi --tail=50 --prefix`;
 }
 
-export function assignReader(evidence: Evidence): string {
+/** The commands that give the identity its role; where the subscription is unknown, the first one finds it. */
+export function assignReader(evidence: Evidence): string[] {
   const { identity } = evidence;
   const type = identity?.type === 'user' ? 'User' : 'ServicePrincipal';
-  return command`az role assignment create --role Reader --assignee-object-id ${argument(identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope ${scopeOf(evidence)}`;
+  const assign = command`az role assignment create --role Reader --assignee-object-id ${argument(identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope ${scopeOf(evidence)}`;
+  return hasValue(subscriptionOf(evidence))
+    ? [assign]
+    : [command`az account list --query '[].[id,name]' -o table`, assign];
 }
 
 export function loginToTenant(tenant: string | null | undefined): string {
@@ -73,5 +88,5 @@ export function loginToTenant(tenant: string | null | undefined): string {
 }
 
 export function useServiceAccount(evidence: WithFacts): string {
-  return command`kubectl set serviceaccount deployment $DEPLOYMENT $SERVICE_ACCOUNT ${inNamespace(evidence)}`;
+  return command`kubectl set serviceaccount deployment ${deploymentOf(evidence)} $SERVICE_ACCOUNT ${inNamespace(evidence)}`;
 }

@@ -62,13 +62,13 @@ export function nodeIdentityCommands(context: Context): readonly string[] {
     case 'service-account':
       return [listServiceAccounts(context), useServiceAccount(context)];
     case 'annotation':
-      return [annotateServiceAccount(context, 'client-id'), restartDeployment(context)];
+      return [...annotateServiceAccount(context, 'client-id'), restartDeployment(context)];
     case 'nmi':
       return [showNmiBindings(context), showNmiLog()];
     case 'webhook':
       return [showWebhook(), restartDeployment(context)];
     case 'label':
-      return [annotateServiceAccount(context, 'client-id'), labelPodTemplate(context)];
+      return [...annotateServiceAccount(context, 'client-id'), labelPodTemplate(context)];
   }
 }
 

@@ -31,6 +31,25 @@ test('variables are named, and only ids and choices have their value', async () 
   });
 });
 
+test.each([' made-up', 'made-up\n', '\tmade-up '])(
+  'white space around a secret is said, and the secret is not: %j',
+  async (secret) => {
+    expect((await factsOf({ AZURE_CLIENT_SECRET: secret })).variables).toEqual({
+      AZURE_CLIENT_SECRET: '(set, with white space around it)',
+    });
+  },
+);
+
+test('the proxy in use is named by host and port, without its user and password', async () => {
+  const { proxy } = await factsOf({
+    HTTPS_PROXY: 'http://made-up:secret@proxy.example:3128',
+    NO_PROXY: '169.254.169.254',
+  });
+  expect(proxy).toMatchObject({ server: 'proxy.example:3128', variables: ['HTTPS_PROXY', 'NO_PROXY'] });
+  expect(JSON.stringify(proxy)).not.toContain('secret');
+  expect((await factsOf({})).proxy).toEqual({ variables: [], hosts: [] });
+});
+
 test.each(['made-up~secret.8Q', serviceAccountToken(), 'two words', 'Abc8Q~made.up_secret-made.up', 'x'.repeat(40)])(
   'a secret that strayed into AZURE_CLIENT_ID is not shown: %s',
   async (secret) => {

@@ -1,5 +1,5 @@
 import type { AadstsClass } from '../aadsts.ts';
-import { argument, command, findIdentity, loginToTenant } from '../commands.ts';
+import { argument, command, deploymentOf, findIdentity, loginToTenant } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { entraMeans, entraRefusal, entraSays, findingOf } from '../match.ts';
 import { clientIdOf, hasValue, isPadded, namespaceOf, orUnknown, quoted, tenantIdOf } from '../values.ts';
@@ -26,7 +26,7 @@ export const ENTRA: Rule[] = [
       `Remove ${variableOf(finding)} from the pod and recreate it: it takes precedence over Workload ID, which is configured here and was never tried, ` +
       `and Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
     commands: (e, finding) => [
-      command`kubectl set env deployment $DEPLOYMENT -n ${argument(namespaceOf(e), 'NAMESPACE')} ${variableOf(finding)}-`,
+      command`kubectl set env deployment ${deploymentOf(e)} -n ${argument(namespaceOf(e), 'NAMESPACE')} ${variableOf(finding)}-`,
     ],
     documentation: aboutNumber,
   },

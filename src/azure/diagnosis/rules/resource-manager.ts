@@ -1,4 +1,4 @@
-import { argument, assignReader, command, loginToTenant } from '../commands.ts';
+import { argument, assignReader, command, loginToTenant, restartDeployment } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { clockSkew, ofKind, resourceManagerMeans, resourceManagerSays } from '../match.ts';
 import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from '../node-identity.ts';
@@ -139,14 +139,14 @@ export const RESOURCE_MANAGER: Rule[] = [
         ? `Log in to the tenant of your subscription, or get a role there: the login works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}. A new role takes up to 10 minutes.`
         : `Assign the identity a role on the subscription, such as Reader, and allow up to 10 minutes: the identity works, but sees no subscription in the tenant ${orUnknown(e.identity?.tenantId)}.${otherName(e)}`,
     commands: (e) =>
-      isUser(e) ? [command`az account list --all -o table`, loginToTenant(''), assignReader(e)] : [assignReader(e)],
+      isUser(e) ? [command`az account list --all -o table`, loginToTenant(''), ...assignReader(e)] : assignReader(e),
     documentation: DOCUMENTATION.roles,
   },
   {
     reason: 'not-authorized',
     match: ofKind('not-authorized'),
     hint: forbiddenHint,
-    commands: (e, finding) => (classOf(finding) === 'role' ? [assignReader(e)] : []),
+    commands: (e, finding) => (classOf(finding) === 'role' ? assignReader(e) : []),
     documentation: DOCUMENTATION.roles,
   },
   {
@@ -155,9 +155,7 @@ export const RESOURCE_MANAGER: Rule[] = [
     hint: rejectedHint,
     commands: (e) => {
       if (isUser(e)) return [loginToTenant(e.identity?.tenantId)];
-      return e.facts.kubernetes
-        ? [command`kubectl rollout restart deployment $DEPLOYMENT -n ${argument(e.facts.pod?.namespace, 'NAMESPACE')}`]
-        : [];
+      return e.facts.kubernetes ? [restartDeployment(e)] : [];
     },
     documentation: DOCUMENTATION.roles,
   },

@@ -63,7 +63,7 @@ export const WORKLOAD_IDENTITY_SETUP: Rule[] = [
     commands: (e) =>
       isDefaultServiceAccount(e)
         ? [listServiceAccounts(e), useServiceAccount(e)]
-        : [annotateServiceAccount(e, 'client-id'), restartDeployment(e)],
+        : [...annotateServiceAccount(e, 'client-id'), restartDeployment(e)],
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
@@ -72,7 +72,7 @@ export const WORKLOAD_IDENTITY_SETUP: Rule[] = [
     hint: (e) =>
       `Annotate the service account ${orUnknown(serviceAccountOf(e))} with azure.workload.identity/tenant-id, and recreate the pod: ` +
       'there is a projected token, but no AZURE_TENANT_ID.',
-    commands: (e) => [annotateServiceAccount(e, 'tenant-id'), restartDeployment(e)],
+    commands: (e) => [...annotateServiceAccount(e, 'tenant-id'), restartDeployment(e)],
     documentation: DOCUMENTATION.workloadIdentity,
   },
 ];
