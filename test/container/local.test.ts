@@ -107,7 +107,9 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
   test('without a mounted login it says how to mount one', async () => {
     await run('--user', USER);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
-    expect((await whoami()).hint).toContain('-v "$HOME/.azure:/azure"');
+    const { hint, commands } = await whoami();
+    expect(hint).toContain('Mount the directory of your az login');
+    expect(commands.join('\n')).toContain('-v $HOME/.azure:/azure');
   });
 
   test('with an empty directory it asks for az login', async () => {
@@ -127,7 +129,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
   test("with another user's login it says which user to run as", async () => {
     await run('--user', '54321:54321', '--volume', `${logIn('foreign')}:/azure`);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
-    expect((await whoami()).hint).toContain('--user "$(id -u):$(id -g)"');
+    expect((await whoami()).commands.join('\n')).toContain('--user $(id -u):$(id -g)');
   });
 
   test('with an expired login it asks for az login', async () => {

@@ -64,9 +64,17 @@ const LONGEST_TEXT = 8000;
 
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
 
+/** `az` goes on without a module of other commands that it cannot load: what it says after that is what counts. */
+function withoutSkippedModules(text: string): string {
+  const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
+  return /^ERROR: /m.test(others) ? others : text;
+}
+
 export function readText(whole: string): TextFields {
   const half = LONGEST_TEXT / 2;
-  const text = whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`;
+  const text = withoutSkippedModules(
+    whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
+  );
   const aadsts = aadstsNumber(text);
   const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
   const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];

@@ -87,3 +87,10 @@ test.each([
   readText(text);
   expect(performance.now() - startedAtMs).toBeLessThan(1000);
 });
+
+test('a module that az cannot load is not the failure where az goes on without it', () => {
+  const module =
+    "ERROR: Error loading command module 'rdbms': No module named 'azure.mgmt.rdbms.mysql_flexibleservers'\n";
+  expect(readText(`${module}ERROR: Please run 'az login' to setup account.\n`).problem).toBe('not-logged-in');
+  expect(readText(module).problem).toBe('extension-broken');
+});

@@ -171,7 +171,7 @@ function configHint({ facts }: Evidence, { text }: Finding): string {
       return `Free space on the disk of ${path}: the Azure CLI cannot write its files there.`;
     case 'permission-denied':
       return isContainer
-        ? `Run the container as yourself, the owner of the mounted az login, or give the files back to their owner (chown): the Azure CLI may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`
+        ? `Mount the directory of your az login and run the container as yourself, its owner, or give the files back to their owner (chown): the Azure CLI may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`
         : `Give the files in the directory of the Azure CLI back to their owner (chown), and never run az with sudo: it may not use ${path} (HOME or AZURE_CONFIG_DIR names its directory).`;
     case 'cache-encrypted':
       return isContainer
