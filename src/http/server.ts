@@ -126,12 +126,8 @@ export function createHttpServer(options: {
     connection.completeAtMs = undefined;
     if (draining) watchWhileDraining(connection, response);
     const refusal = refuse(request);
-    if (refusal) {
-      response.writeHead(refusal.init.status, refusal.init.headers);
-      response.end(refusal.body);
-    } else {
-      await listener?.(request, response);
-    }
+    if (refusal) send(response, refusal);
+    else await listener?.(request, response);
     connection.completeAtMs = performance.now();
     onAnswered({ request, status: response.statusCode, durationMs: connection.completeAtMs - startedAtMs });
   }
@@ -142,11 +138,9 @@ export function createHttpServer(options: {
     response.once('close', onProgress);
   }
 
-  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => {
-    const { body, init } = problem(417, 'Expectation Failed');
-    response.writeHead(init.status, init.headers);
-    response.end(body);
-  });
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
+    send(response, problem(417, 'Expectation Failed')),
+  );
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const { response } = connections.get(socket) ?? {};
@@ -229,6 +223,11 @@ export function createHttpServer(options: {
 function ignoreRest(socket: Socket): void {
   const parser: unknown = Reflect.get(socket, 'parser');
   if (typeof parser === 'object' && parser !== null) Reflect.set(parser, 'onIncoming', () => 0);
+}
+
+function send(response: ServerResponse, { body, init }: PreparedResponse): void {
+  response.writeHead(init.status, init.headers);
+  response.end(body);
 }
 
 /** Whether a response is being made or read. */
