@@ -1,5 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { originalError } from './azure/errors.ts';
 import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
@@ -17,11 +18,11 @@ import {
   problemDetails,
   whoAmIResponse,
 } from './http/responses.ts';
-import { memoize } from './memoize.ts';
+import { memoizeLast } from './memoize-last.ts';
 import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { type Redact, redactValue } from './telemetry/redaction.ts';
-import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
+import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import type { View } from './view.ts';
 
 export type App = Hono<{ Bindings: HttpBindings }>;
@@ -31,7 +32,7 @@ const METHODS = ['GET', 'HEAD'];
 /** Creates the routes. There is no middleware, because Hono calls the only handler of a path directly, which is faster. */
 export function createApp(deps: {
   version: string;
-  snapshots: RefreshAheadCache<Snapshot, () => TraceContext | undefined>;
+  snapshots: RefreshAheadCache<Snapshot, IncomingHttpHeaders>;
   viewOf: (snapshot: Snapshot) => Promise<View>;
   scrapes: RefreshAheadCache<string, undefined>;
   documents: Documents;
@@ -48,19 +49,26 @@ export function createApp(deps: {
 
   app.get('/', (c) => {
     const { headers } = c.env.incoming;
-    const render = acceptsHtml(headers.accept) ? renderPage : renderList;
-    return respond(
-      snapshots.get(() => traceContextOf(headers)),
-      (snapshot) => {
-        if (snapshot.listing.kind === 'fallback') metrics.recordFallback(snapshot.listing.diagnosis.reason);
-        return render(snapshot);
-      },
-    );
+    return respond(snapshots.get(headers), acceptsHtml(headers.accept) ? toPage : toList);
   });
 
-  const renderList = memoize((snapshot: Snapshot) => listResponse(documents, snapshot));
+  function toList(snapshot: Snapshot): PreparedResponse {
+    countFallback(snapshot);
+    return renderList(snapshot);
+  }
 
-  const renderPage = memoize(async (snapshot: Snapshot) => {
+  function toPage(snapshot: Snapshot): Promise<PreparedResponse> {
+    countFallback(snapshot);
+    return renderPage(snapshot);
+  }
+
+  function countFallback({ listing }: Snapshot): void {
+    if (listing.kind === 'fallback') metrics.recordFallback(listing.diagnosis.reason);
+  }
+
+  const renderList = memoizeLast((snapshot: Snapshot) => listResponse(documents, snapshot));
+
+  const renderPage = memoizeLast(async (snapshot: Snapshot) => {
     const { status, headers } = headOf(snapshot);
     const { who, listing, ...others } = await viewOf(snapshot);
     const html = await page({
@@ -76,14 +84,9 @@ export function createApp(deps: {
     return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
   });
 
-  app.get('/whoami', (c) =>
-    respond(
-      snapshots.get(() => traceOf(c)),
-      renderWhoAmI,
-    ),
-  );
+  app.get('/whoami', (c) => respond(snapshots.get(c.env.incoming.headers), renderWhoAmI));
 
-  const renderWhoAmI = memoize(async (snapshot: Snapshot) => whoAmIResponse(documents, await viewOf(snapshot)));
+  const renderWhoAmI = memoizeLast(async (snapshot: Snapshot) => whoAmIResponse(documents, await viewOf(snapshot)));
 
   app.get('/healthz', () => toResponse(healthy));
 
@@ -131,7 +134,7 @@ export function createApp(deps: {
 
   app.onError((error, c) => {
     log.error(
-      { error: originalError(error), stack: framesOf(error), ...traceField(traceOf(c)) },
+      { error: originalError(error), stack: framesOf(error), ...traceField(traceContextOf(c.env.incoming.headers)) },
       'a bug: an unexpected error',
     );
     const detail = 'A bug in rg-api; its log has the details';
@@ -160,8 +163,4 @@ function respond<T>(
 
 function toResponse({ body, init }: PreparedResponse): Response {
   return new Response(body, init);
-}
-
-function traceOf(c: Context<{ Bindings: HttpBindings }>): TraceContext | undefined {
-  return traceContextOf(c.env.incoming.headers);
 }

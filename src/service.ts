@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { createApp, routesOf } from './app.ts';
 import { createAzure } from './azure/azure.ts';
@@ -10,12 +11,12 @@ import { createHistory } from './history.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
 import { createDocuments, problemDetails } from './http/responses.ts';
 import { createHttpServer } from './http/server.ts';
-import { memoize } from './memoize.ts';
+import { memoizeLast } from './memoize-last.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
 import { type Redact, redactValue } from './telemetry/redaction.ts';
 import { toSafeJson } from './telemetry/safe-json.ts';
-import { type TraceContext, traceContextOf, traceField } from './telemetry/trace-context.ts';
+import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
 
 /** Wires everything together. It does not listen yet, and sends no request to Azure. */
@@ -51,8 +52,8 @@ export function createService(options: {
 
   const history = createHistory();
   const listingLog = createFailureLog(log, 'the resource groups are listed again');
-  const snapshots = createRefreshAheadCache(async (traceContext?: () => TraceContext | undefined) => {
-    const trace = traceContext?.();
+  const snapshots = createRefreshAheadCache(async (headers?: IncomingHttpHeaders) => {
+    const trace = headers && traceContextOf(headers);
     const snapshot = await takeSnapshot(azure, trace?.headers);
     const { listing } = snapshot;
     history.record(changeOf(snapshot));
@@ -60,7 +61,7 @@ export function createService(options: {
     else listingLog.failed(listing.failure, listing.diagnosis, trace?.traceId);
     return snapshot;
   }, config.answerMaxAgeMs);
-  const viewOf = memoize((snapshot: Snapshot) =>
+  const viewOf = memoizeLast((snapshot: Snapshot) =>
     createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
   );
 
@@ -78,16 +79,13 @@ export function createService(options: {
     },
     problem: (status, title) =>
       documents.problem(problemDetails(status, title, { detail: 'The server cannot read this request' })),
-    onAnswered({ request, status, durationMs }) {
-      const { method = '', url = '' } = request;
-      const path = url.split('?', 1)[0] ?? '';
+    onAnswered({ method = '', url = '', headers }, status, durationMs) {
+      const query = url.indexOf('?');
+      const path = query === -1 ? url : url.slice(0, query);
       const route = routes.has(path) ? path : OTHER;
-      metrics.recordRequest(
-        { route, method: method === 'GET' || method === 'HEAD' ? method : OTHER, status },
-        durationMs,
-      );
+      metrics.recordRequest(route, method === 'GET' || method === 'HEAD' ? method : OTHER, status, durationMs);
       if (logsRequests) {
-        const trace = traceContextOf(request.headers);
+        const trace = traceContextOf(headers);
         log.debug({ method, path, status, durationMs: Math.round(durationMs), ...traceField(trace) }, 'request');
       }
     },

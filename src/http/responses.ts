@@ -25,7 +25,7 @@ export function prepare(body: string, type: string, status = 200, headers?: Reco
   const bytes = Buffer.from(body);
   // Without it, Node would compute the length for every response.
   const length = { 'Content-Length': String(bytes.length) };
-  const init = { status, headers: { 'Content-Type': type, ...length, ...COMMON_HEADERS, ...headers } };
+  const init = { status, headers: { ...length, 'Content-Type': type, ...COMMON_HEADERS, ...headers } };
   return { body: bytes.length > LONGEST_STRING_BYTES ? bytes : body, init };
 }
 

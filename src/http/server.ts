@@ -5,13 +5,6 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { PreparedResponse } from './responses.ts';
 
-/** A request that has been answered. */
-export interface AnsweredRequest {
-  request: IncomingMessage;
-  status: number;
-  durationMs: number;
-}
-
 /** The one place that knows node:http: its limits, its connections, how it ends. */
 export interface HttpServer {
   /**
@@ -46,7 +39,7 @@ const DRAIN_WINDOW_MS = 2000;
 const DRAIN_CHECK_INTERVAL_MS = 50;
 
 interface Connection {
-  /** The response that was begun last; those before it have been read. */
+  /** The response that is being made or read. */
   response: ServerResponse | undefined;
   /** When it was complete, in milliseconds of the monotonic clock; undefined while it is being made. */
   completeAtMs: number | undefined;
@@ -60,7 +53,7 @@ export function createHttpServer(options: {
   refuse: (request: IncomingMessage) => PreparedResponse | undefined;
   /** Problem details for what never becomes a request. */
   problem: (status: number, title: string) => PreparedResponse;
-  onAnswered: (answered: AnsweredRequest) => void;
+  onAnswered: (request: IncomingMessage, status: number, durationMs: number) => void;
 }): HttpServer {
   const { refuse, problem, onAnswered } = options;
   const connections = new Map<Duplex, Connection>();
@@ -79,6 +72,8 @@ export function createHttpServer(options: {
     maxHeaderSize: 16_384,
     // Node would refuse with an empty body.
     requireHostHeader: false,
+    // Makes no stream for a body that the request has not.
+    optimizeEmptyRequests: true,
   });
   server.maxConnections = MAX_CONNECTIONS;
 
@@ -95,7 +90,7 @@ export function createHttpServer(options: {
     const { socket } = request;
     const connection = connections.get(socket);
     if (!connection) return;
-    if (connection.response === undefined || connection.response.closed) {
+    if (!connection.response) {
       respond(connection, request, response);
       return;
     }
@@ -106,36 +101,45 @@ export function createHttpServer(options: {
       return;
     }
     queuedRequests += 1;
-    if (connection.queue.push(() => respond(connection, request, response)) > 1) return;
-    socket.pause();
-    connection.response.once('close', () => beginNext(socket, connection));
+    if (connection.queue.push(() => respond(connection, request, response)) === 1) socket.pause();
   });
 
-  function beginNext(socket: Socket, connection: Connection): void {
+  /** One listener for all responses: a closure for each would cost more than what it does. */
+  function onResponseClose(this: ServerResponse): void {
+    const { socket } = this.req;
+    const connection = connections.get(socket);
+    if (connection?.response !== this) return;
+    // Also lets it be collected while the connection is idle.
+    connection.response = undefined;
+    onProgress();
     const begin = socket.destroyed ? undefined : connection.queue.shift();
     if (!begin) return;
     queuedRequests -= 1;
     begin();
     if (connection.queue.length === 0) socket.resume();
-    else connection.response?.once('close', () => beginNext(socket, connection));
   }
 
-  async function respond(connection: Connection, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function respond(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
     const startedAtMs = performance.now();
     connection.response = response;
     connection.completeAtMs = undefined;
-    if (draining) watchWhileDraining(connection, response);
+    response.on('close', onResponseClose);
+    if (draining) closeAfter(connection, response);
     const refusal = refuse(request);
-    if (refusal) send(response, refusal);
-    else await listener?.(request, response);
-    connection.completeAtMs = performance.now();
-    onAnswered({ request, status: response.statusCode, durationMs: connection.completeAtMs - startedAtMs });
+    const handled = refusal ? send(response, refusal) : listener?.(request, response);
+    // Most responses are complete by now, and a promise would cost them another turn.
+    if (response.writableEnded) complete(connection, response, startedAtMs);
+    else handled?.then(() => complete(connection, response, startedAtMs));
   }
 
-  function watchWhileDraining(connection: Connection, response: ServerResponse): void {
-    // Otherwise a keep-alive connection would bring the next request.
-    if (!response.headersSent && connection.queue.length === 0) response.setHeader('Connection', 'close');
-    response.once('close', onProgress);
+  function complete(connection: Connection, response: ServerResponse, startedAtMs: number): void {
+    connection.completeAtMs = performance.now();
+    onAnswered(response.req, response.statusCode, connection.completeAtMs - startedAtMs);
+  }
+
+  /** Otherwise a keep-alive connection would bring the next request. */
+  function closeAfter({ queue }: Connection, response: ServerResponse): void {
+    if (!response.headersSent && queue.length === 0) response.setHeader('Connection', 'close');
   }
 
   server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
@@ -143,8 +147,7 @@ export function createHttpServer(options: {
   );
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const { response } = connections.get(socket) ?? {};
-    if (!socket.writable || (response && !response.closed)) {
+    if (!socket.writable || connections.get(socket)?.response) {
       socket.destroy();
       return;
     }
@@ -188,13 +191,13 @@ export function createHttpServer(options: {
       const isDone = () =>
         connections.size === 0 ||
         (performance.now() >= windowEndsAtMs &&
-          [...connections.values()].every((connection) => !isBusy(connection) || isUnread(connection, windowMs)));
+          [...connections.values()].every((connection) => !connection.response || isUnread(connection, windowMs)));
       const { promise, resolve } = Promise.withResolvers<boolean>();
       onProgress = () => {
         if (isDone()) resolve(true);
       };
       for (const connection of connections.values()) {
-        if (connection.response && isBusy(connection)) watchWhileDraining(connection, connection.response);
+        if (connection.response) closeAfter(connection, connection.response);
       }
       const check = setInterval(onProgress, DRAIN_CHECK_INTERVAL_MS);
       const graceEnd = setTimeout(resolve, graceMs, false);
@@ -230,12 +233,7 @@ function send(response: ServerResponse, { body, init }: PreparedResponse): void 
   response.end(body);
 }
 
-/** Whether a response is being made or read. */
-function isBusy({ response, queue }: Connection): boolean {
-  return queue.length > 0 || (response !== undefined && !response.closed);
-}
-
 /** Whether a complete response has not been read within so many milliseconds. */
 function isUnread({ response, completeAtMs }: Connection, withinMs: number): boolean {
-  return response?.closed === false && completeAtMs !== undefined && performance.now() - completeAtMs >= withinMs;
+  return response !== undefined && completeAtMs !== undefined && performance.now() - completeAtMs >= withinMs;
 }

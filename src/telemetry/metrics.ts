@@ -7,7 +7,7 @@ export const OTHER = '_OTHER';
 /** The metrics of this process. Every label has a bounded set of values. */
 export interface Metrics {
   /** Records a request. `route` is the path of a route or OTHER, never a path that a client chose; `method` likewise. */
-  recordRequest(labels: { route: string; method: string; status: number }, durationMs: number): void;
+  recordRequest(route: string, method: string, status: number, durationMs: number): void;
   /** Counts a `[]` because authentication or authorization failed. */
   recordFallback(reason: string): void;
   recordAzureCall(call: AzureCall): void;
@@ -106,11 +106,11 @@ export function createMetrics(options: {
   }
 
   return {
-    recordRequest(labels, durationMs) {
-      const key = `${labels.route} ${labels.method} ${labels.status}`;
+    recordRequest(route, method, status, durationMs) {
+      const key = `${route} ${method} ${status}`;
       let waiting = waitingRequests.get(key);
       if (!waiting) {
-        waiting = { series: requests.labels(labels), durationsMs: [] };
+        waiting = { series: requests.labels({ route, method, status }), durationsMs: [] };
         waitingRequests.set(key, waiting);
       }
       if (waiting.durationsMs.push(durationMs) >= REQUEST_BATCH) observe(waiting);

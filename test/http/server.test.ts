@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
 import { createDocuments, prepare, problemDetails } from '../../src/http/responses.ts';
-import { type AnsweredRequest, createHttpServer } from '../../src/http/server.ts';
+import { createHttpServer } from '../../src/http/server.ts';
 
 let cleanUp: (() => void)[] = [];
 afterEach(() => {
@@ -19,11 +19,11 @@ async function startServer() {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const slowArrived = Promise.withResolvers<void>();
   const begun: string[] = [];
-  const answered: AnsweredRequest[] = [];
+  const answered: { url: string | undefined; status: number; durationMs: number }[] = [];
   const server = createHttpServer({
     refuse: ({ headers: { host } }) => (host === 'refused' ? prepare('refused', 'text/plain', 421) : undefined),
     problem: (status, title) => documents.problem(problemDetails(status, title, { detail: 'made-up' })),
-    onAnswered: (request) => answered.push(request),
+    onAnswered: ({ url }, status, durationMs) => answered.push({ url, status, durationMs }),
   });
   const large = new Uint8Array(8 * 1024 * 1024);
   const { port } = await server.listen(
@@ -167,9 +167,7 @@ test('a client that does not read holds up its own pipelined requests only', asy
 test('a request is counted with its status and duration', async () => {
   const { get, answered } = await startServer();
   await get('/');
-  await expect
-    .poll(() => answered)
-    .toMatchObject([{ request: { url: '/' }, status: 200, durationMs: expect.any(Number) }]);
+  await expect.poll(() => answered).toMatchObject([{ url: '/', status: 200, durationMs: expect.any(Number) }]);
 });
 
 test('a refused request does not reach the app', async () => {
