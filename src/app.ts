@@ -18,7 +18,7 @@ import {
   problemDetails,
   whoAmIResponse,
 } from './http/responses.ts';
-import { memoizeLast } from './memoize-last.ts';
+import { lazy, memoizeLast } from './memoize.ts';
 import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { type Redact, redactValue } from './telemetry/redaction.ts';
@@ -99,19 +99,15 @@ export function createApp(deps: {
 
   app.get('/metrics', () => respond(scrapes.get(), (text) => prepare(text, metrics.contentType)));
 
-  app.get('/openapi.json', () => toResponse(openApiDocument));
+  app.get('/openapi.json', () => toResponse(openApiDocument()));
 
-  const openApiDocument = documents.json(openApi(deps.version));
+  const openApiDocument = lazy(() => documents.json(openApi(deps.version)));
 
-  app.get('/docs', async () => {
-    docs ??= renderDocs();
-    return toResponse(await docs);
-  });
+  app.get('/docs', async () => toResponse(await docs()));
 
-  /** Rendered for the first request. */
-  let docs: Promise<PreparedResponse> | undefined;
-  const renderDocs = async () =>
-    prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS);
+  const docs = lazy(async () =>
+    prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS),
+  );
 
   const routes = routesOf(app);
 

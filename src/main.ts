@@ -51,9 +51,11 @@ if (command.kind === 'check') {
   await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
+  // Azure is asked while the server begins to listen.
+  const warm = warmUp();
   await listen();
   metrics.addProcessMetrics();
-  await warmUp();
+  await warm;
 }
 
 async function listen(): Promise<void> {

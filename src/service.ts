@@ -11,7 +11,7 @@ import { createHistory } from './history.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
 import { createDocuments, problemDetails } from './http/responses.ts';
 import { createHttpServer } from './http/server.ts';
-import { memoizeLast } from './memoize-last.ts';
+import { memoizeLast } from './memoize.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
 import { type Redact, redactValue } from './telemetry/redaction.ts';

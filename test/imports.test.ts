@@ -17,7 +17,7 @@ const LAYERS = [
   'view.ts',
   'history.ts',
   'instance.ts',
-  'memoize-last.ts',
+  'memoize.ts',
   'telemetry/',
   'azure/snapshot.ts',
   'azure/azure.ts',

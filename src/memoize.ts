@@ -6,3 +6,12 @@ export function memoizeLast<Key, Value>(make: (key: Key) => Value): (key: Key) =
     return last.value;
   };
 }
+
+/** Makes a value for the first call, and returns it to all calls. */
+export function lazy<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
