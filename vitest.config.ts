@@ -10,6 +10,8 @@ const POSIX_ONLY = [
 
 export default defineConfig({
   test: {
+    // Most tests wait, for the retries of the SDK or for a process: more files than cores can run at once.
+    maxWorkers: 4,
     projects: [
       {
         test: {
