@@ -1,5 +1,5 @@
-// Starts the built service once, so that Node writes what it compiled into a directory. The next start reads it from there. Such a
-// cache holds for the same Node, user and path of the file; Node ignores any other.
+// Starts the built service once, so that Node writes its compiled code into a directory. The next start reads it from there. Such a
+// cache is valid only for the same Node, user and file path; Node ignores any other.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -8,12 +8,12 @@ const [directory, bundle] = process.argv.slice(2);
 if (!directory || !bundle) throw new Error('usage: node compile-cache.js <directory> <bundle>');
 
 const service = spawn(process.execPath, [resolve(bundle)], {
-  // It asks nobody for a token: there is no PowerShell on an empty path.
+  // With an empty PATH there is no PowerShell, so no request for a token leaves the process.
   env: { NODE_COMPILE_CACHE: directory, PORT: '0', PATH: '', AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 service.stdout.setEncoding('utf8').on('data', (lines) => {
-  // The first failure is logged: everything is loaded by now, or will be in a moment.
+  // When the first failure is logged, everything is loaded, or will be in a moment.
   if (lines.includes('"reason"')) setTimeout(() => service.kill('SIGTERM'), 500);
 });
 const [code] = await once(service, 'exit');

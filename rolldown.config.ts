@@ -5,8 +5,8 @@ import { defineConfig, type Plugin } from 'rolldown';
 const PREFIX = '\0builtin:';
 
 /**
- * Node's own modules, got when they are first needed. To import node:http as an ES module reads all that it exports, which
- * loads undici: half of the start of a bare server (34 of 70 ms, and 15 MB).
+ * Loads Node's own modules on first use. An ES import of node:http reads all its exports, which loads undici: half of the start of
+ * a bare server (34 of 70 ms, and 15 MB).
  */
 const builtinsOnDemand: Plugin = {
   name: 'builtins-on-demand',
@@ -18,11 +18,11 @@ const builtinsOnDemand: Plugin = {
       : undefined,
 };
 
-/** Packages that are loaded only when what is named of them is needed; of some nothing ever is. */
+/** Packages to load only when one of these members is used. Those without a member are never loaded. */
 const RARE: Record<string, string[]> = {
-  // MSAL signs with it for a certificate. Most of its time to load is spent in semver, on the version of Node.
+  // MSAL signs with it for a certificate. Most of its load time goes into semver, which checks the version of Node.
   jsonwebtoken: ['sign'],
-  // prom-client asks it for exemplars, which are off.
+  // prom-client uses it for exemplars, which are off.
   '@opentelemetry/api': [],
   // MSAL opens a browser with it, for a credential that no default chain has.
   open: [],
@@ -41,8 +41,8 @@ const packagesOnDemand: Plugin = {
 };
 
 /**
- * The SDK looks whether each request's body is a FormData. To mention that class loads undici, another third of the start; a form
- * says by itself that it is one.
+ * The SDK checks whether the body of each request is a FormData. Naming that class loads undici, another third of the start. The
+ * object's own tag tells the same.
  */
 const formsByTag: Plugin = {
   name: 'forms-by-tag',
@@ -53,40 +53,40 @@ const formsByTag: Plugin = {
       'Object(body)[Symbol.toStringTag] === "FormData"',
     );
     if (tagged === code) throw new Error(`${id} has changed; does it still mention FormData?`);
-    // On the same line; its columns are off by a few.
+    // The code stays on its line; only some columns shift.
     return { code: tagged, map: null };
   },
 };
 
-/** What the bundler writes into the bundle of its own is not under node_modules. */
-const OF_THE_BUNDLER = 'node_modules/rolldown';
+/** The bundler adds its own code to the bundle, but not as a module under node_modules. */
+const BUNDLER = 'node_modules/rolldown';
 
-/** Name, version and licence of the package in this directory, and the text of the licence. */
+/** The name, version and licence of the package in this directory, and the licence text. */
 function notice(directory: string): string {
   const { name, version, license } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
   const files = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
-  if (files.length === 0) throw new Error(`${directory} has no text of its licence`);
+  if (files.length === 0) throw new Error(`${directory} has no licence text`);
   const texts = files.map((file) => readFileSync(`${directory}/${file}`, 'utf8').trim());
   return [`${name} ${version} (${license})`, ...texts].join('\n\n');
 }
 
 /**
- * The licence of each package that the bundle contains, and our own: most of them ask for their text wherever a copy goes. A package
- * without one ends the build.
+ * Adds the licence of each package in the bundle, and our own. Most licences require that their text goes with every copy. A package
+ * without a licence text fails the build.
  */
 const licences: Plugin = {
   name: 'licences',
   generateBundle(_, bundle) {
     const modules = Object.values(bundle).flatMap((output) => (output.type === 'chunk' ? output.moduleIds : []));
     const packages = modules.flatMap((id) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []);
-    const notices = [...new Set([OF_THE_BUNDLER, ...packages])].map(notice).toSorted();
+    const notices = [...new Set([BUNDLER, ...packages])].map(notice).toSorted();
     const source = `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
     this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-NOTICES.txt', source });
     this.emitFile({ type: 'asset', fileName: 'LICENSE', source: readFileSync('LICENSE', 'utf8') });
   },
 };
 
-// The bundler that the tests' own tool chain brings along. One file: the Azure SDK's 54 MB of packages shrink to what is used.
+// The test tools bring this bundler along. Bundling shrinks the Azure SDK's 54 MB of packages to what is used.
 export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
@@ -95,7 +95,7 @@ export default defineConfig({
     file: 'dist/main.js',
     format: 'esm',
     minify: true,
-    // One file, whatever the SDK imports lazily.
+    // One file, including what the SDK imports lazily.
     codeSplitting: false,
     // The diagnosis names credentials by their class, as do the SDK's own messages.
     keepNames: true,

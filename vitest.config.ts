@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** They send signals, or have an Azure CLI that is a shell script. */
+/** These tests send signals, or use a shell script as the Azure CLI. */
 const POSIX_ONLY = [
   'test/main.test.ts',
   'test/demo.test.ts',
@@ -10,7 +10,7 @@ const POSIX_ONLY = [
 
 export default defineConfig({
   test: {
-    // Most tests wait, for the retries of the SDK or for a process: more files than cores can run at once.
+    // Most tests wait for retries of the SDK or for a process, so more files than cores can run at once.
     maxWorkers: 4,
     projects: [
       {
@@ -24,12 +24,12 @@ export default defineConfig({
             'test/faults/**',
             ...(process.platform === 'win32' ? POSIX_ONLY : []),
           ],
-          // For a test that hangs, not for one that is slow: a busy machine must not fail it.
+          // These limits are for tests that hang. A test that is slow on a busy machine must not fail.
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
-      // In a network of their own: test/faults/rig.sh.
+      // These run in their own network: test/faults/rig.sh.
       {
         test: {
           name: 'faults',
@@ -39,7 +39,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000 } },
-      // Slow, and on the machine's own ports.
+      // These are slow and use the machine's own ports.
       {
         test: {
           name: 'container',
@@ -49,7 +49,7 @@ export default defineConfig({
           hookTimeout: 1_200_000,
         },
       },
-      // On the cluster that kubectl reaches.
+      // These run on the cluster that kubectl reaches.
       {
         test: {
           name: 'cluster',

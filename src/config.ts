@@ -27,7 +27,7 @@ export interface Config {
   pageBadge: string | undefined;
 }
 
-/** An invalid variable. The message has its name, its problem and what is accepted, but never the value, which may be a misplaced secret. */
+/** An invalid variable. The message names it, its problem and the accepted values, but not its value: it may be a misplaced secret. */
 export class ConfigError extends Error {
   constructor(variable: string, problem: string, accepted: string) {
     super(`${variable} ${problem}; accepted: ${accepted}`);
@@ -102,7 +102,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   // For a proxy that is not a URL, the Azure SDK's constructors throw an error that shows its password.
   const proxy = PROXY_VARIABLES.flatMap((name) => [name, name.toLowerCase()]).find(text);
   if (proxy !== undefined && !/^https?:$/.test(URL.parse(text(proxy) ?? '')?.protocol ?? '')) {
-    throw new ConfigError(proxy, 'is no URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
+    throw new ConfigError(proxy, 'is not a URL', 'the http or https URL of a proxy, such as http://proxy.example:3128');
   }
   // @azure/identity reads this one itself. We only check it early, because the SDK's constructor would throw.
   oneOf('AZURE_TOKEN_CREDENTIALS', TOKEN_CREDENTIALS);

@@ -26,11 +26,11 @@ const log = createLog({ level, redact, isTerminal: stream.isTTY, write: writeTo(
 if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
 }
-// We handle all our rejections. An unhandled one of a dependency must not end a service that shows why an identity is broken.
+// We handle all our own rejections. An unhandled one in a dependency must not end a service that shows why an identity is broken.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
 
 const service = createService({
-  // Each try of a check asks anew, however long clients may share an answer.
+  // Each try of a check asks Azure again, however long clients may share a response.
   config: isCheck ? { ...config, answerMaxAgeMs: 0 } : config,
   cloud,
   version,
@@ -42,7 +42,7 @@ const service = createService({
 const { server, app, snapshots, viewOf, metrics } = service;
 
 if (command.kind === 'check') {
-  // In a container this is PID 1, which ignores a signal that it has no handler for.
+  // In a container this is PID 1, which ignores a signal without a handler.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
   const view = await check({ snapshots, viewOf }, command.waitMs);
   const text = command.json
@@ -51,7 +51,7 @@ if (command.kind === 'check') {
   await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
-  // Azure is asked while the server begins to listen.
+  // Ask Azure while the server starts to listen.
   const warm = warmUp();
   await listen();
   metrics.addProcessMetrics();
@@ -120,7 +120,7 @@ function exitWith(code: number, line: string): never {
 /** Never resolves. */
 function exitAfterWriting(text: string, code: number): Promise<never> {
   return new Promise(() => {
-    // The callback below gets the error as well; without a listener it would end the process first.
+    // Without a listener, an error would end the process before the callback below gets it.
     process.stdout.on('error', () => {});
     process.stdout.write(text, (error) => {
       const errno = error && String(Reflect.get(error, 'code'));

@@ -66,7 +66,7 @@ export function createService(options: {
   );
 
   const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
-  /** The last Host that was allowed: nearly all requests have the same. */
+  /** The last Host that was allowed; nearly all requests have the same one. */
   let allowedHost: string | undefined;
   const logsRequests = log.isLevelEnabled('debug');
   const server = createHttpServer({

@@ -39,7 +39,7 @@ async function subscriptionOf({ who, listing, tookMs }: Snapshot, azure: Azure, 
   const { id, name } =
     listing.kind === 'listed' ? listing.subscription : { id: listing.failure.subscriptionId, name: undefined };
   if (who.kind === 'unidentified' || id === undefined) return null;
-  // The name of a configured subscription is not in the snapshot. The lookup gets what is left of the deadline.
+  // The name of a configured subscription is not in the snapshot. The lookup gets the rest of the deadline.
   const found = name ?? (await azure.nameSubscription(id, Math.max(1, deadlineMs - tookMs))) ?? null;
   return { id, name: found };
 }

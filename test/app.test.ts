@@ -39,7 +39,7 @@ test('control characters and direction marks of names are escaped, and the parse
   expect(JSON.parse(body)).toEqual(names);
 });
 
-test('the page is complete where a secret is a word of ours', async () => {
+test('the page is complete even if a secret equals one of our own words', async () => {
   const { get } = startService(healthy, { AZURE_CLIENT_SECRET: 'listed' });
   const response = await get('/', { headers: { Accept: 'text/html' } });
   expect(response.status).toBe(200);
@@ -80,7 +80,7 @@ test.each([
   ]);
 });
 
-test('the warning carries name, code and status of the original error', async () => {
+test('the warning has the name, code and status of the original error', async () => {
   const { get, log } = startService([imds(), resourceManager(refuses(403, 'AuthorizationFailed', 'may not'))]);
   await get();
   expect(log()[0].original).toEqual({
@@ -161,7 +161,7 @@ test('a lasting failure is logged once, and so is the recovery', async () => {
   ]);
 });
 
-test('a client that disconnects does not cancel the response to the others', async () => {
+test('a client that disconnects does not cancel the response to others', async () => {
   const { promise: moment, resolve } = Promise.withResolvers<void>();
   const { get, count } = startService([
     imds(),
@@ -203,7 +203,7 @@ test('health and readiness never call Azure', async () => {
   expect(azure.requests).toEqual([]);
 });
 
-test('another path is a 404 problem document', async () => {
+test('an unknown path is a 404 problem document', async () => {
   const response = await startService([]).get('/nix');
   expect(response.status).toBe(404);
   expect(response.headers.get('Content-Type')).toBe('application/problem+json');
@@ -271,7 +271,7 @@ test.each([
 });
 
 test.each(['/whoami', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'])(
-  '%s with a slash at its end redirects to the path without it',
+  '%s with a trailing slash redirects to the path without it',
   async (path) => {
     const { get } = startService([]);
     const response = await get(`${path}/?a=1`);
@@ -283,7 +283,7 @@ test.each(['/whoami', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json
 );
 
 test.each([
-  ['where all is well', healthy, null],
+  ['if all is well', healthy, null],
   ['of an identity without a role', [imds(), subscriptions([])], 'no-subscription'],
   [
     'of another client id',

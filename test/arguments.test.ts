@@ -9,7 +9,7 @@ test.each([
   [['--check'], { kind: 'check', waitMs: 0, json: false }],
   [['--check', '--wait', '90'], { kind: 'check', waitMs: 90_000, json: false }],
   [['--wait=90', '--json', '--check'], { kind: 'check', waitMs: 90_000, json: true }],
-])('%j is read', (args, command) => {
+])('%j is accepted', (args, command) => {
   expect(readArguments(args)).toEqual(command);
 });
 

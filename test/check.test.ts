@@ -6,7 +6,7 @@ import { MAIN, startDemo, startProcess } from './process.ts';
 
 const check = (scenario: string, ...args: string[]) => startDemo(scenario, {}, '--check', ...args).end();
 
-/** The output starts with what the demo says. */
+/** Skips the demo's own lines at the beginning of the output. */
 const reportOf = (stdout: string[]) =>
   stdout.slice(stdout.findIndex((line) => /^(OK|NOT OK|\{)/.test(line))).join('\n');
 
@@ -44,25 +44,25 @@ test.each(['node-identity', 'no-role', 'throttled', 'broken'])('%s fails the che
 });
 
 test('--json prints the document of /whoami and the number of resource groups', async () => {
-  const well = await check('all-well', '--json');
-  expect(JSON.parse(reportOf(well.stdout))).toMatchObject({
+  const healthy = await check('all-well', '--json');
+  expect(JSON.parse(reportOf(healthy.stdout))).toMatchObject({
     resourceGroups: 12,
     identity: { type: 'app' },
     subscription: { name: 'Contoso Production' },
     warnings: [],
     instance: { version: packageJson.version },
   });
-  const ill = await check('wrong-subject', '--json');
-  expect(JSON.parse(reportOf(ill.stdout))).toMatchObject({
+  const failing = await check('wrong-subject', '--json');
+  expect(JSON.parse(reportOf(failing.stdout))).toMatchObject({
     resourceGroups: null,
     status: 503,
     reason: 'federated-credential-subject',
     hint: expect.any(String),
   });
-  expect([well.code, ill.code]).toEqual([0, 1]);
+  expect([healthy.code, failing.code]).toEqual([0, 1]);
 });
 
-test('--wait asks again until all is well, however long clients may share an answer', async () => {
+test('--wait asks again until all is well, however long clients may share a response', async () => {
   const env = { ANSWER_MAX_AGE_MS: '3600000' };
   const { code, stdout } = await startDemo('recovers', env, '--check', '--wait', '120').end();
   expect(reportOf(stdout)).toMatch(/^OK\n/);
@@ -75,7 +75,7 @@ test('--wait gives up when the time is up', async () => {
   expect(code).toBe(1);
 });
 
-test('--version and --help print and exit with 0, also where a variable cannot be used', async () => {
+test('--version and --help print and exit with 0, even with an invalid variable', async () => {
   const env = { PORT: 'eighty' };
   const version = await startProcess([MAIN, '--version'], env).end();
   expect(version).toEqual({ code: 0, stdout: [packageJson.version], stderr: '' });

@@ -77,7 +77,7 @@ test.each([
   ['AZURE_SUBSCRIPTION_ID', '/subscriptions/00000000-0000-4000-8000-000000000000'],
   ['LOG_LEVEL', 'loud'],
   ['AZURE_TOKEN_CREDENTIALS', 'PodIdentity'],
-])('%s=%s is refused by name, with what is accepted and without the value', (variable, value) => {
+])('%s=%s is refused with its name and what is accepted, but without the value', (variable, value) => {
   const read = () => readConfig({ [variable]: value });
   expect(read).toThrow(ConfigError);
   expect(read).toThrow(new RegExp(`^${variable} is .+; accepted: .+$`));
@@ -103,7 +103,7 @@ test.each([
 ])('an invalid proxy URL is refused without being shown: %s', (proxy) => {
   for (const variable of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'HTTP_PROXY']) {
     const accepted = 'the http or https URL of a proxy, such as http://proxy.example:3128';
-    expect(() => readConfig({ [variable]: proxy })).toThrow(new ConfigError(variable, 'is no URL', accepted));
+    expect(() => readConfig({ [variable]: proxy })).toThrow(new ConfigError(variable, 'is not a URL', accepted));
   }
 });
 

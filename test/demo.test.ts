@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What a curl of `/` shows in each scenario: the status, and the reason where there is one. */
+/** What `curl /` shows in each scenario: the status, and the reason if there is one. */
 const SHOWN: Record<string, [status: number, reason?: string]> = {
   'all-well': [200],
   'identity-binding': [200],
@@ -42,10 +42,10 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
   broken: [502, 'broken'],
 };
 
-/** What works but looks wrong: the warning that /whoami has. */
+/** The warning of /whoami, for scenarios that work but look wrong. */
 const WARNED: Record<string, string> = { 'node-identity': 'node-identity', 'node-annotation': 'node-identity' };
 
-/** The credential that gets the token where all is well. */
+/** The credential that gets the token, for scenarios that work. */
 const CREDENTIAL: Record<string, string> = {
   'all-well': 'WorkloadIdentityCredential',
   'identity-binding': 'WorkloadIdentityCredential (identity binding)',
@@ -71,7 +71,7 @@ test.each(['help', '--help'])('%s lists all scenarios', async (argument) => {
 });
 
 test.each(['app-service', 'no-login', 'throttled'])(
-  'scenario %s shows its failure in a process of its own',
+  'scenario %s shows its failure in a separate process',
   async (scenario) => {
     const [status, reason] = SHOWN[scenario] ?? [];
     const response = await startDemo(scenario).get();
@@ -80,10 +80,10 @@ test.each(['app-service', 'no-login', 'throttled'])(
   },
 );
 
-// MSAL decides once for the whole process where managed identities are asked for.
-const { 'app-service': _, ...TOGETHER } = SCENARIOS;
+// MSAL chooses the endpoint for managed identities once per process.
+const { 'app-service': _, ...IN_ONE_PROCESS } = SCENARIOS;
 
-test.each(Object.entries(TOGETHER))('scenario %s shows what it says', async (name, scenario) => {
+test.each(Object.entries(IN_ONE_PROCESS))('scenario %s shows what its description says', async (name, scenario) => {
   const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' });
   const response = await get();
   const body = JSON.parse(await response.text());
@@ -122,7 +122,7 @@ test('scenario recovers shows a failure and, 15 seconds later, the list', async 
   expect(await (await get()).json()).toHaveLength(12);
 });
 
-test('an unknown scenario is refused with the list of those there are', async () => {
+test('an unknown scenario is refused with the list of all scenarios', async () => {
   const { code, stderr } = await startDemo('nix').end();
   expect(code).toBe(64);
   for (const name of Object.keys(SHOWN)) expect(stderr).toMatch(new RegExp(`^  ${name} `, 'm'));

@@ -7,7 +7,7 @@ const [, atRunTime = '', inDevelopment = ''] = readFileSync('docs/dependencies.m
 test.each([
   ['dependencies', atRunTime, packageJson.dependencies],
   ['devDependencies', inDevelopment, packageJson.devDependencies],
-])('docs/dependencies.md has a line for each of the %s, and no other', (_, table, dependencies) => {
+])('docs/dependencies.md has a line for each of the %s, and no others', (_, table, dependencies) => {
   const names = [...table.matchAll(/^\| `(.+?)` \|/gm)].map(([, name]) => name);
   expect(names.toSorted()).toEqual(Object.keys(dependencies).toSorted());
 });
@@ -18,7 +18,7 @@ test('all versions are exact', () => {
   }
 });
 
-test('Node is one version: that of the packages, of .node-version, and by its major that of the images and the types', () => {
+test('the packages and .node-version have the same version of Node, and the images and types its major version', () => {
   const [version = '', ...others] = new Set(Object.values(packageJson.optionalDependencies));
   expect(others).toEqual([]);
   expect(readFileSync('.node-version', 'utf8').trim()).toBe(version);
@@ -29,16 +29,16 @@ test('Node is one version: that of the packages, of .node-version, and by its ma
   expect(new Set(bases)).toEqual(new Set([major]));
 });
 
-test('the oldest Node that "engines" allows is the one that test:oldest-node runs on', () => {
+test('test:oldest-node runs on the oldest Node that "engines" allows', () => {
   const [, oldest] = /^>=(\d+)$/.exec(packageJson.engines.node) ?? [];
   expect(packageJson.scripts['test:oldest-node']).toContain(`--package=node@${oldest}.0.0 `);
 });
 
-/** Where the version of a release stands: in tags of images, labels and the like. */
+/** The places that name the version of a release: image tags, labels and the like. */
 const VERSION =
   /(?:Unreleased \(|rg-?api:|OWNER\/REPO:|refs\/tags\/v|image\.version="|kubernetes\.io\/version: "?)(\d+\.\d+\.\d+)/g;
 
-test('the version is that of package.json wherever it stands', () => {
+test('the version is that of package.json in every place', () => {
   const places = ['Dockerfile', ...globSync(['*.md', 'docs/**/*.md', 'k8s/**/*.{yaml,env}'])].flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(VERSION)].map(([text, version]) => ({ file, text, version })),
   );

@@ -28,7 +28,7 @@ interface Document {
   };
 }
 
-/** As a client gets it. */
+/** The document as a client gets it. */
 export const DOCUMENT: Document = JSON.parse(JSON.stringify(openApi('0.0.0-test')));
 
 /** Headers of the connection, not of the response. The document describes Content-Type with the body. */
@@ -36,12 +36,12 @@ const UNDESCRIBED = /^(connection|content-length|content-type|date|keep-alive|tr
 
 const ajv = new Ajv2020({ allErrors: true, strict: true });
 ajvFormats.default(ajv);
-// So that a schema finds what it refers to.
+// Lets a schema resolve its references.
 ajv.addKeyword('components');
 
 const validators = new Map<object, ValidateFunction>();
 
-/** The violations of a schema of the document by a value; undefined if there are none. */
+/** How a value violates a schema of the document; undefined if it does not. */
 export function faultOf(value: unknown, schema: object): string | undefined {
   const validate = validators.get(schema) ?? ajv.compile({ ...schema, components: DOCUMENT.components });
   validators.set(schema, validate);
@@ -62,7 +62,7 @@ function found<T>(components: Record<string, T>, { $ref }: Reference): T {
   return component;
 }
 
-/** The statuses that are described with a path, but answer other requests than those for it, and which ones. */
+/** The statuses that the document lists for a path although they answer other requests, and which ones. */
 const OTHER_REQUESTS: Record<number, string> = { 301: 'a trailing slash', 404: 'another path', 405: 'another method' };
 
 function requestOf(method: string, path: string): string | undefined {
@@ -72,7 +72,7 @@ function requestOf(method: string, path: string): string | undefined {
   return /^(GET|HEAD)$/.test(method) ? undefined : OTHER_REQUESTS[405];
 }
 
-/** What the document says of such an answer, if anything. A Host that is not ours is refused whatever the request is. */
+/** The document's description of such a response, if there is one. A foreign Host is refused for any request. */
 function described(method: string, path: string, status: number): Described | undefined {
   if (status !== 421 && OTHER_REQUESTS[status] !== requestOf(method, path)) return undefined;
   const { get, head } = DOCUMENT.paths[path] ?? DOCUMENT.paths[path.replace(/\/$/, '')] ?? DOCUMENT.paths['/'] ?? {};
@@ -81,11 +81,11 @@ function described(method: string, path: string, status: number): Described | un
 }
 
 /**
- * Holds an answer against the OpenAPI document: its status, headers, type and body are described, and are as described.
+ * Checks the status, headers, type and body of a response against the OpenAPI document.
  *
- * @throws {Error} where they are not
+ * @throws {Error} if one is not as described
  */
-export function holdAgainstDocument(
+export function checkAgainstDocument(
   path: string,
   init: RequestInit | undefined,
   { status, headers }: Pick<Response, 'status' | 'headers'>,
@@ -94,7 +94,7 @@ export function holdAgainstDocument(
   const method = init?.method ?? 'GET';
   const faults = [...faultsOf(path.replace(/\?.*/, ''), method, status, headers, body)];
   if (faults.length === 0) return;
-  throw new Error(`${method} ${path} answered ${status}, which is not as /openapi.json says: ${faults.join('; ')}`);
+  throw new Error(`${method} ${path} answered ${status}, which does not match /openapi.json: ${faults.join('; ')}`);
 }
 
 function* faultsOf(path: string, method: string, status: number, headers: Headers, body: string): Generator<string> {

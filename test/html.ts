@@ -2,11 +2,11 @@ import { HtmlValidate } from 'html-validate';
 
 const validator = new HtmlValidate({
   extends: ['html-validate:recommended'],
-  // What Azure says may end with a blank.
+  // A message of Azure may end with a space.
   rules: { 'no-trailing-whitespace': 'off' },
 });
 
-/** What the validator finds in a page, one line each. */
+/** The problems that the validator finds in a page, one line each. */
 export async function problemsOf(markup: string): Promise<string[]> {
   const { results } = await validator.validateString(markup);
   return results.flatMap(({ messages }) =>

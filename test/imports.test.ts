@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 /**
  * The layers of src/ from top to bottom: a file imports from its own layer and from those below. A path that ends in `/` is
- * a layer with every file in it that has no line of its own. Biome's noImportCycles finds cycles inside a layer.
+ * a layer of all files in it that have no separate line. Biome's noImportCycles finds cycles inside a layer.
  */
 const LAYERS = [
   'main.ts',

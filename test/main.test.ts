@@ -36,7 +36,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle process with 0', asyn
   const { code, stdout, stderr } = await service.end();
   expect([code, stderr]).toEqual([0, '']);
   const messages = stdout.map((line) => JSON.parse(line).msg);
-  // Between them there may be a warning that there is no identity here: it depends on how fast the machine is.
+  // Between them there may be a warning about the missing identity, depending on the speed of the machine.
   expect(messages[0]).toContain('listening');
   expect(messages).toContain('shutting down');
 });
@@ -45,7 +45,7 @@ test('after SIGTERM readiness is 503, health 200, the request in flight finishes
   const service = startDemo('slow', { SHUTDOWN_GRACE_MS: '60000' });
   await service.url();
   const inFlight = service.get();
-  // Answered after the request above has been taken in.
+  // By the time of this response, the request above has arrived.
   await service.get('/healthz');
   service.child.kill('SIGTERM');
   await service.logged('shutting down');
@@ -76,7 +76,7 @@ test('the end of the grace period ends the process with 1', async () => {
 });
 
 test('an unhandled rejection is logged and does not end the process', async () => {
-  // As soon as there is a listener.
+  // Rejects as soon as there is a listener.
   const rejects = `data:text/javascript,process.on('newListener', (event) => {
     if (event === 'unhandledRejection') setImmediate(() => Promise.reject(new Error('made-up')));
   })`;
@@ -89,13 +89,13 @@ test('an unhandled rejection is logged and does not end the process', async () =
   expect((await service.get('/healthz')).status).toBe(200);
 });
 
-test('at trace the SDK logs through ours, one JSON line an event, and no token is in it', async () => {
+test('at trace the SDK logs through our log, one JSON line per event, and without tokens', async () => {
   const service = startDemo('all-well', { LOG_LEVEL: 'trace' });
   await service.url();
   expect(await (await service.get()).json()).toContain('rg-shop-orders-prod');
   service.child.kill('SIGTERM');
   const { stdout, stderr } = await service.end();
-  // Behind what the demo says first, up to an empty line.
+  // Skip the demo's own lines, which end with an empty line.
   const events = stdout.slice(stdout.lastIndexOf('') + 1).map((line) => JSON.parse(line));
   expect(events.filter(({ from }) => from === 'azure-sdk').length).toBeGreaterThan(10);
   expect(stdout.join('\n')).not.toContain('made-up-signature');

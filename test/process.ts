@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
-import { holdAgainstDocument } from './described.ts';
+import { checkAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
 
 let cleanUp: (() => void)[] = [];
@@ -11,10 +11,10 @@ afterEach(() => {
   cleanUp = [];
 });
 
-/** Starts src/main.ts as a process of its own with these arguments for node and this environment, on a free port unless it says otherwise. */
+/** Starts a Node process with these arguments and this environment, on a free port by default. */
 export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, args, {
-    // To Node 24 type stripping is experimental, and it says so.
+    // Node 24 warns that type stripping is experimental.
     env: { ...withoutAzure(process.env), NODE_OPTIONS: '--disable-warning=ExperimentalWarning', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -28,7 +28,7 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
   lines.on('line', (line) => stdout.push(line));
   const ended = once(child, 'close');
 
-  /** Waits for the first line of the log, past or to come, with this text. */
+  /** Waits for the first log line, past or future, with this text. */
   async function logged(text: string): Promise<string> {
     while (true) {
       const line = stdout.find((candidate) => candidate.includes(text));
@@ -39,7 +39,7 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
     }
   }
 
-  /** Where it listens. */
+  /** The URL that the service listens on. */
   async function url(): Promise<string> {
     return `http://127.0.0.1:${JSON.parse(await logged('listening')).port}`;
   }
@@ -49,13 +49,13 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
     stdout,
     logged,
     url,
-    /** The answer, which is as the OpenAPI document says. */
+    /** Sends a request, and checks the response against the OpenAPI document. */
     async get(path = '/') {
       const response = await fetch(`${await url()}${path}`);
-      holdAgainstDocument(path, undefined, response, await response.clone().text());
+      checkAgainstDocument(path, undefined, response, await response.clone().text());
       return response;
     },
-    /** How it ended: exit code and what it wrote. */
+    /** Waits for the end of the process; returns its exit code and its output. */
     end: async () => {
       const [code]: (number | null)[] = await ended;
       return { code, stdout, stderr };
@@ -65,7 +65,7 @@ export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
 
 export const MAIN = 'src/main.ts';
 
-/** The same on the fake Azure, as `npm run demo` starts it. */
+/** Starts the service on the fake Azure, like `npm run demo`. */
 export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv, ...args: string[]) {
   const scenarios = scenario === undefined ? [] : [scenario];
   return startProcess(['--import', './test/fake-azure/demo.ts', MAIN, ...scenarios, ...args], env);

@@ -9,18 +9,18 @@ import { readConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { createRedaction } from '../src/telemetry/redaction.ts';
-import { holdAgainstDocument } from './described.ts';
+import { checkAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
 import { startFakeAzure } from './fake-azure/fake-azure.ts';
 
-/** Parts of requests, to count them by. */
+/** Parts of requests, for `count`. */
 export const PROBE_OR_TOKEN = '/metadata/identity/oauth2/token';
 export const TOKEN = `${PROBE_OR_TOKEN}?`;
 export const EXCHANGE = '/oauth2/v2.0/token';
 export const DISCOVERY = '/subscriptions?';
 export const LISTING = '/resourcegroups?';
 
-/** Waits until these expectations hold, without a time limit of its own: the machine may be slow, and the test has a limit. */
+/** Waits until these expectations hold, for nearly as long as a test may take, because the machine may be slow. */
 export const eventually = (expectations: () => void) => vi.waitFor(expectations, { timeout: 50_000 });
 
 const realEnvironment = process.env;
@@ -32,20 +32,20 @@ afterEach(() => {
 });
 
 /**
- * The service on a port of loopback, on a fake Azure: the real SDK, the real credential chain as in a pod.
- * After the test no request may have gone astray.
+ * Starts the service on a loopback port and a fake Azure, with the real SDK and the credential chain of a pod. The test fails at its
+ * end if a request had no handler.
  */
 export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}) {
   process.env = {
     ...withoutAzure(realEnvironment),
     AZURE_TOKEN_CREDENTIALS: 'prod',
-    // MSAL keeps the tokens of managed identities for the whole process, by client id: each test is another identity.
+    // MSAL caches tokens of managed identities for the whole process, by client id, so each test has its own identity.
     AZURE_CLIENT_ID: randomUUID(),
     ...env,
   };
   const azure = startFakeAzure(
     ...handlers,
-    // The requests of the test itself; some endpoints of Azure are on loopback as well, and come first.
+    // The requests of the test itself. Endpoints of Azure on loopback come first.
     http.all('http://127.0.0.1:*/*', () => passthrough()),
   );
   cleanUp.push(() => {
@@ -57,7 +57,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
 
   const config = readConfig(process.env);
   const cloud = cloudOf(config.authorityHost);
-  if (!cloud) throw new Error('the test names an authority host of no known cloud');
+  if (!cloud) throw new Error('the authority host of the test belongs to no known cloud');
   const logText: string[] = [];
   const redact = createRedaction(process.env);
   const write = (line: string) => logText.push(line);
@@ -80,29 +80,29 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     credential: service.azure.credential,
     listResourceGroups: async () => (await service.azure.listResourceGroups()).names,
     service,
-    /** The response, which is as the OpenAPI document says. */
+    /** Sends a request, and checks the response against the OpenAPI document. */
     get: async (path = '/', init?: RequestInit) => {
       const response = await fetch(`http://127.0.0.1:${(await listening).port}${path}`, {
         redirect: 'manual',
         ...init,
       });
-      holdAgainstDocument(path, init, response, await response.clone().text());
+      checkAgainstDocument(path, init, response, await response.clone().text());
       return response;
     },
     logText,
     /** The lines of the log so far, parsed. */
     log: () => logText.map((line) => JSON.parse(line)),
-    /** How many requests Azure got whose URL contains this. */
+    /** The number of requests to Azure whose URL contains this. */
     count: (part: string) => azure.requests.filter((request) => request.includes(part)).length,
   };
 }
 
-/** Asks with a Host of one's own, which fetch does not allow. */
+/** Sends a request with any Host, which fetch does not allow. */
 export async function askWithHost({ url }: { url: () => Promise<string> }, host: string, path = '/') {
   const [response]: IncomingMessage[] = await once(get(`${await url()}${path}`, { headers: { host } }), 'response');
   if (!response) throw new Error('no response');
   const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
   const answer = { status: response.statusCode ?? 0, headers, body: await text(response) };
-  holdAgainstDocument(path, undefined, answer, answer.body);
+  checkAgainstDocument(path, undefined, answer, answer.body);
   return answer;
 }

@@ -9,7 +9,7 @@ import { engine } from './container/engine.ts';
 interface Step {
   /** The script of package.json, with its arguments. */
   script: [name: string, ...args: string[]];
-  /** True where vitest runs it and counts its tests; anything else counts as one. */
+  /** True if vitest runs the step and counts its tests. Any other step counts as one. */
   isVitest: boolean;
   /** Why it cannot run here; undefined if it can. */
   missing: () => string | undefined;
@@ -45,31 +45,31 @@ const STEPS: Step[] = [
 
 function nothing(): undefined {}
 
-function unless(isThere: boolean, what: string): string | undefined {
-  return isThere ? undefined : `needs ${what}`;
+function unless(isAvailable: boolean, what: string): string | undefined {
+  return isAvailable ? undefined : `needs ${what}`;
 }
 
 function works(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** The tests of the pages themselves name the browser that is not there. */
+/** If only one browser is missing, the page tests themselves say so. */
 function noBrowser(): string | undefined {
-  const isThere = BROWSERS.some(({ isThere }) => isThere);
-  return unless(isThere, 'Chromium or Firefox, or their paths in CHROMIUM and FIREFOX');
+  const hasBrowser = BROWSERS.some(({ isInstalled }) => isInstalled);
+  return unless(hasBrowser, 'Chromium or Firefox, or their paths in CHROMIUM and FIREFOX');
 }
 
-/** The faults and the benchmark have a network of their own: test/faults/rig.sh. */
+/** The fault tests and the benchmark run in their own network: test/faults/rig.sh. */
 function noRig(): string | undefined {
-  const isThere =
+  const canRun =
     works('unshare', '--net', '--mount', 'true') &&
     works('ip', '-Version') &&
     works('openssl', 'version') &&
     works('taskset', '--version');
-  return unless(isThere, 'root on Linux, iproute2, openssl and taskset');
+  return unless(canRun, 'root on Linux, iproute2, openssl and taskset');
 }
 
-/** An engine that has the base images, or may pull them. */
+/** Whether there is an engine that has the base images or can pull them. */
 function hasBaseImages(): boolean {
   const command = engine;
   if (command === undefined) return false;
@@ -84,10 +84,10 @@ function reachesRegistry(): boolean {
   return npm('ping', '--fetch-retries=0', '--fetch-timeout=10000').status === 0;
 }
 
-/** npm itself, also where it is a .cmd file. */
+/** Runs npm, even where it is a .cmd file. */
 function npm(...args: string[]) {
   const cli = process.env['npm_execpath'];
-  if (cli === undefined) throw new Error('Start it by `npm run verify`');
+  if (cli === undefined) throw new Error('Start it with `npm run verify`');
   return spawnSync(process.execPath, [cli, ...args], { stdio: args[0] === 'run' ? 'inherit' : 'ignore' });
 }
 
@@ -118,7 +118,7 @@ for (const { script, isVitest, missing } of STEPS) {
 }
 rmSync(scratch, { recursive: true });
 
-/** What vitest's JSON says; nothing where it did not come to write it. */
+/** The counts of vitest's JSON report; zeros if vitest did not write it. */
 function countIn(file: string) {
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));

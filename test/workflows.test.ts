@@ -43,7 +43,7 @@ describe.each(files)('%s', (file) => {
     for (const line of uses) expect(line).toMatch(/^uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
-  test('it may read the code, and a job only what is listed here beyond', () => {
+  test('it may read the code, and a job may only write what is listed here', () => {
     expect(permissions).toEqual({ contents: 'read' });
     for (const [name, job] of Object.entries(jobs)) {
       expect(job['timeout-minutes'], name).toBeGreaterThan(0);
@@ -58,7 +58,7 @@ describe.each(files)('%s', (file) => {
     }
   });
 
-  test('it does not run beside itself', () => {
+  test('it has a concurrency group', () => {
     expect(concurrency?.group).toBeTruthy();
   });
 
@@ -66,14 +66,14 @@ describe.each(files)('%s', (file) => {
     for (const { run = '' } of steps) expect(run).not.toContain('${{');
   });
 
-  test('the scripts that it runs are there', () => {
+  test('the scripts that it runs exist', () => {
     const scripts = [...text.matchAll(/npm (?:run )?(?!ci\b)([\w:-]+)/g)].map(([, name]) => name);
     expect(scripts.length).toBeGreaterThan(0);
     expect(Object.keys(packageJson.scripts)).toEqual(expect.arrayContaining(scripts));
   });
 });
 
-test('no image is latest', () => {
+test('no image has the tag latest', () => {
   for (const file of [...files, 'Dockerfile', ...globSync('k8s/**/*.yaml')]) {
     expect(readFileSync(file, 'utf8').replace('latest=false', ''), file).not.toMatch(/:latest|=latest|\blatest=true/);
   }

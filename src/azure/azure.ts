@@ -75,7 +75,7 @@ export function createAzure(options: {
   };
 }
 
-/** The path of the projected token, if all variables are set that its exchange needs. */
+/** The path of the projected token, if all variables for its exchange are set. */
 function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
   return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
 }

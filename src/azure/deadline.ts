@@ -55,7 +55,7 @@ export async function withinDeadline<T>(
 }
 
 function failureAtEnd({ lastFailure, waitingFor }: Deadline, deadlineMs: number): AzureFailure {
-  // Azure did respond, with this failure. It is the reason, not that time ran out during a retry.
+  // Azure did respond, with this failure. That is the reason, not the timeout during a retry.
   if (lastFailure) return lastFailure;
   const kind = waitingFor === 'a token' ? 'token-timeout' : 'timeout';
   return new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms`);

@@ -8,7 +8,7 @@ type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | '
 
 export type FailureKind = IdentityFailureKind | ServiceFailureKind;
 
-/** What a caller makes of it: an empty list with a reason (`identity`), or an HTTP error (`service`). */
+/** How the service responds: with an empty list and a reason (`identity`), or with an HTTP error (`service`). */
 export type FailureCategory = 'identity' | 'service';
 
 const CATEGORIES: Record<FailureKind, FailureCategory> = {

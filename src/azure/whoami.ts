@@ -20,7 +20,7 @@ export interface WhoAmI {
   identity: Identity;
   /** The credential of the chain that got the token. */
   credential: string;
-  /** When the token expires, ISO 8601; null if Azure sent something else than a time. */
+  /** When the token expires, ISO 8601; null if Azure sent something other than a time. */
   expiresOn: string | null;
   warnings: Warning[];
 }

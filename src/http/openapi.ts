@@ -2,7 +2,7 @@ import document from './openapi.json' with { type: 'json' };
 
 /**
  * The OpenAPI document of this version of the service. Its schemas are closed: a response has no member and no header that the
- * document does not describe. A test holds every response against it.
+ * document does not describe. A test checks every response against it.
  *
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */

@@ -91,5 +91,5 @@ main > nav { margin-bottom: 1.25rem; }
 const SHAPE =
   "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><rect width='8' height='8' rx='2' fill='#0b5cad'/></svg>";
 
-/** In the page itself: no other file is asked for. */
+/** Embedded in the page, so that browsers request no other file. */
 export const ICON = raw(`data:image/svg+xml,${encodeURIComponent(SHAPE)}`);

@@ -8,13 +8,13 @@ import type { View } from '../view.ts';
 import { SCRIPT } from './page-script.ts';
 import { ICON, STYLE } from './page-style.ts';
 
-/** What the page shows: of a view only its words, told apart by their names, so a secret that is a word of ours changes nothing. */
+/** What the page shows. Variants differ by member names, not by values: redaction may change any value, such as `listed`. */
 export interface PageView extends Pick<View, 'asOf' | 'subscription' | 'instance' | 'history'> {
   /** Who we are, or why there is no token. */
   who: WhoAmI | { diagnosis: Explained };
-  /** What we see, or why nothing. */
+  /** What we see, or why we see nothing. */
   listing: { names: readonly string[] } | { diagnosis: Explained };
-  /** A remark that must not be overlooked. */
+  /** A remark that nobody must overlook. */
   badge?: string | undefined;
   /** The other routes, relative to this one, such as `whoami`. */
   links: readonly string[];
@@ -27,9 +27,9 @@ interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'commands' | 'do
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** From here on a list is set in small type. */
+/** A longer list is set in small type. */
 const MANY_GROUPS = 100;
-/** From here on a filter helps. */
+/** A longer list has a filter. */
 const FILTERED_GROUPS = 20;
 
 /** The latest changes; /whoami has more. */
@@ -37,7 +37,7 @@ const CHANGES_SHOWN = 8;
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** What pages may do: their own style and script, by their hashes, and ask for themselves again. curl needs none of this. */
+/** Pages may only use their own style and script, by hash, and fetch themselves again. curl needs none of this. */
 export const PAGE_HEADERS = {
   'Content-Security-Policy': [
     "default-src 'none'",
@@ -59,7 +59,7 @@ export function page(view: PageView): Html {
   const { who, listing, instance, asOf } = view;
   const [title, subtitle] = headline(view);
   const noList = 'diagnosis' in listing ? listing.diagnosis : undefined;
-  // Why there is no list stands above them already.
+  // The page already says above them why there is no list.
   const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== noList?.reason) : [];
   const state = noList ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
   return html`<!DOCTYPE html>
@@ -155,7 +155,7 @@ ${ids}
 </dl></section>`;
 }
 
-/** What each credential said; one that only repeats what is already on the page is not quoted. */
+/** What each credential said. A message that is already on the page is not quoted again. */
 function attempts({ attempts, detail }: Explained): Html | false {
   if (attempts.length === 0) return false;
   const items = attempts.map(({ name, outcome, message }, i) => {
@@ -167,7 +167,7 @@ function attempts({ attempts, detail }: Explained): Html | false {
 <ol class="attempts">${items}</ol></section>`;
 }
 
-/** A message without what differs each time: ids of the request, times. */
+/** A message without ids and times, which differ for each request. */
 function gist(message: string): string {
   return message.replace(GUID, '').replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ/g, '');
 }
@@ -200,7 +200,7 @@ ${view.history.length > 0 && history(view)}
 </section>`;
 }
 
-/** What it has seen, the latest first: that is what a room watches. */
+/** What the service has seen, the latest first, because an audience watches that. */
 function history({ history, asOf }: PageView): Html {
   const items = history.map(({ at, reason, resourceGroups }, i) => {
     const seconds = Math.max(0, Math.round((Date.parse(history[i + 1]?.at ?? asOf) - Date.parse(at)) / 1000));
@@ -231,7 +231,7 @@ function entry(term: string, value: string | null | undefined): Html | false {
 
 const GUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi;
 
-/** A text whose ids stay in one piece: no line breaks within them. */
+/** Renders a text without line breaks within its ids. */
 function unbroken(text: string): Html[] {
   const ids = text.match(GUID) ?? [];
   return text.split(GUID).map((words, i) => {
@@ -240,7 +240,7 @@ function unbroken(text: string): Html[] {
   });
 }
 
-/** The same for a text of ours, in which backticks mark code. */
+/** The same for one of our own texts, in which backticks mark code. */
 function prose(text: string): Html[] {
   return text
     .split('`')

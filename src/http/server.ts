@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { PreparedResponse } from './responses.ts';
 
-/** The one place that knows node:http: its limits, its connections, how it ends. */
+/** The server of node:http with its limits, its connections and its shutdown. */
 export interface HttpServer {
   /**
    * Serves the app.
@@ -21,18 +21,18 @@ export interface HttpServer {
   close(): void;
 }
 
-/** Each connection costs memory before its first byte. A small container holds some thousands, and a pod has no more clients. */
+/** Each connection costs memory before its first byte. A small container can hold some thousands, and a pod has no more clients. */
 const MAX_CONNECTIONS = 4000;
 
-/** Requests that clients have sent ahead (pipelined) and that wait for the answer to the one before. Each costs some kilobytes. */
+/** Pipelined requests that wait for the response to the previous request. Each costs some kilobytes. */
 const MAX_QUEUED_REQUESTS = 4000;
 
-/** A client that has not read its response by then never will. */
+/** A client that has not read its response after this time never will. */
 const WRITE_TIMEOUT_MS = 30_000;
 const WRITE_CHECK_INTERVAL_MS = 1000;
 
 /**
- * While draining, an idle connection stays open for this long, at most half of the grace: a request may be on its way. A
+ * While draining, an idle connection stays open for this long, at most half of the grace period: a request may be on its way. A
  * response that has not been read by then is given up as well.
  */
 const DRAIN_WINDOW_MS = 2000;
@@ -43,7 +43,7 @@ interface Connection {
   response: ServerResponse | undefined;
   /** When it was complete, in milliseconds of the monotonic clock; undefined while it is being made. */
   completeAtMs: number | undefined;
-  /** Begins the requests that wait for it, in order. */
+  /** Start the requests that wait for it, in order. */
   queue: (() => void)[];
 }
 
@@ -51,7 +51,7 @@ interface Connection {
 export function createHttpServer(options: {
   /** A response instead of the app's, for a request that must not reach it. */
   refuse: (request: IncomingMessage) => PreparedResponse | undefined;
-  /** Problem details for what never becomes a request. */
+  /** Problem details for a request that Node cannot read. */
   problem: (status: number, title: string) => PreparedResponse;
   onAnswered: (request: IncomingMessage, status: number, durationMs: number) => void;
 }): HttpServer {
@@ -64,15 +64,15 @@ export function createHttpServer(options: {
   let onProgress = () => {};
 
   const server = createServer({
-    // A request without a body is here at once or never: slow ones must not hold a connection.
+    // A request without a body arrives at once or never. A slow one must not hold a connection.
     headersTimeout: 10_000,
     requestTimeout: 15_000,
     connectionsCheckingInterval: 1000,
     // Browsers and proxies send a few kilobytes; more is refused with 431.
     maxHeaderSize: 16_384,
-    // Node would refuse with an empty body.
+    // Node would refuse a request without Host with an empty body.
     requireHostHeader: false,
-    // Makes no stream for a body that the request has not.
+    // Creates no stream for a request without a body.
     optimizeEmptyRequests: true,
   });
   server.maxConnections = MAX_CONNECTIONS;
@@ -94,7 +94,7 @@ export function createHttpServer(options: {
       respond(connection, request, response);
       return;
     }
-    // A pipelined request waits until the response before it has been read, and with it all that the client may send.
+    // A pipelined request waits until the previous response has been read. So does everything that the client sends after it.
     if (queuedRequests >= MAX_QUEUED_REQUESTS) {
       socket.destroy();
       ignoreRest(socket);
@@ -104,12 +104,12 @@ export function createHttpServer(options: {
     if (connection.queue.push(() => respond(connection, request, response)) === 1) socket.pause();
   });
 
-  /** One listener for all responses: a closure for each would cost more than what it does. */
+  /** One listener for all responses. A closure for each would cost more than its work. */
   function onResponseClose(this: ServerResponse): void {
     const { socket } = this.req;
     const connection = connections.get(socket);
     if (connection?.response !== this) return;
-    // Also lets it be collected while the connection is idle.
+    // Also lets the garbage collector free it while the connection is idle.
     connection.response = undefined;
     onProgress();
     const begin = socket.destroyed ? undefined : connection.queue.shift();
@@ -127,7 +127,7 @@ export function createHttpServer(options: {
     if (draining) closeAfter(connection, response);
     const refusal = refuse(request);
     const handled = refusal ? send(response, refusal) : listener?.(request, response);
-    // Most responses are complete by now, and a promise would cost them another turn.
+    // Most responses are complete by now, and a promise would cost them another turn of the event loop.
     if (response.writableEnded) complete(connection, response, startedAtMs);
     else handled?.then(() => complete(connection, response, startedAtMs));
   }
@@ -160,7 +160,7 @@ export function createHttpServer(options: {
     socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`);
   });
 
-  /** Not every request that Node reads is one for fetch: its URL may be `*`, its Host nonsense. */
+  /** Not every request that Node accepts is valid for fetch: its URL may be `*`, or its Host nonsense. */
   function errorHandler(error: unknown): Response {
     if (!(error instanceof RequestError)) return new Response(null, { status: 500 });
     const { body, init } = problem(400, 'Bad Request');
@@ -175,7 +175,7 @@ export function createHttpServer(options: {
 
   return {
     async listen(fetch, port, host) {
-      // The name of a request that has none.
+      // The host name for a request without one.
       listener = getRequestListener(fetch, { hostname: 'localhost', errorHandler });
       server.listen(port, host);
       await once(server, 'listening');
@@ -202,7 +202,7 @@ export function createHttpServer(options: {
       const check = setInterval(onProgress, DRAIN_CHECK_INTERVAL_MS);
       const graceEnd = setTimeout(resolve, graceMs, false);
       onProgress();
-      // The port stays open until then: a probe that asks is told 503, and not refused.
+      // The port stays open until then, so that a probe gets a 503 and not a refused connection.
       const drained = await promise;
       clearInterval(check);
       clearTimeout(graceEnd);
@@ -220,8 +220,8 @@ export function createHttpServer(options: {
 }
 
 /**
- * Makes Node make nothing of the requests that it has read with the one at hand. There may be two thousand in a piece of 64 KiB, and it
- * would keep all of them until the connection has closed. `parser` is no documented member; without it, they are kept.
+ * Makes Node ignore the requests that it has read together with the current one. A chunk of 64 KiB may contain two thousand, and
+ * Node would keep all of them until the connection has closed. `parser` is not documented; without it, they are kept.
  */
 function ignoreRest(socket: Socket): void {
   const parser: unknown = Reflect.get(socket, 'parser');
@@ -233,7 +233,7 @@ function send(response: ServerResponse, { body, init }: PreparedResponse): void 
   response.end(body);
 }
 
-/** Whether a complete response has not been read within so many milliseconds. */
+/** Whether a complete response has not been read within this many milliseconds. */
 function isUnread({ response, completeAtMs }: Connection, withinMs: number): boolean {
   return response !== undefined && completeAtMs !== undefined && performance.now() - completeAtMs >= withinMs;
 }

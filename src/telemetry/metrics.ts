@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AzureCall } from '../azure/instrument.ts';
 
-/** The label for paths and methods that we do not know, which only clients choose. */
+/** The label for unknown paths and methods, which clients can choose freely. */
 export const OTHER = '_OTHER';
 
 /** The metrics of this process. Every label has a bounded set of values. */
@@ -18,10 +18,10 @@ export interface Metrics {
   contentType: string;
 }
 
-/** From half a millisecond, a response from memory, to ten seconds, the default deadline. */
+/** From half a millisecond (a response from memory) to ten seconds (the default deadline). */
 const DURATION_BUCKETS_SECONDS = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A histogram takes a tenth of the time of a response from memory to count one duration, and much less for each of many. */
+/** Counting one duration takes a tenth of the time of a response from memory. In a batch, each takes much less. */
 const REQUEST_BATCH = 500;
 
 interface WaitingRequests {
@@ -43,7 +43,7 @@ export function createMetrics(options: {
   version: string;
   /** When the current token expires, in milliseconds since the epoch; undefined while there is none. */
   tokenExpiresOn: () => number | undefined;
-  /** All reasons of a fallback. Each series starts at 0, because increase() would miss the first fallback otherwise. */
+  /** All reasons for a fallback. Each series starts at 0, because increase() would miss the first fallback otherwise. */
   fallbackReasons: readonly string[];
   /** The age of the shared snapshot in milliseconds; undefined before the first. */
   answerAgeMs: () => number | undefined;

@@ -26,7 +26,7 @@ const SECRET_VARIABLES = [
 /** Redacting a shorter one would also change ordinary text. */
 const SHORTEST_SECRET = 4;
 
-/** A shorter one has no base64 block of its own, so the text around it changes all its characters. */
+/** A shorter one may fill no whole base64 block, so the text around it changes all its characters. */
 const SHORTEST_SECRET_IN_BASE64 = 8;
 
 /**

@@ -21,7 +21,7 @@ test('the output of a command and the headers of a response are left out of a me
   expect(errorMessage(`network_error\nHeaders: {"set-cookie":"${'x'.repeat(5000)}"}`)).toBe('network_error');
 });
 
-test('a message made to be slow to search is searched fast', () => {
+test('a message that is designed to be slow is cut fast', () => {
   expect(errorMessage('\nHeaders: {'.repeat(100_000)).length).toBeLessThan(2100);
   expect(errorMessage('\nHeaders: {} - Correlation ID'.repeat(100_000)).length).toBeLessThan(2100);
 });

@@ -42,7 +42,7 @@ test.each([
   ['a client secret', [entra(), ...listing], clientSecret],
   ['a refused client secret', [entra({ answer: aadsts(7000215, 'invalid') })], clientSecret],
 ])(
-  'with %s neither token nor assertion nor secret is logged or answered, at the most talkative level',
+  'with %s no token, assertion or secret is logged or returned, even at the most verbose level',
   async (_, handlers, env) => {
     const lines: string[] = [];
     bridgeSdkLog((line) => lines.push(line), 'verbose');

@@ -35,7 +35,7 @@ export async function startAzure() {
       resource,
       token_type: 'Bearer',
     };
-    // The probe comes without this header. A refusal is all that it needs.
+    // The probe comes without this header, and only needs a refusal.
     const isProbe = request.headers['metadata'] === undefined;
     response.writeHead(isProbe ? 400 : 200, { 'Content-Type': 'application/json' }).end(JSON.stringify(token));
   };

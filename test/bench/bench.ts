@@ -1,5 +1,5 @@
-// What the service costs, side by side with the least that a server can cost. Prints ratios: on a machine with other work to
-// do, nothing else means anything. `--quick` only shows that it runs.
+// Compares the cost of the service with the lower bound for any server. Prints ratios, because absolute numbers mean nothing on a
+// busy machine. `--quick` only shows that the benchmark runs.
 import { statSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { startAzure } from './azure.ts';
@@ -8,7 +8,7 @@ import { startServer } from './server.ts';
 
 const QUICK = process.argv.includes('--quick');
 const STARTS = QUICK ? 2 : 15;
-/** With 64 connections, the case that has targets, and with others. */
+/** The rounds with 64 connections, the case with targets, and with other numbers. */
 const [ROUNDS, OTHER_ROUNDS] = QUICK ? [1, 1] : [15, 3];
 const SECONDS = 1;
 
@@ -28,10 +28,10 @@ const environment = (groups: number) => ({
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const rows: Record<string, string>[] = [];
 
-/** One line of the result: the medians of what was measured in turn, and how often ours is the first. */
+/** Adds a row: the medians of values that were measured in turn, and the ratios of ours to the others. */
 function row(what: string, unit: string, measured: Record<string, number[]>, target = ''): void {
   const { bare = [], hono = [], ours = [] } = measured;
-  // Neighbours in time are compared: the machine is faster now and slower then.
+  // Compare values of the same round, because the speed of the machine varies.
   const ratio = (others: number[]) => median(ours.map((value, i) => value / (others[i] ?? Number.NaN))).toFixed(2);
   const digits = unit === 'req/s' ? 0 : 1;
   const medians = Object.entries(measured).map(([name, values]) => [name, median(values).toFixed(digits)]);
@@ -46,7 +46,7 @@ function row(what: string, unit: string, measured: Record<string, number[]>, tar
 }
 
 async function starts(): Promise<void> {
-  const measured = { healthy: lists(), first: lists(), idle: lists() };
+  const measured = { healthy: emptySeries(), first: emptySeries(), idle: emptySeries() };
   for (let round = 0; round < STARTS; round++) {
     for (const [name, args] of Object.entries({ bare: BARE, hono: HONO, ours: OURS })) {
       const server = await startServer(args, environment(20));
@@ -62,7 +62,7 @@ async function starts(): Promise<void> {
   row('memory after the first list', 'MB', measured.idle, '≤ 1.35 ÷ bare');
 }
 
-function lists(): Record<string, number[]> {
+function emptySeries(): Record<string, number[]> {
   return { bare: [], hono: [], ours: [] };
 }
 
@@ -75,8 +75,8 @@ async function throughput(groups: number): Promise<void> {
     await load(servers[name].url, 64, SECONDS);
   }
   for (const connections of [1, 64, 256]) {
-    const [loads, slow, memory, slowP99] = [lists(), [] as number[], lists(), [] as number[]];
-    const p99 = lists();
+    const [loads, slow, memory, slowP99] = [emptySeries(), [] as number[], emptySeries(), [] as number[]];
+    const p99 = emptySeries();
     let [requests, listings] = [0, 0];
     for (let round = 0; round < (connections === 64 ? ROUNDS : OTHER_ROUNDS); round++) {
       for (const [name, server] of Object.entries(servers)) {
@@ -89,7 +89,7 @@ async function throughput(groups: number): Promise<void> {
         requests += seen.requestsPerSecond * SECONDS;
         listings += azure.listings - listingsBefore;
         azure.latencyMs = 100;
-        // How long a listing takes is known from the last one.
+        // The service learns from each listing how long the next one will take.
         await setTimeout(1100);
         await fetch(server.url);
         const withLatency = await load(server.url, connections, SECONDS);

@@ -6,7 +6,7 @@ import lockfile from '../../package-lock.json' with { type: 'json' };
 const OURS = 'src/';
 const BUNDLER = 'the bundler';
 
-/** How many bytes of dist/main.js come from each package, as its source map says. */
+/** How many bytes of dist/main.js come from each package, according to its source map. */
 function bytesByPackage(): Map<string, number> {
   const map = new SourceMap(JSON.parse(readFileSync('dist/main.js.map', 'utf8')));
   const bytes = new Map<string, number>();
@@ -34,7 +34,7 @@ interface Installed {
 
 const installed: Record<string, Installed> = lockfile.packages;
 
-/** A package and all that comes with it. */
+/** A package and all its dependencies. */
 function withDependencies(name: string, found = new Set<string>()): Set<string> {
   if (found.has(name)) return found;
   found.add(name);
@@ -59,7 +59,7 @@ for (const own of [OURS, BUNDLER]) {
   shared.delete(own);
   rows.push({ name: own, itself: kB([own]), total: kB([own]) });
 }
-rows.push({ name: 'needed by several of them', itself: kB(shared), total: kB(shared) });
+rows.push({ name: 'shared by several of them', itself: kB(shared), total: kB(shared) });
 
 const line = (name: string, ...sizes: (number | string)[]) =>
   `${name.padEnd(36)}${sizes.map((size) => String(size).padStart(16)).join('')}\n`;

@@ -1,4 +1,4 @@
-// The same as a Hono app, the way its documentation writes one.
+// The same as a Hono app, written as in Hono's documentation.
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 

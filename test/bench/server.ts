@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 
 let nextPort = 20_000;
 
-/** Starts a server as a process on the first core, and says how long that took, in milliseconds since it was spawned. */
+/** Starts a server process on the first core, and measures its start in milliseconds since the spawn. */
 export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
   nextPort += 1;
   const port = nextPort;
@@ -16,7 +16,7 @@ export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = once(child, 'exit');
-  // Also where the benchmark fails: nothing may outlive it.
+  // Also if the benchmark fails: no server may outlive it.
   process.once('exit', () => child.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}/`;
   while (!(await isHealthy(`${url}healthz`))) {

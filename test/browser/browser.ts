@@ -2,7 +2,7 @@ import type { RequestHandler } from 'msw';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { startService } from '../service.ts';
 
-/** Opens the page of a service on this fake Azure, and keeps what went wrong. */
+/** Opens the page of a service on this fake Azure, and records what goes wrong. */
 export async function open(
   browser: Browser,
   handlers: RequestHandler[],
@@ -14,7 +14,7 @@ export async function open(
   const origin = await service.url();
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  /** Console errors, exceptions, violations of the policy, requests to anywhere else. */
+  /** Console errors, exceptions, policy violations, and requests to other hosts. */
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());

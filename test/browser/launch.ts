@@ -1,22 +1,22 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, firefox } from 'playwright-core';
 
-/** What the variable names, or the first of these that is there. */
+/** The path in the variable or the first of these paths, whichever exists. */
 function find(variable: string, ...paths: string[]): string | undefined {
   return [process.env[variable], ...paths].find((path) => path !== undefined && existsSync(path));
 }
 
-/** Debian's Chromium, or what CHROMIUM names; undefined where there is none. */
+/** The path in CHROMIUM, or that of Debian's Chromium; undefined without either. */
 const chromiumPath = find('CHROMIUM', '/usr/bin/chromium', '/usr/bin/chromium-browser');
 
-/** Debian's Firefox, or what FIREFOX names; undefined where there is none. */
+/** The path in FIREFOX, or that of Debian's Firefox; undefined without either. */
 const firefoxPath = find('FIREFOX', '/usr/bin/firefox-esr', '/usr/bin/firefox');
 
-/** A browser that asks nobody for anything by itself. */
+/** Launches a browser that sends no requests on its own. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
-    // Root has no sandbox.
+    // Chromium has no sandbox for root.
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       ...['--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -24,12 +24,12 @@ export function launchChromium(): Promise<Browser> {
   });
 }
 
-/** An unpatched Firefox, which Playwright drives by WebDriver BiDi. */
+/** Launches an unpatched Firefox, which Playwright drives through WebDriver BiDi. */
 function launchFirefox(): Promise<Browser> {
   return firefox.launch({ channel: 'moz-firefox', ...(firefoxPath !== undefined && { executablePath: firefoxPath }) });
 }
 
 export const BROWSERS = [
-  { name: 'Chromium', isThere: chromiumPath !== undefined, launch: launchChromium },
-  { name: 'Firefox', isThere: firefoxPath !== undefined, launch: launchFirefox },
+  { name: 'Chromium', isInstalled: chromiumPath !== undefined, launch: launchChromium },
+  { name: 'Firefox', isInstalled: firefoxPath !== undefined, launch: launchFirefox },
 ];

@@ -8,26 +8,26 @@ import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
 import { problemsOf } from '../html.ts';
-import { ILL } from '../http/view.ts';
+import { FAILING } from '../http/view.ts';
 import { open } from './browser.ts';
 import { BROWSERS } from './launch.ts';
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => `rg-${i + 1}`);
 
-/** By how many pixels the page is wider than its window. */
+/** How many pixels the page is wider than its window. */
 const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-for (const { name } of BROWSERS.filter(({ isThere }) => !isThere)) {
-  process.stdout.write(`no ${name} found: its tests of the page are skipped\n`);
+for (const { name } of BROWSERS.filter(({ isInstalled }) => !isInstalled)) {
+  process.stdout.write(`${name} not found: its page tests are skipped\n`);
 }
 
-describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launch }) => {
+describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, launch }) => {
   const isFirefox = browserName === 'Firefox';
-  const isRun = isThere || (!isFirefox && process.env['CI'] !== undefined);
+  const isRun = isInstalled || (!isFirefox && process.env['CI'] !== undefined);
   const test = isRun ? vitest : vitest.skip;
-  /** For what Playwright cannot do with a Firefox that is not its own: switch scripts off, choose a colour scheme. */
+  /** Playwright cannot switch scripts off or choose a colour scheme in an unpatched Firefox. */
   const chromiumTest = isFirefox ? vitest.skip : test;
   let browser: Browser | undefined;
   let opened: Awaited<ReturnType<typeof open>> | undefined;
@@ -43,19 +43,19 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
   afterAll(() => browser?.close());
 
   const see = async (...args: Parameters<typeof open> extends [unknown, ...infer Rest] ? Rest : never) => {
-    if (!browser) throw new Error(`${browserName} is not there`);
+    if (!browser) throw new Error(`${browserName} is not installed`);
     opened = await open(browser, ...args);
     return opened;
   };
 
-  /** What the accessibility check finds, one line each. */
+  /** The findings of the accessibility check, one line each. */
   async function violations(): Promise<string[]> {
     await opened?.page.evaluate(axe);
     const results: AxeResults | undefined = await opened?.page.evaluate('axe.run()');
     return results?.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)) ?? ['not run'];
   }
 
-  /** The names in the list of resource groups that are shown. */
+  /** The visible names in the list of resource groups. */
   const shownGroups = () => opened?.page.locator('.groups li:visible').allInnerTexts();
 
   const healthy = [imds(), subscriptions(['One']), groups(['rg-one', 'rg-two'])];
@@ -79,11 +79,11 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     expect(await violations()).toEqual([]);
   });
 
-  // MSAL decides once for the whole process where managed identities are asked for.
-  const { 'app-service': _, ...together } = SCENARIOS;
+  // MSAL chooses the endpoint for managed identities once per process.
+  const { 'app-service': _, ...inOneProcess } = SCENARIOS;
 
-  // The server has more to do here than the browser: one is enough.
-  chromiumTest.each(Object.entries(together))(
+  // This tests the server more than the browser, so one browser is enough.
+  chromiumTest.each(Object.entries(inOneProcess))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
       const { page, service } = await see(scenario.handlers(), {
@@ -102,7 +102,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
       expect(opened?.response?.headers()['fallback-reason'] ?? null).toBe(json.headers.get('Fallback-Reason'));
       expect(await violations()).toEqual([]);
       expect(await problemsOf((await opened?.response?.text()) ?? '')).toEqual([]);
-      // A status of the failure itself is an error to the browser, and rightly so.
+      // The browser rightly reports the status of the failure as an error.
       opened?.faults.splice(
         0,
         Infinity,
@@ -159,8 +159,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     expect(shown?.every((name) => name.includes('rg-4'))).toBe(true);
   });
 
-  describe('with a pod whose service account no federated credential names', () => {
-    /** The page of a view, as a service would answer it. */
+  describe('with a pod whose service account has no federated credential', () => {
+    /** Shows the page of a view, as a service would serve it. */
     async function seeView(view: PageView, options: BrowserContextOptions = {}) {
       const seen = await see(healthy, {}, options);
       const body = String(await page(view));
@@ -170,8 +170,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
       return seen;
     }
 
-    test('each command has a button that copies it, whole', async () => {
-      const { page } = await seeView(ILL, { permissions: ['clipboard-read', 'clipboard-write'] });
+    test('each command has a button that copies all of it', async () => {
+      const { page } = await seeView(FAILING, { permissions: ['clipboard-read', 'clipboard-write'] });
       const buttons = page.getByRole('button', { name: 'Copy' });
       expect(await buttons.count()).toBe(2);
       await buttons.first().click();
@@ -182,8 +182,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
       expect(await violations()).toEqual([]);
     });
 
-    test('where the browser does not allow to copy, the command is selected', async () => {
-      const { page } = await seeView(ILL);
+    test('if the browser does not allow copying, the command is selected', async () => {
+      const { page } = await seeView(FAILING);
       await page.evaluate('Object.defineProperty(navigator, "clipboard", { value: undefined })');
       await page.getByRole('button', { name: 'Copy' }).last().click();
       await page.getByRole('button', { name: 'Selected' }).waitFor();
@@ -192,15 +192,15 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
       );
     });
 
-    chromiumTest('without scripts the commands are plain text, and nothing is there that does not work', async () => {
-      const { page } = await seeView(ILL, { javaScriptEnabled: false });
+    chromiumTest('without scripts the commands are plain text, and no button is there', async () => {
+      const { page } = await seeView(FAILING, { javaScriptEnabled: false });
       expect(await page.locator('pre').last().innerText()).toBe('kubectl get serviceaccount rgapi -n rgapi -o yaml');
       expect(await page.getByRole('button').count()).toBe(0);
     });
 
-    test('no id is broken over two lines, whatever the width', async () => {
+    test('no id wraps to a second line, at any width', async () => {
       for (const width of [320, 390, 768, 1024, 1440]) {
-        const { page } = await seeView(ILL, { viewport: { width, height: 800 } });
+        const { page } = await seeView(FAILING, { viewport: { width, height: 800 } });
         const heights = await page.locator('.id').evaluateAll((ids) => ids.map((id) => id.getClientRects().length));
         expect(new Set(heights)).toEqual(new Set([1]));
         expect(await page.evaluate(OVERFLOW)).toBe(0);
@@ -209,7 +209,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     });
   });
 
-  test('/docs is accessible, at each width, and its links lead to the routes', async () => {
+  test('/docs is accessible at any width, and its links lead to the routes', async () => {
     for (const width of [360, 1024, 1440]) {
       const { page } = await see(healthy, {}, { viewport: { width, height: 800 } }, '/docs');
       expect(await page.evaluate(OVERFLOW)).toBe(0);
@@ -220,7 +220,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     }
   });
 
-  test('what comes from Azure is text, never markup', async () => {
+  test('values from Azure are text, never markup', async () => {
     const evil = '<img src=x onerror=alert(1)>';
     const { page } = await see([
       imds({ claims: { oid: evil } }),
@@ -232,7 +232,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     expect(await page.getByRole('main').innerText()).toContain(`"'><script>alert(1)</script>`);
   });
 
-  test('no secret of the environment is on it', async () => {
+  test('no secret of the environment is on the page', async () => {
     const { page } = await see([imds(), subscriptions(['made-up~secret']), groups(1)], {
       AZURE_CLIENT_SECRET: 'made-up~secret',
       AZURE_TENANT_ID: '',
@@ -259,7 +259,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     expect(await violations()).toEqual([]);
   });
 
-  test('an identity that arrives appears by itself, and the reader keeps his place', async () => {
+  test('an identity that arrives appears without a reload, and the scroll position stays', async () => {
     const { page, service } = await see([imds({ answer: identityNotFound }), subscriptions(['One']), groups(500)], {
       ANSWER_MAX_AGE_MS: '0',
     });
@@ -273,7 +273,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     expect(await page.evaluate('[scrollY, document.body.dataset.kept]')).toEqual([1500, 'yes']);
   });
 
-  test('a service that goes away is noticed, and its return', async () => {
+  test('the page shows when the service goes away, and when it returns', async () => {
     const { page, faults } = await see(healthy);
     const notice = page.getByText('does not answer any more');
     expect(await notice.isVisible()).toBe(false);
@@ -285,13 +285,13 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isThere, launc
     faults.splice(0, Infinity, ...faults.filter((fault) => !fault.includes('ERR_FAILED')));
   });
 
-  chromiumTest('without scripts the page says that it has to be reloaded', async () => {
+  chromiumTest('without scripts the page asks for a reload', async () => {
     const { page } = await see(healthy, {}, { javaScriptEnabled: false });
     expect(await page.getByRole('banner').innerText()).toContain('Reload it to see changes.');
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('2 resource groups');
   });
 
-  test('a badge stands on top', async () => {
+  test('a badge is at the top', async () => {
     const { page } = await see(healthy, { PAGE_BADGE: 'made up' });
     expect(await page.getByRole('banner').innerText()).toMatch(/^made up/);
     expect(await violations()).toEqual([]);

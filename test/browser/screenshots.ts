@@ -1,4 +1,4 @@
-// `npm run screenshots`: the pictures of docs/, made from the demo.
+// `npm run screenshots`: takes the pictures in docs/ from the demo.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -25,7 +25,7 @@ function claimsOf(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
-/** As Entra: the federated credential of the identity has to name the subject and audience of the cluster's token. */
+/** Like Entra: the identity's federated credential must name the subject and audience of the cluster's token. */
 const exchange: Answer = async (request) => {
   const form = new URLSearchParams(await request.text());
   const clientId = form.get('client_id') ?? '';
@@ -70,6 +70,6 @@ if (import.meta.main) {
   const [directory = '/tls', port = '443'] = process.argv.slice(2);
   const pair = { cert: readFileSync(`${directory}/tls.crt`), key: readFileSync(`${directory}/tls.key`) };
   createServer(pair, getRequestListener(answer)).listen(Number(port));
-  // PID 1 ignores a signal that it has no handler for.
+  // PID 1 ignores a signal without a handler.
   process.once('SIGTERM', () => process.exit(0));
 }

@@ -23,8 +23,8 @@ const missing = !isReachable()
     : undefined;
 if (missing) process.stderr.write(`the cluster tests are skipped: ${missing}\n`);
 
-// Manifests and what the API server answers are data that nobody has typed.
-// biome-ignore lint/suspicious/noExplicitAny: each test names what it expects of them
+// Manifests and responses of the API server have no types.
+// biome-ignore lint/suspicious/noExplicitAny: each test states what it expects
 type Manifest = any;
 
 /** The level "restricted", for the pods that the tests add. */
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const { stdout } = await kubectl(['get', 'namespace', NAMESPACE, AZURE, '--ignore-not-found', '-o', 'name']);
     if (stdout)
       throw new Error(
-        `the cluster has ${stdout.trim().replaceAll('\n', ' and ')} already, which the tests would overwrite`,
+        `the cluster already has ${stdout.trim().replaceAll('\n', ' and ')}, which the tests would overwrite`,
       );
     isOurs = true;
     hasWebhook = /workload-identity|wi-webhook/.test(
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
             spec: {
               securityContext: {
                 ...RESTRICTED.pod,
-                // On 443 in the pod as well: a network policy looks at the port of the pod, not of the Service.
+                // Port 443 in the pod as well: a network policy checks the port of the pod, not of the Service.
                 sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }],
               },
               containers: [
@@ -104,8 +104,8 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   /**
-   * What a user's overlay makes of a folder of k8s/, with the CA of the fake Azure, and with its address for Azure's host names.
-   * Where the cluster has no webhook, the pods are as it would make them.
+   * Renders a folder of k8s/ through a user's overlay, with the CA of the fake Azure and its address for Azure's host names. If the
+   * cluster has no webhook, the pods look as if it had changed them.
    */
   function render(folder: string, settings: { clientId?: string } = {}): Manifest[] {
     cpSync('k8s', copy, { recursive: true });
@@ -126,7 +126,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     return parseAllDocuments(yaml).map((document) => mutated(document.toJS()));
   }
 
-  /** As the webhook makes it, which in this cluster may be done by the test. */
+  /** Changes a manifest like the webhook, if the cluster has none. */
   function mutated(manifest: Manifest, annotations = ANNOTATIONS): Manifest {
     if (hasWebhook || !['Deployment', 'Job', 'Pod'].includes(manifest.kind)) return manifest;
     if (manifest.kind === 'Pod') return injectWorkloadIdentity(manifest, annotations);
@@ -142,7 +142,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     };
   }
 
-  /** The names of the pods of the Deployment that are there to stay. */
+  /** The names of the Deployment's pods, without those that are being deleted. */
   async function podNames(): Promise<string[]> {
     const { items } = await get('-n', NAMESPACE, 'pods', '-l', 'app.kubernetes.io/instance=rgapi');
     return items.flatMap(({ metadata }: Manifest) => (metadata.deletionTimestamp ? [] : [metadata.name]));
@@ -150,7 +150,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
 
   const rolledOut = () => kubectl(['-n', NAMESPACE, 'rollout', 'status', 'deployment/rgapi', '--timeout=180s']);
 
-  test('apply makes it, without a warning of Pod Security, and apply again changes nothing', async () => {
+  test('apply works without a warning of Pod Security, and a second apply changes nothing', async () => {
     const manifests = render('workload-identity');
     expect((await apply(...manifests)).stderr).toBe('');
     await rolledOut();
@@ -163,7 +163,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     ).toEqual([]);
   });
 
-  test('each pod lists, and says who it is', async () => {
+  test('each pod lists the groups, and says who it is', async () => {
     for (const pod of await podNames()) {
       const [list, whoami] = await askPod(NAMESPACE, pod, ['/', '/whoami']);
       expect(await list?.json()).toHaveLength(GROUP_COUNT);
@@ -183,9 +183,9 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     }
   });
 
-  describe('a pod that is as the Deployment makes it, but for one mistake', () => {
-    /** Runs such a pod beside the Deployment, without being one of its own; answers what it says on these paths. */
-    async function mistaken(
+  describe('a pod like those of the Deployment, but with one mistake', () => {
+    /** Runs such a pod beside the Deployment, and returns its responses on these paths. */
+    async function askFaultyPod(
       name: string,
       paths: string[],
       { labels = {}, annotations }: { labels?: Record<string, string>; annotations?: Record<string, string> },
@@ -206,7 +206,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
         metadata: {
           name,
           namespace: NAMESPACE,
-          // The network policy is for it, too; the Service is not.
+          // The network policy applies to this pod, the Service does not.
           labels: { ...template.metadata.labels, 'app.kubernetes.io/instance': 'rgapi-check', ...labels },
         },
         spec: {
@@ -233,7 +233,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
       ['wrong-subject', 'federated-credential-subject', { annotations: annotationsOf(IDENTITIES.rgapi.clientId) }],
       ['wrong-client-id', 'client-id-unknown', { annotations: annotationsOf(IDENTITY.objectId) }],
     ])('%s: the list is empty, and whoami says %s', async (name, reason, mistake) => {
-      const [list, whoami] = await mistaken(name, ['/', '/whoami'], mistake);
+      const [list, whoami] = await askFaultyPod(name, ['/', '/whoami'], mistake);
       expect(await list?.json()).toEqual([]);
       expect(list?.headers.get('Fallback-Reason')).toBe(reason);
       expect(whoami?.status).toBe(503);
@@ -242,15 +242,15 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
 
     test('no-role: the list is empty, and whoami warns of no-subscription', async () => {
       const annotations = annotationsOf(IDENTITIES.noRole.clientId);
-      const [list, whoami] = await mistaken('no-role', ['/', '/whoami'], { annotations });
+      const [list, whoami] = await askFaultyPod('no-role', ['/', '/whoami'], { annotations });
       expect(await list?.json()).toEqual([]);
       expect(list?.headers.get('Fallback-Reason')).toBe('no-subscription');
       expect(await whoami?.json()).toMatchObject({ warnings: [{ reason: 'no-subscription' }] });
     });
   });
 
-  /** Has busy clients ask the Service from inside the cluster while something happens; answers what became of their requests. */
-  async function underLoad(name: string, happens: () => Promise<unknown>): Promise<{ answered: number; lost: object }> {
+  /** Runs busy clients of the Service inside the cluster during an action; returns what became of their requests. */
+  async function underLoad(name: string, action: () => Promise<unknown>): Promise<{ answered: number; lost: object }> {
     const container = {
       name: 'load',
       image: FAKE_AZURE_IMAGE,
@@ -261,7 +261,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: NAMESPACE }, spec });
     const inNamespace = (...args: string[]) => kubectl(['-n', NAMESPACE, ...args]);
     await inNamespace('wait', '--for=condition=Ready', '--timeout=120s', `pod/${name}`);
-    await happens();
+    await action();
     await inNamespace('exec', name, '--', 'sh', '-c', 'kill -TERM 1');
     await inNamespace('wait', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s', `pod/${name}`);
     const { stdout } = await inNamespace('logs', name);
@@ -274,7 +274,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const { answered, lost } = await underLoad('load-rollout', async () => {
       await kubectl(['-n', NAMESPACE, 'rollout', 'restart', 'deployment/rgapi']);
       await rolledOut();
-      // Until the last of the old ones has drained.
+      // Wait until the last old pod has drained.
       for (const pod of before) {
         await kubectl(['-n', NAMESPACE, 'wait', '--for=delete', '--timeout=60s', `pod/${pod}`]);
       }
@@ -284,7 +284,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   test('a drain takes one pod at a time, and loses no request', async () => {
-    // What kubectl drain asks for, without the node: the cluster may have one only.
+    // The same request as kubectl drain, but without draining a node: the cluster may have only one.
     const evict = (name: string) =>
       kubectl(
         ['create', '--raw', `/api/v1/namespaces/${NAMESPACE}/pods/${name}/eviction`, '-f', '-'],
@@ -322,18 +322,18 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
       }
     }
 
-    test('completes where the identity works, and prints a report', async () => {
+    test('completes if the identity works, and prints a report', async () => {
       const { condition, log } = await runCheck((job) => job);
       expect(condition).toBe('complete');
       expect(log).toContain(IDENTITIES.rgapi.clientId);
     });
 
-    test('fails where it does not, and its log says why', async () => {
+    test('fails if the identity does not work, and its log says why', async () => {
       const metadata = { name: 'another', namespace: NAMESPACE, annotations: ANNOTATIONS };
       await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
       const { condition, log } = await runCheck((job) => {
         const failing = structuredClone(job);
-        // The federated credential does not name this one.
+        // The federated credential does not name this service account.
         failing.spec.template.spec.serviceAccountName = 'another';
         failing.spec.template.spec.containers[0].args = ['--check'];
         return failing;
@@ -343,7 +343,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     });
   });
 
-  test('delete takes all of it away, but not the namespace', async () => {
+  test('delete removes everything but the namespace', async () => {
     const manifests = render('workload-identity').map((manifest) => JSON.stringify(manifest));
     await kubectl(['delete', '-f', '-', '--timeout=120s'], manifests.join('\n---\n'));
     const kinds = 'deployments,services,poddisruptionbudgets,networkpolicies,jobs,serviceaccounts';

@@ -21,7 +21,7 @@ describe('the fake Azure of the cluster tests', () => {
     return JSON.parse(await response.text()).value;
   }
 
-  test('gives a token to the subject that the federated credential of the identity names', async () => {
+  test('gives a token to the subject of the federated credential', async () => {
     const { clientId, subject } = IDENTITIES.rgapi;
     const { access_token } = await exchange(clientId, { sub: subject });
     expect(await list('/subscriptions', access_token)).toHaveLength(1);
@@ -37,7 +37,7 @@ describe('the fake Azure of the cluster tests', () => {
   test.each([
     ['another subject', IDENTITIES.rgapi.clientId, { sub: IDENTITIES.noRole.subject }, 700213],
     ['another audience', IDENTITIES.rgapi.clientId, { aud: ['https://kubernetes.default.svc'] }, 700212],
-    ['an identity that it does not know', '00000000-0000-0000-0000-000000000000', {}, 700016],
+    ['an unknown identity', '00000000-0000-0000-0000-000000000000', {}, 700016],
   ])('refuses %s', async (_, clientId, claims, errorNo) => {
     expect(await exchange(clientId, claims)).toMatchObject({ error_codes: [errorNo] });
   });
@@ -48,7 +48,7 @@ describe('the fake Workload ID webhook', () => {
   const annotations = { 'azure.workload.identity/client-id': 'id', 'azure.workload.identity/tenant-id': 'tenant' };
   const spec = { containers: [{ env: [{ name: 'AZURE_AUTHORITY_HOST', value: 'mine' }] }] };
 
-  test('injects variables and the token, and leaves what is there', () => {
+  test('injects variables and the token, and keeps existing variables', () => {
     const { env, volumeMounts } =
       injectWorkloadIdentity({ metadata: { labels }, spec }, annotations).spec.containers[0] ?? {};
     expect(env).toEqual([
@@ -60,7 +60,7 @@ describe('the fake Workload ID webhook', () => {
     expect(volumeMounts).toHaveLength(1);
   });
 
-  test('injects no client id where the service account has none', () => {
+  test('injects no client id if the service account has none', () => {
     const { env } = injectWorkloadIdentity({ metadata: { labels }, spec }, {}).spec.containers[0] ?? {};
     expect(env?.map(({ name }) => name)).toEqual([
       'AZURE_AUTHORITY_HOST',
@@ -69,7 +69,7 @@ describe('the fake Workload ID webhook', () => {
     ]);
   });
 
-  test('leaves a pod alone that lacks the label', () => {
+  test('does not change a pod without the label', () => {
     expect(injectWorkloadIdentity({ spec }, annotations)).toEqual({ spec });
   });
 });

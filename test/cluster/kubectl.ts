@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Whether a cluster answers. */
+/** Whether kubectl reaches a cluster. */
 export function isReachable(): boolean {
   try {
     execFileSync('kubectl', ['get', '--raw', '/readyz', '--request-timeout=5s'], { stdio: 'ignore' });
@@ -14,15 +14,15 @@ export function isReachable(): boolean {
   }
 }
 
-/** Runs kubectl with these words and this input; answers what it printed. Warnings of the API server go to stderr. */
+/** Runs kubectl with these arguments and this input; returns its output. Warnings of the API server go to stderr. */
 export async function kubectl(args: string[], input = ''): Promise<{ stdout: string; stderr: string }> {
   const running = run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 });
   running.child.stdin?.end(input);
   return running;
 }
 
-/** The parsed JSON of an object or a list; the test says what it expects of it. */
-// biome-ignore lint/suspicious/noExplicitAny: what the API server answers is data that nobody has typed
+/** Gets the parsed JSON of an object or a list. */
+// biome-ignore lint/suspicious/noExplicitAny: each test states what it expects
 export async function get(...args: string[]): Promise<any> {
   return JSON.parse((await kubectl(['get', ...args, '-o', 'json'])).stdout);
 }
@@ -32,7 +32,7 @@ export function apply(...objects: object[]): Promise<{ stdout: string; stderr: s
   return kubectl(['apply', '-f', '-'], objects.map((object) => JSON.stringify(object)).join('\n---\n'));
 }
 
-/** Asks a pod through kubectl port-forward, on a free port of this machine. */
+/** Sends requests to a pod through kubectl port-forward, on a free port of this machine. */
 export async function askPod(namespace: string, pod: string, paths: string[]): Promise<Response[]> {
   const forward = spawn('kubectl', ['-n', namespace, 'port-forward', `pod/${pod}`, ':8080'], {
     stdio: ['ignore', 'pipe', 'inherit'],

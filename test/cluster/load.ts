@@ -1,4 +1,5 @@
-// Busy keep-alive clients, until SIGTERM; then one line of JSON: how many requests were answered, and what became of the others.
+// Runs busy keep-alive clients until SIGTERM. Then prints one line of JSON: how many requests were answered, and what became of the
+// others.
 import { Agent, get } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 
@@ -13,7 +14,7 @@ process.once('SIGTERM', () => {
   isStopped = true;
 });
 
-/** The status of an answer that came whole, or why there is none. */
+/** The status of a complete answer, or the error. */
 function ask(agent: Agent): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   get(url, { agent }, (response) => {
@@ -25,7 +26,7 @@ function ask(agent: Agent): Promise<string> {
 }
 
 async function client(): Promise<void> {
-  // One connection, which is used as long as the server keeps it.
+  // One connection, used as long as the server keeps it open.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   while (!isStopped) {
     const outcome = await ask(agent);

@@ -1,6 +1,6 @@
 import { IDENTITY } from '../fake-azure/tokens.ts';
 
-/** As much of a manifest as the webhook looks at. */
+/** The part of a manifest that the webhook reads. */
 interface Pod {
   metadata?: { labels?: Record<string, string> };
   spec: {
@@ -20,8 +20,8 @@ const TOKENS = '/var/run/secrets/azure/wi/token';
 const VOLUME = 'azure-identity-token';
 
 /**
- * What the Workload ID webhook (1.6.0) makes of a pod, for clusters that do not have it: nothing without the label; no variable
- * that has no value; no variable that is there already.
+ * Changes a pod like the Workload ID webhook (1.6.0), for clusters without it. Changes nothing without the label, and adds no
+ * variable that has no value or exists already.
  *
  * @param annotations those of the pod's service account
  */
@@ -29,7 +29,7 @@ export function injectWorkloadIdentity(pod: Pod, annotations: Record<string, str
   if (pod.metadata?.labels?.['azure.workload.identity/use'] !== 'true') return pod;
   const variables = Object.entries({
     AZURE_CLIENT_ID: annotations['azure.workload.identity/client-id'],
-    // That of the cluster, where the service account names none.
+    // The tenant of the cluster, if the service account names none.
     AZURE_TENANT_ID: annotations['azure.workload.identity/tenant-id'] ?? IDENTITY.tenantId,
     AZURE_FEDERATED_TOKEN_FILE: `${TOKENS}/azure-identity-token`,
     AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',

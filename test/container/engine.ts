@@ -1,10 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** Runs a command and answers what it printed. */
+/** Runs a command and returns its output. */
 const run = promisify(execFile);
 
-/** What builds and runs images, in docker's words: CONTAINER_ENGINE, or docker or podman, whichever works; undefined where none does. */
+/** The docker-compatible command: CONTAINER_ENGINE, docker or podman, whichever works first; undefined if none does. */
 export const engine = [process.env['CONTAINER_ENGINE'], 'docker', 'podman'].find((command) => {
   try {
     if (command) execFileSync(command, ['images'], { stdio: 'ignore' });
@@ -14,14 +14,14 @@ export const engine = [process.env['CONTAINER_ENGINE'], 'docker', 'podman'].find
   }
 });
 
-/** Runs the engine with these words; what it says of the machine, on stderr, is left out. */
+/** Runs the engine with these arguments and returns its stdout. Its remarks about the machine go to stderr. */
 export async function engineSays(...args: string[]): Promise<string> {
   if (engine === undefined) throw new Error('no container engine');
   const { stdout } = await run(engine, args, { maxBuffer: 64 * 1024 * 1024 });
   return stdout.trim();
 }
 
-/** Runs a shell pipe in which `$ENGINE` is the engine. */
+/** Runs a shell pipeline in which `$ENGINE` is the engine. */
 export async function pipe(script: string): Promise<string> {
   const { stdout } = await run('bash', ['-o', 'pipefail', '-c', script], {
     env: { ...process.env, ENGINE: engine },

@@ -75,7 +75,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     }
   };
 
-  test('answers the list within its limits, read-only, as the user 65532 without capabilities', async () => {
+  test('serves the list within its limits, read-only, as user 65532 without capabilities', async () => {
     const startedAtMs = performance.now();
     const container = await start();
     const names = await (await get('/')).json();
@@ -131,7 +131,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(check[0]).toBe('CMD');
     await engineSays('exec', container, ...check.slice(1));
     await engineSays('exec', '--env', 'PORT=1', container, ...check.slice(1)).then(
-      () => expect.unreachable('the check passes where nothing listens'),
+      () => expect.unreachable('the check passes although nothing listens'),
       () => {},
     );
   });
@@ -147,11 +147,11 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
         'org.opencontainers.image.licenses': 'MIT',
       }),
     });
-    // None of the base: it would be an argument of the service.
+    // No arguments from the base image: they would go to the service.
     expect(config.Cmd ?? []).toEqual([]);
     expect(config.Env).toContain('HOST=0.0.0.0');
     expect(config.Env).toContain('NODE_COMPILE_CACHE=/app/compile-cache');
-    // As the script that tries the bundle without a container.
+    // The same start as in the script that runs the bundle without a container.
     expect(packageJson.scripts['start:built']).toBe('node --max-semi-space-size=4 dist/main.js');
   });
 
@@ -187,7 +187,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(await pipe(`"$ENGINE" logs ${container} 2>&1`)).toContain('main.js was accepted');
   });
 
-  test('adds the bundle, its map, what was compiled of it and the licences to its base, without a source or a secret, and its user may write none', async () => {
+  test('adds only the bundle, its map, its compile cache and the licences to the base, without sources or secrets, and its user may write none of them', async () => {
     const files = async (image: string) => {
       const container = await engineSays('create', image);
       containers.push(container);
@@ -207,7 +207,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
       'app/main.js',
       'app/main.js.map',
     ]);
-    // Mode, owner/group: of somebody else, and for others to read only.
+    // Mode and owner/group: the files belong to another user, and others may only read them.
     for (const line of added) expect(line).toMatch(/^.(rwx|rw-)r-[-x]r-[-x] 0\/0 /);
     expect(mine.filter((line) => /^-/.test(line) && (/^-.{7}w/.test(line) || / 65532\//.test(line)))).toEqual([]);
 

@@ -13,7 +13,7 @@ import { engine, engineSays, pipe } from './engine.ts';
 const IMAGE = 'rgapi:local';
 const FAKE_AZURE_ADDRESS = '127.0.0.44';
 const PORT = '18444';
-/** Makes a login that the real `az` takes without a network; a tool of this project's machines. */
+/** A tool of this project's machines that creates a login, which the real `az` accepts without a network. */
 const FAKE_LOGIN = '../shared/tools/fake-az-login.mjs';
 const USER = '12345:12345';
 
@@ -51,7 +51,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     return config;
   }
 
-  /** `docker run` as in the README, but with the fake Azure in the place of Azure. */
+  /** `docker run` as in the README, but with the fake Azure. */
   async function run(...options: string[]): Promise<string> {
     const container = await engineSays(
       ...['run', '--detach', '--network', 'host'],
@@ -100,7 +100,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
   test('arguments after the image go to the service', async () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
     expect(config.Entrypoint).toEqual(['node', '/app/main.js']);
-    // None of the base: it would be an argument of the service.
+    // No arguments from the base image: they would go to the service.
     expect(config.Cmd ?? []).toEqual([]);
   });
 

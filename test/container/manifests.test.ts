@@ -27,15 +27,15 @@ const KINDS = {
   ServiceAccount,
 };
 
-// The manifests are data that nobody has typed.
-// biome-ignore lint/suspicious/noExplicitAny: each test names what it expects of them
+// The manifests have no types.
+// biome-ignore lint/suspicious/noExplicitAny: each test states what it expects
 type Manifest = any;
 
 const parse = (yaml: string): Manifest[] => parseAllDocuments(yaml).map((document) => document.toJS());
 const kustomize = (directory: string) => parse(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' }));
 const hasKubectl = existsSync('/usr/bin/kubectl') || existsSync('/usr/local/bin/kubectl');
 
-/** A copy of k8s/ in which a user has edited the files that are there to be edited. */
+/** A copy of k8s/ with a user's settings. */
 const edited = mkdtempSync(join(tmpdir(), 'rg-api-k8s-'));
 afterAll(() => rmSync(edited, { recursive: true }));
 const [CLIENT_ID, TENANT_ID] = ['22222222-2222-4222-8222-222222222222', '11111111-1111-4111-8111-111111111111'];
@@ -47,7 +47,7 @@ writeFileSync(
 );
 writeFileSync(join(edited, 'components/digest/digest.env'), `DIGEST=${DIGEST}\n`);
 
-/** What an overlay of a user makes of a folder with these components, in this order. */
+/** Renders a folder through a user's overlay with these components, in this order. */
 function withComponents(folder: string, ...components: string[]): Manifest[] {
   const overlay = join(edited, `mine-${[folder, ...components].join('-').replaceAll('/', '-')}`);
   mkdirSync(overlay, { recursive: true });
@@ -60,8 +60,8 @@ function withComponents(folder: string, ...components: string[]): Manifest[] {
 }
 
 /**
- * The fields of a manifest that its schema does not know, as an API server with strict validation would name them: those that
- * the validation has never looked at.
+ * The fields of a manifest that its schema does not know, as in the strict validation of an API server: those that our validation
+ * never reads.
  */
 function unknown(manifest: Manifest): string[] {
   const seen = new Set<string>();
@@ -86,7 +86,7 @@ const runsPods = ({ kind }: Manifest) => ['Deployment', 'Job', 'Pod'].includes(k
 const ofKind = (manifests: Manifest[], kind: string) => manifests.find((manifest) => manifest.kind === kind);
 const template = (manifests: Manifest[]) => podOf(manifests.find(runsPods));
 
-/** Whether a selector takes a pod with these labels. */
+/** Whether a selector matches a pod with these labels. */
 function selects({ matchLabels = {}, matchExpressions = [] }: Manifest, labels: Record<string, string>): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
@@ -104,9 +104,9 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   const identityBinding = kustomize('k8s/identity-binding');
   const check = kustomize('k8s/check');
   const bindingCheck = kustomize('k8s/identity-binding/check');
-  const waits = ['ca-certificate', 'digest', 'prometheus-operator', 'wait-for-identity'];
+  const components = ['ca-certificate', 'digest', 'prometheus-operator', 'wait-for-identity'];
 
-  /** Each folder, and each component on whatever it is for. */
+  /** Each folder, and each component on the folders that it is for. */
   const ALL: Record<string, Manifest[]> = {
     'namespace.yaml': namespace,
     'pod-identity': podIdentity,
@@ -114,8 +114,8 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     'identity-binding': identityBinding,
     check,
     'identity-binding/check': bindingCheck,
-    'workload-identity with all components': withComponents('workload-identity', ...waits),
-    'identity-binding with all components': withComponents('identity-binding', ...waits),
+    'workload-identity with all components': withComponents('workload-identity', ...components),
+    'identity-binding with all components': withComponents('identity-binding', ...components),
     'check with a CA and a digest': withComponents('check', 'ca-certificate', 'digest'),
     'identity-binding/check with a CA and a digest': withComponents(
       'identity-binding/check',
@@ -127,10 +127,10 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     manifests.map((manifest): [string, string, Manifest] => [folder, manifest.kind, manifest]),
   );
 
-  test('nothing in k8s/ is left out here', () => {
-    const tried = [...Object.keys(ALL), ...waits.map((name) => `components/${name}`)];
+  test('these tests cover everything in k8s/', () => {
+    const tried = [...Object.keys(ALL), ...components.map((name) => `components/${name}`)];
     const folders = globSync('k8s/**/kustomization.yaml').map((file) => relative('k8s', dirname(file)));
-    // The first is part of every folder, the second of k8s/identity-binding.
+    // The first is part of k8s/identity-binding, the second of every folder.
     expect(folders.filter((folder) => !tried.includes(folder)).toSorted()).toEqual([
       'components/identity-binding',
       'settings',
@@ -138,7 +138,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   });
 
   test.each(each.filter(([, kind]) => kind !== 'ServiceMonitor'))(
-    '%s: the %s has the schema of Kubernetes, and no other field',
+    '%s: the %s matches the schema of Kubernetes, without unknown fields',
     (_, kind, manifest) => {
       const Model: { new (data: never): { validate(): void } } = KINDS[kind as keyof typeof KINDS];
       expect(() => new Model(manifest as never).validate()).not.toThrow();
@@ -147,7 +147,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   );
 
   test.each(each.filter(([, , manifest]) => runsPods(manifest)))(
-    '%s: the %s keeps to the Pod Security level restricted, read-only and with limits',
+    '%s: the %s complies with the Pod Security level restricted, read-only and with limits',
     (_, __, manifest) => {
       const { spec }: { spec: PodSpec & Manifest } = podOf(manifest);
       expect(violations(spec)).toEqual([]);
@@ -160,14 +160,14 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     },
   );
 
-  test('the check of fields finds a misspelt one, however deep', () => {
+  test('the field check finds a misspelt field at any depth', () => {
     const misspelt = structuredClone(podIdentity[0]);
     misspelt.spec.containers[0].securityContext.readOnlyRootFileSystem = true;
     misspelt.kinds = 'Pod';
     expect(unknown(misspelt)).toEqual(['.kinds', '.spec.containers.0.securityContext.readOnlyRootFileSystem']);
   });
 
-  test('the check of Pod Security finds what is forbidden', () => {
+  test('the Pod Security check finds violations', () => {
     const bad = {
       hostNetwork: true,
       volumes: [{ name: 'x', hostPath: { path: '/' } }],
@@ -182,7 +182,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     expect(violations(bad)).toHaveLength(9);
   });
 
-  test('the namespace enforces, warns and audits the level restricted, of a pinned version', () => {
+  test('the namespace enforces, warns and audits the level restricted, at a pinned version', () => {
     const level = (mode: string) => `pod-security.kubernetes.io/${mode}`;
     for (const mode of ['enforce', 'warn', 'audit']) {
       expect(namespace[0].metadata.labels).toMatchObject({
@@ -240,7 +240,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
         ['POD_SERVICE_ACCOUNT', 'spec.serviceAccountName'],
         ['NODE_NAME', 'spec.nodeName'],
       ]);
-      // Where the service looks for them.
+      // The path where the service looks for the labels.
       const labels = `${container.volumeMounts[0].mountPath}/${spec.volumes[0].downwardAPI.items[0].path}`;
       expect(sources.filter((source) => source.includes(`'${labels}'`))).toHaveLength(1);
     }
@@ -259,7 +259,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('everything carries the common labels, and is of the namespace', () => {
+  test('everything has the common labels and the namespace', () => {
     for (const [folder, kind, { metadata }] of each) {
       const isOfCluster = ['Namespace', 'ClusterRole', 'ClusterRoleBinding'].includes(kind);
       expect([folder, kind, metadata.namespace]).toEqual([folder, kind, isOfCluster ? undefined : 'rgapi']);
@@ -287,10 +287,10 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
         ...template(manifests).spec.topologySpreadConstraints.map(({ labelSelector }: Manifest) => labelSelector),
       ]) {
         expect([ofDeployment, ofPod, ofJob].map((labels) => selects(selector, labels))).toEqual([true, false, false]);
-        // What changes with a release would end in "field is immutable".
+        // A label that changes with each release would fail with "field is immutable".
         expect(selector.matchLabels).not.toHaveProperty(['app.kubernetes.io/version']);
       }
-      // The bare pod has to reach the metadata service, which the policy shuts off.
+      // The bare pod must reach the metadata service, which the policy blocks.
       const { podSelector } = ofKind(manifests, 'NetworkPolicy').spec;
       expect([ofDeployment, ofPod, ofJob].map((labels) => selects(podSelector, labels))).toEqual([true, false, true]);
       expect(ofKind(manifests, 'Service').spec.ports).toMatchObject([{ port: 80, targetPort: 'http' }]);
@@ -305,7 +305,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     expect(fixed(identityBinding)).toEqual(fixed(workloadIdentity));
   });
 
-  test('lists that kubectl replaces as a whole have the defaults of the API server, or a second apply would say "configured"', () => {
+  test('lists that kubectl replaces as a whole have the defaults of the API server, so that a second apply changes nothing', () => {
     for (const [folder, kind, manifest] of each) {
       if (kind === 'NetworkPolicy') {
         for (const { ports } of [...manifest.spec.ingress, ...(manifest.spec.egress ?? [])]) {
@@ -320,7 +320,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('one edited file reaches every place', () => {
+  test('the settings file reaches every place', () => {
     for (const folder of ['identity-binding', 'workload-identity', 'pod-identity', 'check', 'identity-binding/check']) {
       const manifests = kustomize(join(edited, folder));
       expect(template(manifests).spec.containers[0].image, folder).toBe('made-up.example:5000/rgapi:9.9.9');
@@ -337,13 +337,13 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     ]);
   });
 
-  test('a rolling update has no gap, and a drain leaves a pod', () => {
+  test('a rolling update has no gap, and a drain leaves one pod', () => {
     const { spec } = ofKind(workloadIdentity, 'Deployment');
     expect(spec).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxUnavailable: 0 } } });
     expect(ofKind(workloadIdentity, 'PodDisruptionBudget').spec.maxUnavailable).toBe(1);
   });
 
-  test('the Job runs the check once, for longer than it waits, and is gone later', () => {
+  test('the Job runs the check once, may run longer than the check waits, and is deleted later', () => {
     for (const manifests of [check, bindingCheck]) {
       const { spec } = ofKind(manifests, 'Job');
       expect(spec).toMatchObject({ backoffLimit: 0, template: { spec: { restartPolicy: 'Never' } } });
@@ -356,7 +356,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('the Job may do what the Deployment may: it differs in what makes it one only', () => {
+  test('the Job has the same pod as the Deployment, except for the fields that make it a Job', () => {
     const ofJob = structuredClone(template(check).spec);
     const ofDeployment = structuredClone(template(workloadIdentity).spec);
     delete ofJob.restartPolicy;
@@ -376,7 +376,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
       const mount = container.volumeMounts.find(({ mountPath }: Manifest) => value.startsWith(`${mountPath}/`));
       expect(mount.readOnly).toBe(true);
       expect(spec.volumes).toContainEqual({ name: mount.name, configMap: { name: 'ca-certificate' } });
-      // What was there before is still there.
+      // The other variables and volumes are still there.
       expect(container.env).toHaveLength(6);
       expect(spec.volumes).toHaveLength(2);
     }
@@ -389,7 +389,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     }
   });
 
-  test('the component for the Prometheus operator finds the Service, and its scraper is let in', () => {
+  test('the component for the Prometheus operator finds the Service, and lets its scraper in', () => {
     const manifests = withComponents('workload-identity', 'prometheus-operator');
     const { spec } = ofKind(manifests, 'ServiceMonitor');
     const service = ofKind(manifests, 'Service');
@@ -397,13 +397,13 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     expect(service.spec.ports.map(({ name }: Manifest) => name)).toContain(spec.endpoints[0].port);
     const policy = manifests.find(({ metadata }) => metadata.name === 'rgapi-prometheus');
     expect(selects(policy.spec.podSelector, template(manifests).metadata.labels)).toBe(true);
-    // As the operator labels its pods.
+    // The labels that the operator gives its pods.
     const labels = { 'app.kubernetes.io/name': 'prometheus', 'app.kubernetes.io/managed-by': 'prometheus-operator' };
     expect(selects(policy.spec.ingress[0].from[0].podSelector, labels)).toBe(true);
   });
 
-  test('the component that waits runs the container of the pod once more, with the check as arguments', () => {
-    const { spec } = template(withComponents('workload-identity', ...waits));
+  test("the component that waits runs the pod's container a second time, with the check as arguments", () => {
+    const { spec } = template(withComponents('workload-identity', ...components));
     const [container] = spec.containers;
     expect(spec.initContainers).toEqual([
       {

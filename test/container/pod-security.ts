@@ -46,7 +46,7 @@ const VOLUMES = [
 ];
 
 /**
- * What of a pod the level "restricted" of the Pod Security Standards forbids, one sentence each; of Linux pods.
+ * What the level "restricted" of the Pod Security Standards forbids in a Linux pod, one phrase each.
  *
  * @see https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
  */
@@ -82,7 +82,7 @@ export function violations(pod: PodSpec): string[] {
       container.ports?.some(({ hostPort }) => hostPort),
       `${name}: a port of the host`,
     );
-    // Since 1.34, the version that k8s/namespace.yaml pins.
+    // Forbidden since 1.34, the version that k8s/namespace.yaml pins.
     const { startupProbe, readinessProbe, livenessProbe, lifecycle } = container;
     const actions = [startupProbe, readinessProbe, livenessProbe, lifecycle?.postStart, lifecycle?.preStop];
     forbid(

@@ -9,7 +9,7 @@ describe.each(PAGES.map((page) => `docs/${page}.md`))('%s', (page) => {
   const text = readFileSync(page, 'utf8');
   const blocks = [...text.matchAll(/^```sh\n(.+?)^```$/gms)].map(([, block = '']) => block);
 
-  test('each block is bash', () => {
+  test('each block is valid bash', () => {
     expect(blocks.length).toBeGreaterThan(2);
     for (const block of blocks) execFileSync('bash', ['-n'], { input: block });
   });
@@ -26,20 +26,20 @@ describe.each(PAGES.map((page) => `docs/${page}.md`))('%s', (page) => {
     }
   });
 
-  test('the folders and files of k8s/ that it names are there', () => {
+  test('the folders and files of k8s/ that it names exist', () => {
     for (const [path] of text.matchAll(/\bk8s\/[\w./-]*\w/g)) {
       if (!path.startsWith('k8s/mine')) expect([path, existsSync(path)]).toEqual([path, true]);
     }
   });
 
-  test('it writes the settings that there are', () => {
+  test('it writes exactly the existing settings', () => {
     const variables = (env: string) => [...env.matchAll(/^(\w+)=/gm)].map(([, name]) => name);
     const [, written] = /settings\.env << EOF\n(.+?)^EOF/ms.exec(text) ?? [];
     if (written === undefined) expect(page).toBe('docs/kubernetes.md');
     else expect(variables(written)).toEqual(variables(readFileSync('k8s/settings/settings.env', 'utf8')));
   });
 
-  test('the reasons that it explains are those of the catalogue', () => {
+  test('the reasons that it explains are in the catalogue', () => {
     const [, trouble] = text.split('\n## When it does not work\n');
     if (trouble === undefined) return expect(page).toBe('docs/kubernetes.md');
     const cells = [...trouble.matchAll(/^\| (`.+?) \|/gm)].map(([, cell = '']) => cell);
@@ -48,7 +48,7 @@ describe.each(PAGES.map((page) => `docs/${page}.md`))('%s', (page) => {
     for (const [, reason] of reasons) expect(REASONS).toContain(reason);
   });
 
-  test('its links lead to a page, and to a heading on it', () => {
+  test('its links lead to an existing page and heading', () => {
     for (const [, file = '', heading] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
       const target = file ? `docs/${file}` : page;
       expect(existsSync(target), target).toBe(true);

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 /** The host names of the fake Azure. */
 export const HOSTS = ['management.azure.com', 'login.microsoftonline.com'];
 
-/** Makes a certificate for these names, as files that are deleted when the process ends. */
+/** Creates a certificate for these names, in files that are deleted when the process ends. */
 export function makeCertificate(): { certificate: string; key: string } {
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-tls-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  // The user of a container reads it.
+  // The user of a container must be able to read it.
   chmodSync(directory, 0o755);
   const certificate = join(directory, 'certificate.pem');
   const key = join(directory, 'key.pem');

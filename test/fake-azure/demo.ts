@@ -29,7 +29,7 @@ function startDemo(): void {
   const [name = 'all-well'] = argument.startsWith('-') ? [] : process.argv.splice(2, 1);
   const scenario = SCENARIOS[name];
   if (!scenario) {
-    process.stderr.write(`rg-api demo: no scenario "${name}"; there are:\n${list()}`);
+    process.stderr.write(`rg-api demo: no scenario "${name}". The scenarios are:\n${list()}`);
     process.exit(64); // EX_USAGE of sysexits.h
   }
 

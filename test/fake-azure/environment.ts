@@ -1,6 +1,6 @@
 /**
  * Removes from an environment what would lead the SDK away from the fake Azure: the developer's own Azure settings, another
- * source of managed identities, a proxy. The subscription to list goes, too, and what the diagnosis reads of the place where
+ * source of managed identities, a proxy. Also removes the subscription to list, and the variables that tell the diagnosis where
  * this runs: a test in a pipeline is not about pipelines.
  */
 export function withoutAzure(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -5,8 +5,8 @@ import { IDENTITY, madeUpToken } from './tokens.ts';
 const IMDS_TOKEN_URL = 'http://169.254.169.254/metadata/identity/oauth2/token';
 
 /**
- * The Instance Metadata Service (or NMI, which stands in front of it), with an identity whose tokens live so many seconds,
- * or with another answer to token requests. The probe, which comes without `Metadata: true`, gets its 400 in any case.
+ * The Instance Metadata Service, or NMI in front of it. Its tokens live for `expiresIn` seconds, unless `answer` responds to the
+ * token request. The probe, which comes without `Metadata: true`, always gets a 400.
  */
 export function imds({
   expiresIn = 86_400,
@@ -15,7 +15,7 @@ export function imds({
 }: {
   expiresIn?: number;
   answer?: Answer;
-  /** Of its tokens, beside the usual ones. */
+  /** Claims of its tokens, in addition to the usual ones. */
   claims?: object;
 } = {}) {
   return http.get(IMDS_TOKEN_URL, async ({ request }) => {
@@ -51,38 +51,38 @@ export function imdsRefuses(description: string): Answer {
   return () => HttpResponse.json({ error: 'invalid_request', error_description: description }, { status: 400 });
 }
 
-/** What IMDS answers while no identity is assigned. */
+/** The answer of IMDS while no identity is assigned. */
 export const identityNotFound = imdsRefuses('Identity not found');
 
-/** NMI refuses with the text of a Go server, where IMDS itself would answer JSON. */
+/** NMI refuses with plain text, as Go servers do. IMDS itself would send JSON. */
 function nmiRefuses(status: number, message: string): Answer {
   const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' };
   return () => new HttpResponse(`${message}\n`, { status, headers });
 }
 
-/** What NMI answers while MIC has not yet assigned the identity. */
+/** The answer of NMI while MIC has not yet assigned the identity. */
 export const nmiNotReady = nmiRefuses(
   404,
   'getting assigned identities for pod rgapi/rgapi in CREATED state failed after 16 attempts, retry duration [5]s, ' +
     'error: <nil>. Check MIC pod logs for identity assignment errors',
 );
 
-/** What NMI in managed mode answers where no AzureIdentityBinding of the namespace selects the pod. */
+/** The answer of NMI in managed mode if no AzureIdentityBinding of the namespace selects the pod. */
 export const nmiNoBinding = nmiRefuses(404, 'no azure identity found for request clientID ');
 
-/** What NMI in managed mode answers where the identity is bound, but not assigned to the node. */
+/** The answer of NMI in managed mode if the identity is bound, but not assigned to the node. */
 export const nmiNotAssigned = nmiRefuses(
   403,
   "failed to refresh token, error: adal: Refresh request failed. Status Code = '400'. Response body: " +
     '{"error":"invalid_request","error_description":"Identity not found"}',
 );
 
-/** The endpoint of App Service for managed identities, as IDENTITY_ENDPOINT names it. */
+/** The managed identity endpoint of App Service, which IDENTITY_ENDPOINT names. */
 export function appServiceEndpoint(answer: Answer) {
   return http.get('http://127.0.0.1:41741/msi/token', ({ request }) => answer(request));
 }
 
-/** What it answers where the app has a user-assigned identity, but the request names none. */
+/** The answer of that endpoint if the app has a user-assigned identity, but the request names none. */
 export const noDefaultIdentity: Answer = () =>
   HttpResponse.json(
     { statusCode: 400, message: 'Unable to load the proper Managed Identity.', correlationId: 'made-up' },
@@ -94,7 +94,7 @@ export function tokenProxy(answer: Answer) {
   return http.post('https://token-proxy.example/*', ({ request }) => answer(request));
 }
 
-/** What the API server answers where the service account lacks the permission. */
+/** The answer of the API server if the service account lacks the permission. */
 export const mayNotUseIdentity: Answer = () =>
   HttpResponse.json(
     {
@@ -107,7 +107,7 @@ export const mayNotUseIdentity: Answer = () =>
     { status: 403 },
   );
 
-/** Microsoft Entra ID: exchanges whatever assertion it gets for a token, or answers otherwise. */
+/** Microsoft Entra ID: exchanges any assertion for a token, unless `answer` responds. */
 export function entra({
   authorityHost = 'https://login.microsoftonline.com',
   expiresIn = 3600,
@@ -123,7 +123,7 @@ export function entra({
   });
 }
 
-/** A token for the assertion or secret of the request, whatever it is. */
+/** Returns a token for any assertion or secret. */
 export function exchange(expiresIn = 3600): Answer {
   return async (request) => {
     const form = new URLSearchParams(await request.text());
@@ -138,7 +138,7 @@ export function exchange(expiresIn = 3600): Answer {
   };
 }
 
-/** What the Azure CLI asks before it gives up a login: which names the cloud has. */
+/** The names of the cloud, which the Azure CLI asks for before it gives up a login. */
 export function instanceDiscovery() {
   return http.get('https://login.microsoftonline.com/common/discovery/instance', () => {
     const host = 'login.microsoftonline.com';
@@ -165,7 +165,7 @@ export function aadsts(errorNo: number, description: string): Answer {
     );
 }
 
-/** An answer from a server whose clock is so many seconds ahead of ours. */
+/** An answer from a server whose clock is this many seconds ahead of ours. */
 export function dated(aheadSeconds: number, answer: Answer): Answer {
   return async (request) => {
     const response = await answer(request);

@@ -1,8 +1,8 @@
 import { ManagedIdentityCredential } from '@azure/identity';
 
 /**
- * Makes MSAL forget what it keeps of managed identities for the whole process: their tokens, and which endpoint it asks.
- * A test of another endpoint, or of an identity without a client id, would go by what the test before it found.
+ * Clears what MSAL caches about managed identities for the whole process: their tokens, and the endpoint that it asks.
+ * Otherwise, a test of another endpoint, or of an identity without a client id, would get the results of the previous test.
  */
 export function forgetManagedIdentities(): void {
   const application: unknown = Reflect.get(new ManagedIdentityCredential(), 'managedIdentityApp');

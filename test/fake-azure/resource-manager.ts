@@ -7,7 +7,7 @@ export const RESOURCE_MANAGER = 'https://management.azure.com';
 
 interface Options {
   resourceManager?: string;
-  /** How many there are on a page; by default all. */
+  /** The number of elements on a page; by default all. */
   pageSize?: number;
   /** Puts an empty page with a nextLink in front of each page. */
   emptyPages?: boolean;
@@ -29,7 +29,7 @@ export function subscriptions(names: string[], options: Options = {}) {
   return list('/subscriptions', values, options);
 }
 
-/** Lists these resource groups, or so many of them, in this order; of any subscription, or of the one with this name. */
+/** Lists these resource groups, or this many, in this order; for any subscription, or for the one with this name. */
 export function groups(names: string[] | number, options: Options & { subscription?: string } = {}) {
   const all = typeof names === 'number' ? Array.from({ length: names }, (_, i) => `rg-${i + 1}`) : names;
   const id = options.subscription === undefined ? ':subscriptionId' : subscriptionId(options.subscription);
@@ -41,7 +41,7 @@ export function groups(names: string[] | number, options: Options & { subscripti
   return list(`/subscriptions/${id}/resourcegroups`, values, options);
 }
 
-/** Resource Manager answers everything like this. */
+/** Resource Manager gives this answer to every request. */
 export function resourceManager(answer: Answer, host = RESOURCE_MANAGER) {
   return http.get(`${host}/*`, ({ request }) => answer(request));
 }
@@ -67,7 +67,7 @@ function list(path: string, values: object[], options: Options) {
     if (other) return other;
     url.searchParams.set('$skiptoken', String(pageNumber + 1));
     const nextLink = pageNumber < pages.length ? { nextLink: url.href } : {};
-    // msw 3 mistreats a kept-alive socket: destroyed later, with the next request on it, it throws an error that nobody can catch.
+    // A bug of msw 3: a kept-alive socket that is destroyed during the next request throws an error that nobody can catch.
     const headers = { Connection: 'close' };
     return HttpResponse.json({ value: pages[pageNumber - 1] ?? [], ...nextLink }, { headers });
   });

@@ -14,7 +14,7 @@ export function refuses(status: number, code: string, message = `the fake Azure 
   return () => HttpResponse.json({ error: { code, message } }, { status });
 }
 
-/** 429, with a Retry-After (seconds or an HTTP date) where one is given. */
+/** 429, with a Retry-After (seconds or an HTTP date) if one is given. */
 export function throttles(retryAfter?: number | string): Answer {
   const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
   const error = { code: 'TooManyRequests', message: 'The request is being throttled.' };
@@ -27,7 +27,7 @@ export const hangs: Answer = () => never;
 /** Breaks the connection. */
 export const drops: Answer = () => HttpResponse.error();
 
-/** What a socket fails with. */
+/** The error of a broken socket. */
 export class BrokenConnection extends Error {
   readonly errno = -1;
   readonly code: string;
@@ -38,7 +38,7 @@ export class BrokenConnection extends Error {
   }
 }
 
-/** Cannot be reached; the system says why with this error code. */
+/** Cannot be reached, for the reason in this system error code. */
 export function unreachable(code: string): Answer {
   return () => {
     throw new BrokenConnection(code);
@@ -51,7 +51,7 @@ export const stalls: Answer = () => {
   return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
 };
 
-/** 200 with this body, whatever it is. */
+/** 200 with exactly this body. */
 export function says(body: string, contentType = 'application/json'): Answer {
   return () => new HttpResponse(body, { headers: { 'Content-Type': contentType } });
 }
@@ -63,7 +63,7 @@ export function gzipped(body: string): Answer {
   return () => new HttpResponse(bytes, { headers });
 }
 
-/** A page of empty objects, of so many bytes before it was compressed: some kilobytes that take a hundred megabytes when parsed. */
+/** A page of empty objects with this many bytes before compression: a few kilobytes that take a hundred megabytes when parsed. */
 export function emptyObjects(bytes: number): Answer {
   return gzipped(`{"value":[${'{},'.repeat(bytes / 3)}{}]}`);
 }
@@ -80,7 +80,7 @@ export const drips: Answer = () => {
   return new HttpResponse(body, { headers: { 'Content-Type': 'application/json' } });
 };
 
-/** As this answer, but only after so many milliseconds. */
+/** This answer, after this many milliseconds. */
 export function after(ms: number, answer: Answer): Answer {
   return async (request) => {
     await setTimeout(ms);
@@ -88,7 +88,7 @@ export function after(ms: number, answer: Answer): Answer {
   };
 }
 
-/** 200 with a body of so many bytes, sent piece by piece. */
+/** 200 with a body of this many bytes, sent piece by piece. */
 export function floods(bytes: number): Answer {
   return () => {
     const piece = new TextEncoder().encode(' '.repeat(64 * 1024));
@@ -106,15 +106,15 @@ export function floods(bytes: number): Answer {
 
 export const truncated = says('{"value":[{"id":"/subscriptions/');
 
-/** What a captive portal or an intercepting proxy answers. */
+/** The answer of a captive portal or an intercepting proxy. */
 export const html = says('<!doctype html><title>Sign in to the network</title>', 'text/html');
 
-/** This answer until then (milliseconds since the epoch), as usual from then on. */
+/** This answer until a moment (in milliseconds since the epoch), then as usual. */
 export function until(momentMs: number, answer: Answer): Answer {
   return (request) => (Date.now() < momentMs ? answer(request) : undefined);
 }
 
-/** Waits for the moment to come, then answers. */
+/** Waits for this promise, then answers. */
 export function when(moment: Promise<unknown>, answer: Answer): Answer {
   return async (request) => {
     await moment;
@@ -122,7 +122,7 @@ export function when(moment: Promise<unknown>, answer: Answer): Answer {
   };
 }
 
-/** The first answer to the first request, and so on; the last one to all that follow. */
+/** Gives the first answer to the first request, and so on; the last one to all later requests. */
 export function inTurn(...answers: [Answer, ...Answer[]]): Answer {
   let turn = 0;
   return (request) => {

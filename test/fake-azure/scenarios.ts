@@ -79,7 +79,7 @@ const workloadIdPod = (token?: string) => ({ ...pod(), ...workloadIdentity(token
 
 const identityBindingPod = () => ({ ...pod(), ...identityBinding() });
 
-/** A laptop whose Azure CLI says this and fails. */
+/** A laptop whose Azure CLI prints this and fails. */
 function laptop(stderr: string): NodeJS.ProcessEnv {
   const az = temporaryFile('az', `#!/bin/sh\ncat >&2 <<'EOF'\n${stderr}\nEOF\nexit 1\n`, 0o755);
   return { AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential', PATH: `${dirname(az)}:${process.env['PATH']}` };
@@ -98,12 +98,12 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       handlers: allWell,
     },
     'identity-binding': {
-      shows: 'an AKS identity binding: the same, by the token proxy of the cluster',
+      shows: 'an AKS identity binding: the same, through the token proxy of the cluster',
       handlers: () => [tokenProxy(exchange()), ...allWell()],
       environment: identityBindingPod,
     },
     'pod-identity': {
-      shows: 'pod identity, which is retired: the same, by NMI',
+      shows: 'pod identity, which is retired: the same, through NMI',
       handlers: allWell,
       environment: pod,
     },
@@ -225,7 +225,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       environment: () => laptop("ERROR: Please run 'az login' to setup account."),
     },
     mfa: {
-      shows: 'the tenant demands multi-factor authentication, which this login did not do',
+      shows: 'the tenant demands multi-factor authentication, which this login lacks',
       handlers: allWell,
       environment: () =>
         laptop(
@@ -306,7 +306,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       ],
     },
     'wrong-cloud': {
-      shows: 'the token is for another cloud than the Resource Manager',
+      shows: 'the token is for another cloud than that of Resource Manager',
       handlers: () => [
         resourceManager(
           refuses(401, 'InvalidAuthenticationTokenAudience', 'The access token is for the wrong audience.'),
@@ -334,7 +334,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
 
 export const SCENARIOS: Record<string, Scenario> = Object.assign({}, ...Object.values(FAMILIES));
 
-/** The environment in which a scenario plays. */
+/** The environment of a scenario. */
 export function environmentOf({ environment = workloadIdPod }: Scenario): NodeJS.ProcessEnv {
   return environment();
 }

@@ -6,8 +6,8 @@ import { getResponse, type RequestHandler } from 'msw';
 import { makeCertificate } from './certificate.ts';
 
 /**
- * The fake Azure on a real socket, for a service in another process. It has the same handlers, the host names of the real Azure
- * and a certificate of its own. It listens on port 443, where the SDK expects it, at a loopback address of its own.
+ * Starts the fake Azure on a real socket, for a service in another process. It has the same handlers, the host names of the real
+ * Azure and its own certificate. It listens on port 443, where the SDK expects it, at this loopback address.
  */
 export async function startFakeAzureServer(address: string, ...handlers: RequestHandler[]) {
   const { certificate, key } = makeCertificate();

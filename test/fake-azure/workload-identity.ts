@@ -5,7 +5,7 @@ import { IDENTITY, jwt } from './tokens.ts';
 
 let directory: string | undefined;
 
-/** Writes a file that is gone when the process ends. */
+/** Writes a file that is deleted when the process ends. */
 export function temporaryFile(name: string, content: string, mode = 0o644): string {
   if (directory === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'rg-api-'));
@@ -41,7 +41,7 @@ export function workloadIdentity(token = serviceAccountToken()) {
   };
 }
 
-/** The environment of a pod for which an AKS identity binding is in force. */
+/** The environment of a pod with an AKS identity binding. */
 export function identityBinding() {
   return {
     ...workloadIdentity(serviceAccountToken({ aud: ['api://AKSIdentityBinding'] })),

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { get, healed, startAzure, startService } from './rig.ts';
+import { get, recovered, startAzure, startService } from './rig.ts';
 import { closeAll, open, raw, statusesOf } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
@@ -12,7 +12,7 @@ describe('clients', () => {
   beforeAll(async () => {
     azure = await startAzure();
     service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000' });
-    await healed();
+    await recovered();
   });
   afterAll(async () => {
     await service.end();
@@ -24,10 +24,10 @@ describe('clients', () => {
   async function note(fault: string, answer: string, startedAtMs: number): Promise<void> {
     report(fault, answer, Math.round(performance.now() - startedAtMs));
     expect(service.child.exitCode).toBe(null);
-    await healed();
+    await recovered();
   }
 
-  test('5,000 connections: those beyond the limit are closed, and the others live', async () => {
+  test('5,000 connections: those beyond the limit are closed, and the others stay open', async () => {
     const startedAtMs = performance.now();
     const sockets: Socket[] = [];
     let closed = 0;
@@ -46,7 +46,7 @@ describe('clients', () => {
     await note('5,000 connections', `${5000 - refused} held, ${refused} closed`, startedAtMs);
   });
 
-  test('slow headers are cut off, and told so', async () => {
+  test('slow headers are cut off with a 408', async () => {
     const startedAtMs = performance.now();
     const sockets = Array.from({ length: 100 }, () => open());
     const drip = setInterval(() => {
@@ -76,9 +76,9 @@ describe('clients', () => {
     ["HAProxy's default check", 'OPTIONS / HTTP/1.0\r\n\r\n', [405]],
     ['HTTP/1.0 without Host, the list', 'GET / HTTP/1.0\r\n\r\n', [200]],
     ['an expectation', 'GET / HTTP/1.1\r\nHost: localhost\r\nExpect: a miracle\r\nConnection: close\r\n\r\n', [417]],
-    ['the Host of somebody else', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [421]],
+    ['a foreign Host', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [421]],
     [
-      'the Host of somebody else, whatever the route',
+      'a foreign Host, on any route',
       'GET /x HTTP/1.1\r\nHost: rebinding.example:8080\r\nConnection: close\r\n\r\n',
       [421],
     ],
@@ -127,7 +127,7 @@ describe('clients', () => {
     expect({ fault, statuses: statusesOf(received) }).toEqual({ fault, statuses: expected });
     const [head = '', body] = received.split('\r\n\r\n');
     if (fault === 'HEAD') expect(body).toBe('');
-    // Each error that the server makes is a problem document.
+    // Each error of the server is a problem document.
     if ((expected[0] ?? 0) >= 400) {
       expect(head).toContain('application/problem+json');
       expect(JSON.parse(body ?? '')).toMatchObject({ type: 'about:blank', status: expected[0] });
@@ -135,7 +135,7 @@ describe('clients', () => {
     await note(fault, expected.join(' ') || 'closed', startedAtMs);
   });
 
-  test('half-open sockets: clients that say half a request and that they say no more', async () => {
+  test('half-open sockets: clients that send half a request and then end their side', async () => {
     const startedAtMs = performance.now();
     const sockets = Array.from({ length: 200 }, () => open({ allowHalfOpen: true }));
     for (const socket of sockets) socket.end('GET / HTTP/1.1\r\nHos');
@@ -144,7 +144,7 @@ describe('clients', () => {
     await note('200 half-open sockets', 'closed', startedAtMs);
   });
 
-  test('clients that go away in the middle', async () => {
+  test('clients that disconnect in the middle of a request', async () => {
     const startedAtMs = performance.now();
     for (let i = 0; i < 200; i++) {
       const socket = open();
@@ -152,10 +152,10 @@ describe('clients', () => {
       await setTimeout(1);
       socket.destroy();
     }
-    await note('200 clients that go away', 'nobody noticed', startedAtMs);
+    await note('200 clients that disconnect', 'no effect', startedAtMs);
   });
 
-  test('whatever Host, Accept and path a client sends, the answer is honest', async () => {
+  test('any Host, Accept and path gets one valid response', async () => {
     const startedAtMs = performance.now();
     const text = fc.string({ unit: 'binary', maxLength: 200 }).map((value) => value.replace(/[\r\n\0]/g, ''));
     const inHeader = text.map((value) => Buffer.from(value).toString('latin1'));
@@ -171,10 +171,10 @@ describe('clients', () => {
       }),
       { numRuns: 300 },
     );
-    await note('Host, Accept and path at random', `${answers} answers`, startedAtMs);
+    await note('random Host, Accept and path', `${answers} answers`, startedAtMs);
   });
 
-  test('nothing of it was a bug', async () => {
+  test('after all this, no error is logged and the service is healthy', async () => {
     expect(service.log().filter(({ level }) => level === 'error')).toEqual([]);
     expect((await get('/healthz')).status).toBe(200);
   });

@@ -7,7 +7,7 @@ import { aadsts, dated, entra, identityNotFound, imds, nmiNotReady } from '../fa
 import { resourceManager } from '../fake-azure/resource-manager.ts';
 import { type Answer, after, asUsual, drops, hangs, refuses, until } from '../fake-azure/responses.ts';
 import { serviceAccountToken, workloadIdentity } from '../fake-azure/workload-identity.ts';
-import { get, healed, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, recovered, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
 const status =
@@ -51,37 +51,37 @@ describe('identity', () => {
     await expectAnswer(fault, await get(), expected, deadlineMs);
     expect((await get('/whoami')).status).toBe(503);
     azure.answer();
-    // What hangs is given up after two minutes; nothing shorter would let NMI do its work.
-    if (answer !== hangs) await healed();
+    // The service gives up a hanging request after two minutes, because NMI may need that long.
+    if (answer !== hangs) await recovered();
     expect(service.child.exitCode).toBe(null);
   });
 
-  test('IMDS 404 for five seconds, then fine: healed without a restart', async () => {
+  test('IMDS 404 for five seconds, then fine: the service recovers without a restart', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ answer: until(Date.now() + 5000, nmiNotReady) }));
     await expectAnswer('IMDS 404 for 5 s', await get(), { status: 200, reason: 'identity-pending' });
-    report('… then fine', 'whole list', Math.round(await healed()));
+    report('… then fine', 'whole list', Math.round(await recovered()));
     const { log } = service;
     await vi.waitFor(() => expect(log().at(-1)).toMatchObject({ level: 'info', reasons: ['identity-pending'] }));
     expect(log().filter(({ level }) => level === 'warn')).toHaveLength(1);
   });
 
-  test('IMDS is slow: the deadline holds, and the token is there for the next', async () => {
+  test('IMDS is slow: the deadline holds, and the next request gets the token', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ answer: after(5000, asUsual) }));
     await expectAnswer('IMDS takes 5 s', await get(), { status: 504, reason: 'identity-pending' });
-    report('… then answers', 'whole list', Math.round(await healed()));
+    report('… then answers', 'whole list', Math.round(await recovered()));
   });
 
-  test('a token that had expired when it came', async () => {
+  test('a token that has expired on arrival', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ expiresIn: -60 }));
     await expectAnswer('token already expired', await get(), { status: 200, reason: 'token-rejected' });
     azure.answer();
-    await healed();
+    await recovered();
   });
 
-  test('a token of twelve seconds is renewed under load without a failed request', async () => {
+  test('a token that lives twelve seconds is renewed under load without a failed request', async () => {
     service = await startService(azure.certificate, { ...inPod, ANSWER_MAX_AGE_MS: '20' });
     azure.answer(imds({ expiresIn: 12 }));
     const startedAtMs = performance.now();
@@ -102,24 +102,24 @@ describe('identity', () => {
     expect(tokens).toBeGreaterThan(3);
   });
 
-  test('an identity that refuses at the end of a token ends nothing', async () => {
+  test('an identity that refuses when the token expires does not end the process', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(imds({ expiresIn: 4 }));
-    await healed();
+    await recovered();
     azure.answer(imds({ answer: identityNotFound }));
     await setTimeout(6000);
     await expectAnswer('refused after its token expired', await get(), { status: 200, reason: 'identity-not-found' });
     expect(service.child.exitCode).toBe(null);
     azure.answer();
-    await healed();
+    await recovered();
   });
 
-  test('a clock that is off', async () => {
+  test('a wrong clock', async () => {
     service = await startService(azure.certificate, inPod);
     azure.answer(resourceManager(dated(-600, refuses(401, 'ExpiredAuthenticationToken'))));
     await expectAnswer('clock ten minutes ahead', await get(), { status: 200, reason: 'clock-skew' });
     azure.answer();
-    await healed();
+    await recovered();
   });
 
   test.each([
@@ -144,7 +144,7 @@ describe('identity', () => {
     azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
     await expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason });
     azure.answer(entra());
-    await healed();
+    await recovered();
   });
 
   test.each([7000215, 7000222])('Entra refuses a client secret with AADSTS%i', async (errorNo) => {
@@ -154,11 +154,11 @@ describe('identity', () => {
     azure.answer(entra({ answer: aadsts(errorNo, 'made-up') }));
     await expectAnswer(`AADSTS${errorNo}`, await get(), { status: 200, reason: 'client-secret-refused' });
     azure.answer(entra());
-    await healed();
+    await recovered();
     expect(service.output()).not.toContain('made-up~secret');
   });
 
-  test('Entra throttles, which MSAL remembers', async () => {
+  test('Entra throttles, and MSAL remembers it', async () => {
     service = await startService(azure.certificate, { ...workloadIdentity(), AZURE_DEADLINE_MS: '1000' });
     const throttle: Answer = () =>
       HttpResponse.json(
@@ -168,7 +168,7 @@ describe('identity', () => {
     azure.answer(entra({ answer: throttle }));
     await expectAnswer('Entra 429, Retry-After 3', await get(), { status: 504, reason: 'entra-throttled' }, 1000);
     azure.answer(entra());
-    report('… then fine', 'whole list', Math.round(await healed(15_000)));
+    report('… then fine', 'whole list', Math.round(await recovered(15_000)));
   });
 
   test('Entra hangs', async () => {
@@ -176,33 +176,33 @@ describe('identity', () => {
     azure.answer(entra({ answer: hangs }));
     await expectAnswer('Entra hangs', await get(), { status: 504, reason: 'token-timeout' });
     azure.answer(entra());
-    report('… then fine', 'whole list', Math.round(await healed(45_000)));
+    report('… then fine', 'whole list', Math.round(await recovered(45_000)));
   });
 
   test.each<[string, (file: string) => void, string]>([
     ['missing', (file) => rmSync(file), 'token-file-missing'],
     ['empty', (file) => writeFileSync(file, ''), 'token-file-malformed'],
-    ['no token', (file) => writeFileSync(file, 'made-up'), 'token-file-malformed'],
-  ])('a token file that is %s, then there', async (title, spoil, reason) => {
+    ['not a token', (file) => writeFileSync(file, 'made-up'), 'token-file-malformed'],
+  ])('a token file that is %s, then valid', async (title, spoil, reason) => {
     const env = workloadIdentity();
     const file = env.AZURE_FEDERATED_TOKEN_FILE;
     spoil(file);
     service = await startService(azure.certificate, env);
     azure.answer(
-      entra({ answer: (request) => (title === 'no token' ? aadsts(50027, 'Invalid JWT')(request) : undefined) }),
+      entra({ answer: (request) => (title === 'not a token' ? aadsts(50027, 'Invalid JWT')(request) : undefined) }),
     );
     await expectAnswer(`token file ${title}`, await get(), { status: 200, reason });
     writeFileSync(file, serviceAccountToken());
     chmodSync(file, 0o644);
     azure.answer(entra());
-    if (title !== 'no token') await healed();
+    if (title !== 'not a token') await recovered();
   });
 
   test('a token file that is rotated while the service runs', async () => {
     const env = workloadIdentity();
     service = await startService(azure.certificate, env);
     azure.answer(entra({ expiresIn: 3 }));
-    await healed();
+    await recovered();
     writeFileSync(env.AZURE_FEDERATED_TOKEN_FILE, serviceAccountToken({ jti: 'made-up-rotated' }));
     await setTimeout(4000);
     const answer = await get();
@@ -213,7 +213,7 @@ describe('identity', () => {
   test.each<[string, (file: string) => void]>([
     ['a named pipe', (file) => execFileSync('mkfifo', [file])],
     ['/dev/zero', (file) => symlinkSync('/dev/zero', file)],
-  ])('a token file that is %s holds nothing up, however often it is asked for', async (title, make) => {
+  ])('a token file that is %s blocks nothing, however often it is read', async (title, make) => {
     const env = workloadIdentity();
     const file = env.AZURE_FEDERATED_TOKEN_FILE;
     azure.answer(entra());
@@ -222,7 +222,7 @@ describe('identity', () => {
     service = await startService(azure.certificate, env);
     const first = await get();
     await expectAnswer(`token file is ${title}`, first, { status: 200, reason: 'token-file-.*' });
-    // More than there are threads.
+    // More reads than Node has threads.
     const answers = [];
     for (let i = 0; i < 8; i++) {
       answers.push(...(await Promise.all(['/', '/whoami', '/'].map((path) => get(path)))));
@@ -232,13 +232,13 @@ describe('identity', () => {
     expect(service.memoryMiB('VmHWM')).toBeLessThan(128);
     rmSync(file);
     writeFileSync(file, serviceAccountToken());
-    report('… then a file', 'whole list', Math.round(await healed()));
+    report('… then a file', 'whole list', Math.round(await recovered()));
   });
 
   test('a token that Resource Manager refuses with a plain 401 is replaced within ten seconds', async () => {
     azure.answer(entra());
     service = await startService(azure.certificate, workloadIdentity());
-    await healed();
+    await recovered();
     const refused = new Set<string | null>();
     const refusesFirst: Answer = (request) => {
       const token = request.headers.get('Authorization');
@@ -247,7 +247,7 @@ describe('identity', () => {
     };
     azure.answer(resourceManager(refusesFirst), entra());
     await expectAnswer('one token refused with a plain 401', await get(), { status: 200, reason: 'token-rejected' });
-    const ms = await healed(12_000);
+    const ms = await recovered(12_000);
     report('… then replaced', 'whole list', Math.round(ms));
     expect(ms).toBeLessThan(10_000);
     expect(refused.size).toBe(1);

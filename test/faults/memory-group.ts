@@ -14,15 +14,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-/** A memory cgroup, as the kernel puts around a container that has a limit. */
+/** A memory cgroup with a limit, like that of a container. */
 export interface MemoryGroup {
-  /** The command that runs another one inside. */
+  /** Returns the command that runs another command inside the cgroup. */
   wrap(command: string, args: string[]): [command: string, args: string[]];
-  /** The most that it took so far, the page cache included that the kernel could have freed. */
+  /** The peak so far, including page cache that the kernel could have freed. */
   peakMiB(): number;
   /** How often the kernel killed a process in it. */
   kills(): number;
-  /** Waits until the last of its processes has ended. */
+  /** Removes the cgroup as soon as its last process has ended. */
   remove(): Promise<void>;
 }
 
@@ -30,8 +30,8 @@ const V2 = '/sys/fs/cgroup';
 const V1 = '/sys/fs/cgroup/memory';
 
 /**
- * A copy of this file of which nothing is in the page cache. Whoever reads a file first is charged for it: in a cgroup of its own
- * that is the first container of a node, while one that finds all of it in memory gets it for nothing.
+ * Returns a copy of this file that is not in the page cache. The kernel charges a file's memory to the cgroup that reads it first,
+ * such as the first container on a node. A cgroup that finds the file in memory is not charged.
  */
 export function uncachedCopy(file: string): string {
   const copy = copies.get(file) ?? temporaryCopy(file);
@@ -48,15 +48,15 @@ function temporaryCopy(file: string): string {
   const copy = join(directory, basename(file));
   copyFileSync(file, copy);
   chmodSync(copy, 0o755);
-  // Only what is on the disk can be dropped.
+  // Only pages that are on disk can be dropped.
   execFileSync('sync', [copy]);
   return copy;
 }
 
 let made = 0;
-let isMissingTold = false;
+let isSkipReported = false;
 
-/** Makes one with this limit and without swap; undefined where this machine allows none, which is said once. */
+/** Creates a cgroup with this limit and without swap; undefined if the machine allows none, which is reported once. */
 export function createMemoryGroup(limitMiB: number): MemoryGroup | undefined {
   made += 1;
   const name = `rg-api-${process.pid}-${made}`;
@@ -66,8 +66,9 @@ export function createMemoryGroup(limitMiB: number): MemoryGroup | undefined {
       ? versionTwo(`${V2}/${name}`, bytes)
       : versionOne(`${V1}/${name}`, bytes);
   } catch (error) {
-    if (!isMissingTold) process.stderr.write(`the limit of ${limitMiB} MiB is skipped, no memory cgroup: ${error}\n`);
-    isMissingTold = true;
+    if (!isSkipReported)
+      process.stderr.write(`no memory cgroup, so the limit of ${limitMiB} MiB is skipped: ${error}\n`);
+    isSkipReported = true;
     return undefined;
   }
 }
@@ -76,22 +77,22 @@ function versionTwo(directory: string, bytes: string): MemoryGroup {
   writeFileSync(`${V2}/cgroup.subtree_control`, '+memory');
   mkdirSync(directory);
   writeFileSync(`${directory}/memory.max`, bytes);
-  writeIfThere(`${directory}/memory.swap.max`, '0');
+  writeIfPresent(`${directory}/memory.swap.max`, '0');
   return groupAt(directory, 'memory.peak', 'memory.events');
 }
 
 function versionOne(directory: string, bytes: string): MemoryGroup {
   mkdirSync(directory);
   writeFileSync(`${directory}/memory.limit_in_bytes`, bytes);
-  writeIfThere(`${directory}/memory.memsw.limit_in_bytes`, bytes);
+  writeIfPresent(`${directory}/memory.memsw.limit_in_bytes`, bytes);
   return groupAt(directory, 'memory.max_usage_in_bytes', 'memory.oom_control');
 }
 
 function groupAt(directory: string, peakFile: string, eventsFile: string): MemoryGroup {
   return {
-    // The shell moves itself, so that the command allocates nothing outside.
+    // The shell moves itself into the cgroup, so that the command allocates nothing outside it.
     wrap: (command, args) => ['sh', ['-c', `echo $$ > ${directory}/cgroup.procs; exec "$0" "$@"`, command, ...args]],
-    peakMiB: () => Number(readIfThere(`${directory}/${peakFile}`) ?? Number.NaN) / 2 ** 20,
+    peakMiB: () => Number(readIfPresent(`${directory}/${peakFile}`) ?? Number.NaN) / 2 ** 20,
     kills: () => Number(/^oom_kill (\d+)/m.exec(readFileSync(`${directory}/${eventsFile}`, 'utf8'))?.[1] ?? 0),
     async remove() {
       for (const untilMs = performance.now() + 10_000; ; await setTimeout(50)) {
@@ -106,11 +107,11 @@ function groupAt(directory: string, peakFile: string, eventsFile: string): Memor
   };
 }
 
-/** Not every kernel counts swap, or tells the peak. */
-function writeIfThere(file: string, text: string): void {
+/** Not every kernel counts swap or reports the peak. */
+function writeIfPresent(file: string, text: string): void {
   if (existsSync(file)) writeFileSync(file, text);
 }
 
-function readIfThere(file: string): string | undefined {
+function readIfPresent(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }

@@ -6,20 +6,20 @@ import { type Answer, emptyObjects, floods, gzipped, refuses } from '../fake-azu
 import { workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { uncachedCopy } from './memory-group.ts';
 import { startProbes } from './probe.ts';
-import { get, healed, PORT, startAzure, startService } from './rig.ts';
+import { get, PORT, recovered, startAzure, startService } from './rig.ts';
 import { type Answered, closeAll, keepAsking, open, pipeline } from './sockets.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
-/** As many as a subscription can hold, with names as long as they can be. */
+/** The most groups that a subscription can have, with the longest possible names. */
 const MOST_GROUPS = Array.from({ length: 980 }, (_, i) => `rg-${i + 1}-`.padEnd(90, 'x'));
 
-/** A probe of the kubelet waits for a second. */
+/** A probe of the kubelet waits for one second. */
 const PROBE_LIMIT_MS = 1000;
 
-/** After so long the kubelet restarts a container. */
+/** After this time, the kubelet restarts a container. */
 const LIVENESS_LIMIT_MS = 30_000;
 
-const HOW_LONG_MS = 6000;
+const LOAD_MS = 6000;
 
 function requestFor(path: string, accept = '*/*'): string {
   return `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: ${accept}\r\n\r\n`;
@@ -60,7 +60,7 @@ describe('memory', () => {
     return `${service.memoryMiB('VmHWM').toFixed(0)} MiB at most (cgroup ${service.peakMiB().toFixed(0)})`;
   }
 
-  /** Whatever goes on in the meantime: the process lives, and its probes are answered in time. */
+  /** Does the work, and checks that the process survives and that its probes are answered in time. */
   async function whileProbed<T>(fault: string, work: () => Promise<T>, limitMs = PROBE_LIMIT_MS): Promise<T> {
     const startedAtMs = performance.now();
     const before = service.memoryMiB('VmRSS').toFixed(0);
@@ -86,12 +86,12 @@ describe('memory', () => {
   const bursts = ['the page', '/whoami', '/metrics'].flatMap((route) => [18, 128].map((kb) => [route, kb] as const));
 
   test.each(bursts)(
-    'one connection that pipelines %s with %i KB of requests gets all answers, in order',
+    'one connection that pipelines requests for %s (%i KB) gets all answers, in order',
     async (route, kb) => {
       await startWithMostGroups();
       const { request, type } = ROUTES[route] ?? { request: '', type: '' };
       const requests = Array.from({ length: Math.floor((kb * 1024) / request.length) }, (_, i) =>
-        // Now and then another one, which shows the order.
+        // Every seventh request is different, which shows the order.
         i % 7 === 6 ? requestFor(`/${i}`) : request,
       );
       const answers = await whileProbed(`${route}, ${requests.length} requests pipelined`, () => pipeline(requests));
@@ -111,14 +111,14 @@ describe('memory', () => {
     [64, '/metrics', '1000'],
     [400, 'the page', '1000'],
     [400, 'the page', '0'],
-  ])('%i connections keep asking for %s, which may be %s ms old', async (connections, route, maxAgeMs) => {
+  ])('%i connections keep requesting %s, which may be %s ms old', async (connections, route, maxAgeMs) => {
     await startWithMostGroups({ ANSWER_MAX_AGE_MS: maxAgeMs });
     const request = ROUTES[route]?.request ?? '';
     const { answers, wrong } = await whileProbed(
       `${connections} connections, ${route}, max. age ${maxAgeMs} ms`,
       async () => {
         const clients = keepAsking(connections, request);
-        await setTimeout(HOW_LONG_MS);
+        await setTimeout(LOAD_MS);
         return clients.end();
       },
     );
@@ -126,14 +126,14 @@ describe('memory', () => {
     expect(answers).toBeGreaterThan(connections);
   });
 
-  test('400 connections that pipeline 1,000 requests each and do not read end nothing', async () => {
+  test('400 connections that each pipeline 1,000 requests and never read do no harm', async () => {
     await startWithMostGroups();
     const flood = async () => {
       for (let i = 0; i < 400; i++) open().pause().write(requestFor('/openapi.json').repeat(1000));
       await setTimeout(3000);
       closeAll();
     };
-    // That many requests at once take their time, also to be refused.
+    // It takes time to refuse so many requests at once.
     await whileProbed('400 connections, 1,000 requests pipelined, unread', flood, LIVENESS_LIMIT_MS);
     expect((await get()).body).toHaveLength(MOST_GROUPS.length);
   });
@@ -172,7 +172,7 @@ describe('memory', () => {
       refuses(403, 'AuthorizationFailed', `"client'`.repeat(100_000)),
       { status: 200, reason: 'not-authorized' },
     ],
-  ])('Resource Manager answers %s, asked again and again', async (fault, answer, expected) => {
+  ])('Resource Manager keeps answering with %s', async (fault, answer, expected) => {
     await startWithMostGroups({ ANSWER_MAX_AGE_MS: '0' });
     azure.answer(resourceManager(answer));
     const first = await whileProbed(fault, async () => {
@@ -185,13 +185,13 @@ describe('memory', () => {
     if (first) await expectAnswer(fault, first, expected, 10_000);
     for (const line of service.output().split('\n')) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(16_384);
     azure.answer();
-    await healed();
+    await recovered();
   });
 
-  test('a group whose name is 100 KB of what looks like tokens', async () => {
+  test('a group whose name is 100 KB of text like tokens', async () => {
     await startWithMostGroups({ ANSWER_MAX_AGE_MS: '0' });
     azure.answer(groups(['eyJ-'.repeat(25_000), 'short']));
-    const answer = await whileProbed('a name like tokens of 100 KB', () => get());
+    const answer = await whileProbed('a name of 100 KB like tokens', () => get());
     expect(answer.status).toBe(502);
   });
 
@@ -201,6 +201,6 @@ describe('memory', () => {
     const answer = await whileProbed('100 MB from Entra', () => get());
     expect(answer).toMatchObject({ status: 200, body: [] });
     azure.answer(entra());
-    await healed();
+    await recovered();
   });
 });

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
 import { entra } from '../fake-azure/identity.ts';
 import { workloadIdentity } from '../fake-azure/workload-identity.ts';
-import { get, healed, startAzure, startService } from './rig.ts';
+import { get, recovered, startAzure, startService } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
 const DEADLINE_MS = 9000;
@@ -30,11 +30,11 @@ describe('the network', () => {
 
   test.each(faults)('the name of Resource Manager leads to %s: %s', async (to, reason) => {
     service = await startService(azure.certificate, { AZURE_DEADLINE_MS: String(DEADLINE_MS) });
-    await healed();
+    await recovered();
     azure.route(to);
     await expectAnswer(`Resource Manager: ${reason}`, await get(), { status: 502, reason }, DEADLINE_MS);
     azure.route('azure');
-    report('… then reachable', 'whole list', Math.round(await healed()));
+    report('… then reachable', 'whole list', Math.round(await recovered()));
   });
 
   test.each(faults)('the name of Entra leads to %s: %s', async (to, reason) => {
@@ -43,7 +43,7 @@ describe('the network', () => {
     service = await startService(azure.certificate, { ...workloadIdentity(), AZURE_DEADLINE_MS: String(DEADLINE_MS) });
     await expectAnswer(`Entra: ${reason}`, await get(), { status: 200, reason }, DEADLINE_MS);
     azure.route('azure');
-    report('… then reachable', 'whole list', Math.round(await healed()));
+    report('… then reachable', 'whole list', Math.round(await recovered()));
   });
 
   test('a proxy that answers 502', async () => {
@@ -55,12 +55,17 @@ describe('the network', () => {
     const proxied = { HTTPS_PROXY: 'http://127.0.0.1:3128', AZURE_DEADLINE_MS: String(DEADLINE_MS) };
 
     service = await startService(azure.certificate, { ...proxied, KUBERNETES_SERVICE_HOST: '10.0.0.1' });
-    await expectAnswer('a proxy before everything', await get(), { status: 200, reason: 'imds-proxied' }, DEADLINE_MS);
+    await expectAnswer(
+      'a proxy in front of everything',
+      await get(),
+      { status: 200, reason: 'imds-proxied' },
+      DEADLINE_MS,
+    );
     await service.end();
 
     service = await startService(azure.certificate, { ...proxied, NO_PROXY: '169.254.169.254' });
     await expectAnswer(
-      'a proxy before Resource Manager',
+      'a proxy in front of Resource Manager',
       await get(),
       { status: 502, reason: 'proxy-failed' },
       DEADLINE_MS,
@@ -68,7 +73,7 @@ describe('the network', () => {
     await service.end();
 
     service = await startService(azure.certificate, { ...proxied, ...workloadIdentity() });
-    await expectAnswer('a proxy before Entra', await get(), { status: 200, reason: 'proxy-failed' }, DEADLINE_MS);
+    await expectAnswer('a proxy in front of Entra', await get(), { status: 200, reason: 'proxy-failed' }, DEADLINE_MS);
     proxy.close();
   });
 });

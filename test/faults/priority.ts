@@ -2,8 +2,8 @@ import { setPriority } from 'node:os';
 
 const PRIORITY = -15;
 
-/** Puts a process, or this thread, before all others: what is measured is the service, not how busy its clients and the machine are. */
-export function prefer(pid = 0): void {
+/** Gives a process, or this thread, priority over all others: the tests measure the service, not a busy machine. */
+export function prioritize(pid = 0): void {
   try {
     setPriority(pid, PRIORITY);
   } catch {

@@ -1,24 +1,24 @@
-// Probes the service as a kubelet does, in a thread of its own: the clients of a test must not make the probe late.
+// Probes the service like a kubelet, in a separate thread, so that the clients of a test do not delay the probes.
 import { get } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { prefer } from './priority.ts';
+import { prioritize } from './priority.ts';
 
 const INTERVAL_MS = 100;
 const LIMIT_MS = 30_000;
 
-/** What the probes came to. */
-export interface Probed {
+/** The result of all probes. */
+export interface ProbeResult {
   probes: number;
   failures: string[];
-  /** The longest that one took. */
+  /** The duration of the slowest probe. */
   slowestMs: number;
 }
 
-/** Probes /healthz and /readyz, each time over a new connection, until it is told to end. */
-export function startProbes(port: number): { end(): Promise<Probed> } {
+/** Probes /healthz and /readyz in turn, each time over a new connection, until `end` is called. */
+export function startProbes(port: number): { end(): Promise<ProbeResult> } {
   const worker = new Worker(new URL(import.meta.url), { workerData: { probedPort: port }, execArgv: [] });
-  const { promise, resolve, reject } = Promise.withResolvers<Probed>();
+  const { promise, resolve, reject } = Promise.withResolvers<ProbeResult>();
   worker.once('message', resolve).once('error', reject);
   return {
     end: () => {
@@ -29,21 +29,21 @@ export function startProbes(port: number): { end(): Promise<Probed> } {
 }
 
 async function probeUntilEnd(port: number): Promise<void> {
-  prefer();
+  prioritize();
   let isEnded = false;
   parentPort?.once('message', () => {
     isEnded = true;
   });
-  const probed: Probed = { probes: 0, failures: [], slowestMs: 0 };
+  const result: ProbeResult = { probes: 0, failures: [], slowestMs: 0 };
   for (; !isEnded; await setTimeout(INTERVAL_MS)) {
-    const path = probed.probes % 2 === 0 ? '/healthz' : '/readyz';
+    const path = result.probes % 2 === 0 ? '/healthz' : '/readyz';
     const startedAtMs = performance.now();
     const answer = await probe(port, path);
-    probed.probes += 1;
-    probed.slowestMs = Math.max(probed.slowestMs, Math.round(performance.now() - startedAtMs));
-    if (answer !== '200') probed.failures.push(`${path}: ${answer}`);
+    result.probes += 1;
+    result.slowestMs = Math.max(result.slowestMs, Math.round(performance.now() - startedAtMs));
+    if (answer !== '200') result.failures.push(`${path}: ${answer}`);
   }
-  parentPort?.postMessage(probed);
+  parentPort?.postMessage(result);
 }
 
 function probe(port: number, path: string): Promise<string> {

@@ -16,14 +16,14 @@ import {
   throttles,
   truncated,
 } from '../fake-azure/responses.ts';
-import { get, healed, startAzure, startService } from './rig.ts';
+import { get, recovered, startAzure, startService } from './rig.ts';
 import { expectAnswer, printTable, report } from './table.ts';
 
-/** Longer than the SDK tries again after a 500, and than a busy machine takes for seven pages. */
+/** Longer than the SDK's retries after a 500, and longer than a busy machine takes for seven pages. */
 const PATIENT_MS = 9000;
-/** Longer than six pages take, and shorter than the SDK tries again: the last failure seen is the reason. */
+/** Longer than six pages take, but shorter than the SDK's retries: the last failure is the reason. */
 const IMPATIENT_MS = 4000;
-/** For what never comes. */
+/** For a response that never comes. */
 const HOPELESS_MS = 1500;
 
 const claims = Buffer.from('{"access_token":{"nbf":{"essential":true,"value":"1"}}}').toString('base64');
@@ -44,7 +44,7 @@ interface Fault {
 
 const FAULTS: Record<string, Fault> = {
   '401': { answer: refuses(401, 'AuthenticationFailed'), status: 200, reason: 'token-rejected' },
-  '401 with a claims challenge for ever': { answer: challenges, status: 200, reason: 'token-rejected' },
+  '401 with endless claims challenges': { answer: challenges, status: 200, reason: 'token-rejected' },
   '403': { answer: refuses(403, 'AuthorizationFailed'), status: 200, reason: 'not-authorized' },
   '404, subscription gone': {
     answer: refuses(404, 'SubscriptionNotFound'),
@@ -93,7 +93,7 @@ const FAULTS: Record<string, Fault> = {
   'a body of 200 MB': { answer: floods(200 * 2 ** 20), status: 502, reason: 'broken' },
 };
 
-/** Discovery ends with its first subscription, so that these are no faults there. */
+/** Discovery ends at the first subscription, so these are harmless there. */
 const HARMLESS_ON_DISCOVERY = ['a nextLink to itself', 'a nextLink to another host', 'a nextLink in plain http'];
 
 describe('Resource Manager', () => {
@@ -127,7 +127,7 @@ describe('Resource Manager', () => {
     azure.answer(handler(fault.answer));
     const before = azure.requests.length;
     const answer = await get();
-    // A Retry-After within the deadline is waited for, until the deadline.
+    // The SDK waits for a short Retry-After each time, until the deadline.
     await expectAnswer(
       title,
       answer,
@@ -140,7 +140,7 @@ describe('Resource Manager', () => {
     );
     expect(azure.requests.slice(before).filter((request) => /elsewhere|http:\/\/management/.test(request))).toEqual([]);
     azure.answer();
-    await healed();
+    await recovered();
     expect(service.memoryMiB('VmHWM')).toBeLessThan(200);
   });
 
@@ -151,10 +151,10 @@ describe('Resource Manager', () => {
     );
     await expectAnswer('endless new nextLinks', await get(), { status: 502, reason: 'broken' }, 20_000);
     azure.answer();
-    await healed();
+    await recovered();
   });
 
-  test('empty pages with a nextLink, a name of a megabyte, a claims challenge that is met', async () => {
+  test('empty pages with a nextLink, a name of a megabyte, an answered claims challenge', async () => {
     service = await startService(azure.certificate, { AZURE_DEADLINE_MS: '8000' });
     azure.answer(groups(20, { pageSize: 2, emptyPages: true }));
     const empty = await get();
@@ -170,16 +170,16 @@ describe('Resource Manager', () => {
     expect(challenged.body).toHaveLength(20);
   });
 
-  test('a subscription that is gone is discovered anew', async () => {
+  test('after a subscription is gone, the next one is discovered', async () => {
     service = await startService(azure.certificate);
-    await healed();
+    await recovered();
     azure.answer(
       groups(1, { subscription: 'One', onPage: { 1: refuses(404, 'SubscriptionNotFound') } }),
       subscriptions(['Two']),
       groups(['rg-new'], { subscription: 'Two' }),
     );
     const answer = await get();
-    report('404, subscription gone, another there', `${answer.status} ${answer.body.length} names`, answer.ms);
+    report('404, subscription gone, another one exists', `${answer.status} ${answer.body.length} names`, answer.ms);
     expect(answer.body).toEqual(['rg-new']);
   });
 });

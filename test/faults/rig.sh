@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A network of its own, in which the real names of Azure lead to loopback and IMDS's address is on it: nothing of the service
-# has to know, no request can leave, and no port of the machine is taken. Needs root on Linux; the arguments are run inside.
+# Runs the arguments in a separate network namespace, where Azure's real host names and the address of IMDS lead to loopback. The
+# service needs no test settings, no request can leave, and the machine's ports stay free. Needs root on Linux.
 set -euo pipefail
 
 if ! unshare --net --mount true 2> /dev/null; then
-  echo 'the faults are skipped: a network namespace needs root on Linux' >&2
+  echo 'the fault tests are skipped: a network namespace needs root on Linux' >&2
   [[ ${CI:-} != true ]]
   exit
 fi

@@ -7,13 +7,13 @@ import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { getResponse, type RequestHandler } from 'msw';
-import { holdAgainstDocument } from '../described.ts';
+import { checkAgainstDocument } from '../described.ts';
 import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
 import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 import { createMemoryGroup } from './memory-group.ts';
-import { prefer } from './priority.ts';
+import { prioritize } from './priority.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';
@@ -28,12 +28,12 @@ export const WHOLE_LIST = Array.from({ length: 20 }, (_, i) => `rg-${i + 1}`);
 /** Twenty groups on ten pages. */
 const allWell = () => [imds(), subscriptions(['One']), groups(20, { pageSize: 2 })];
 
-/** The stand-in Azure on real sockets: TLS under the real names, plain HTTP at the address of IMDS. */
+/** Starts the fake Azure on real sockets: TLS under the real host names, plain HTTP at the address of IMDS. */
 export async function startAzure() {
   const { certificate, key } = makeCertificate();
   const stranger = makeCertificate();
   let handlers: RequestHandler[] = allWell();
-  /** The requests so far, as `METHOD URL`, and what else somebody connected to. */
+  /** The requests so far, as `METHOD URL`. */
   const requests: string[] = [];
 
   const listener = getRequestListener(async (request, env) => {
@@ -41,7 +41,8 @@ export async function startAzure() {
     requests.push(`${request.method} ${request.url}`);
     // An answer that throws, or is an error, breaks the connection.
     const response = await getResponse(handlers, request).catch(() => Response.error());
-    if (response?.type !== 'error') return response ?? new Response('the stand-in does not know this', { status: 599 });
+    if (response?.type !== 'error')
+      return response ?? new Response('the fake Azure does not know this', { status: 599 });
     incoming.socket.destroy();
     return new Response();
   });
@@ -55,7 +56,7 @@ export async function startAzure() {
   ];
   await Promise.all(servers.map((server) => once(server, 'listening')));
 
-  /** Where the names of Azure lead: to the stand-in, to a stranger, to nobody, or nowhere. */
+  /** Points Azure's host names to the fake Azure, to a server with another certificate, to a closed port, or nowhere. */
   function route(to: 'azure' | 'stranger' | 'nobody' | 'nowhere'): void {
     const address = { azure: AZURE, stranger: STRANGER, nobody: NOBODY, nowhere: undefined }[to];
     const lines = address === undefined ? [] : [...HOSTS, 'elsewhere.example'].map((host) => `${address} ${host}`);
@@ -68,7 +69,7 @@ export async function startAzure() {
     certificate,
     requests,
     route,
-    /** What it answers from now on; what none of these answers is answered as if all were well. */
+    /** Replaces the handlers. A request that none of these answers gets the answer of a healthy Azure. */
     answer: (...more: RequestHandler[]) => {
       handlers = [...more, ...allWell()];
     },
@@ -81,10 +82,10 @@ export async function startAzure() {
   };
 }
 
-/** The limit of the manifests. */
+/** The memory limit in the manifests. */
 const LIMIT_MIB = 128;
 
-/** The built service as a process of its own, as the image starts it, in the memory that the manifests give it where a cgroup can be made. */
+/** Starts the built service as the image does, with the memory limit of the manifests if the machine allows a cgroup. */
 export async function startService(
   certificate: string,
   env: NodeJS.ProcessEnv = {},
@@ -106,7 +107,7 @@ export async function startService(
     },
     stdio: ['ignore', stdout, 'pipe'],
   });
-  prefer(child.pid);
+  prioritize(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
   const ended = once(child, 'exit').then(async () => {
@@ -130,7 +131,7 @@ export async function startService(
         .split('\n')
         .map((line) => JSON.parse(line)),
     memoryMiB: (what: 'VmRSS' | 'VmHWM') => memoryOf(child, what),
-    /** The most that the cgroup took; NaN where there is none. */
+    /** The peak of the cgroup; NaN without one. */
     peakMiB: () => group?.peakMiB() ?? Number.NaN,
     async end(): Promise<number | null> {
       child.kill('SIGKILL');
@@ -155,13 +156,13 @@ function memoryOf({ pid }: ChildProcess, what: string): number {
   return Number(new RegExp(`${what}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-/** What a client gets: status, headers and body, and how long it took. */
+/** Sends a request; returns the status, headers, body and duration. */
 export async function get(path = '/', init?: RequestInit) {
   const startedAtMs = performance.now();
   const response = await fetch(`${ORIGIN}${path}`, init);
   const text = await response.text();
   const ms = Math.round(performance.now() - startedAtMs);
-  holdAgainstDocument(path, init, response, text);
+  checkAgainstDocument(path, init, response, text);
   const body = /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text;
   return {
     status: response.status,
@@ -172,13 +173,13 @@ export async function get(path = '/', init?: RequestInit) {
   };
 }
 
-/** Waits until the whole list comes again; how long that took, in milliseconds. */
-export async function healed(withinMs = 10_000): Promise<number> {
+/** Waits until the service returns the whole list, and returns how long that took, in milliseconds. */
+export async function recovered(withinMs = 10_000): Promise<number> {
   const startedAtMs = performance.now();
   for (;;) {
     const answer = await get();
     if (JSON.stringify(answer.body) === JSON.stringify(WHOLE_LIST)) return performance.now() - startedAtMs;
-    if (performance.now() - startedAtMs > withinMs) throw new Error(`not healed: ${JSON.stringify(answer.body)}`);
+    if (performance.now() - startedAtMs > withinMs) throw new Error(`not recovered: ${JSON.stringify(answer.body)}`);
     await setTimeout(100);
   }
 }

@@ -9,7 +9,7 @@ import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups } from '../fake-azure/resource-manager.ts';
 import { after, asUsual, hangs } from '../fake-azure/responses.ts';
-import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, PORT, recovered, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { closeAll, keepAsking, MORE_THAN_BUFFERS_HOLD, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
@@ -44,9 +44,9 @@ describe('signals', () => {
     expect(await exitAfter('SIGTERM', 'SIGTERM idle')).toBe(0);
   });
 
-  test('SIGTERM with 100 requests in flight: all are answered whole', async () => {
+  test('SIGTERM with 100 requests in flight: all get the whole list', async () => {
     service = await startService(azure.certificate, { AZURE_DEADLINE_MS: '5000', ANSWER_MAX_AGE_MS: '1000' });
-    await healed();
+    await recovered();
     await setTimeout(1100);
     azure.answer(groups(20, { pageSize: 2, onPage: { 1: after(1000, asUsual) } }));
     const answers = Array.from({ length: 100 }, () => get());
@@ -55,7 +55,7 @@ describe('signals', () => {
     for (const { body } of await Promise.all(answers)) expect(body).toEqual(WHOLE_LIST);
   });
 
-  test('SIGTERM with idle keep-alive connections: they stay open for two seconds, then it ends', async () => {
+  test('SIGTERM with idle keep-alive connections: they stay open for two seconds, then the process ends', async () => {
     service = await startService(azure.certificate);
     const sockets = Array.from({ length: 50 }, () => open());
     for (const socket of sockets) socket.write(HEALTHZ);
@@ -75,14 +75,14 @@ describe('signals', () => {
 
   test('SIGTERM under load: busy keep-alive clients lose no request', async () => {
     service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '1000' });
-    await healed();
+    await recovered();
     const startedAtMs = performance.now();
     let answers = 0;
     const lost: string[] = [];
     const clients = Array.from({ length: 50 }, async () => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       try {
-        // As a client of a pod that is being replaced: where its connection is closed, it goes to another pod.
+        // Like a client of a pod that is being replaced: when its connection closes, it goes to another pod.
         while ((await getWith(agent)).connection !== 'close') answers += 1;
         answers += 1;
       } catch (error) {
@@ -104,7 +104,7 @@ describe('signals', () => {
     expect(await exit).toBe(0);
   });
 
-  test('SIGTERM with 50 connections that do not read: not waited for', async () => {
+  test('SIGTERM does not wait for 50 connections that do not read', async () => {
     service = await startService(azure.certificate, { SHUTDOWN_GRACE_MS: '30000' });
     const sockets = Array.from({ length: 50 }, () => open().pause());
     for (const socket of sockets) socket.write(MORE_THAN_BUFFERS_HOLD);
@@ -124,7 +124,7 @@ describe('signals', () => {
     expect(await exitAfter('SIGTERM', 'SIGTERM twice')).toBe(1);
   });
 
-  test('SIGTERM while a token acquisition hangs: the request ends at its deadline, then the process', async () => {
+  test('SIGTERM while a token acquisition hangs: the request ends at its deadline, then the process ends', async () => {
     service = await startService(azure.certificate);
     azure.answer(imds({ answer: hangs }));
     const answer = get();
@@ -143,7 +143,7 @@ describe('signals', () => {
       await setTimeout(delayMs);
       child.kill('SIGTERM');
       const [code, signal] = await once(child, 'exit');
-      // Before our first line runs, the signal itself ends it.
+      // Before our first line runs, the signal itself ends the process.
       expect([0, 'SIGTERM']).toContain(code ?? signal);
     }
     report('SIGTERM during the start', 'exit 0, or by the signal', Math.round(performance.now() - startedAtMs));
@@ -165,18 +165,18 @@ describe('signals', () => {
     expect([code, stderr]).toEqual([1, 'rg-api: port 8080 on 127.0.0.1 is in use\n']);
   });
 
-  test('nobody reads its log any more: it goes on serving', async () => {
+  test('the service keeps serving when nobody reads its log any more', async () => {
     service = await startService(azure.certificate, { LOG_LEVEL: 'debug' });
     const startedAtMs = performance.now();
     service.child.stdout?.destroy();
     await setTimeout(200);
     for (let i = 0; i < 20; i++) expect((await get('/healthz')).status).toBe(200);
-    await healed();
-    report('stdout closed', 'serves on', Math.round(performance.now() - startedAtMs));
+    await recovered();
+    report('stdout closed', 'keeps serving', Math.round(performance.now() - startedAtMs));
     expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
   });
 
-  test('its log stalls at debug: it goes on serving, and ends', async () => {
+  test('the service keeps serving, and ends, when its debug log stalls', async () => {
     service = await startService(azure.certificate, { LOG_LEVEL: 'debug', ANSWER_MAX_AGE_MS: '1000' });
     const startedAtMs = performance.now();
     service.child.stdout?.pause();
@@ -186,24 +186,24 @@ describe('signals', () => {
     const { answers, wrong } = clients.end();
     expect(wrong).toEqual([]);
     expect(answers).toBeGreaterThan(2000);
-    await healed();
-    report('stdout stalls at debug', `serves on, ${answers} answers`, Math.round(performance.now() - startedAtMs));
+    await recovered();
+    report('stdout stalls at debug', `keeps serving, ${answers} answers`, Math.round(performance.now() - startedAtMs));
     expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
   });
 
-  test('its log is a full disk: it serves all the same, and ends', async () => {
+  test('the service keeps serving, and ends, when the disk of its log is full', async () => {
     const full = openSync('/dev/full', 'w');
     const startedAtMs = performance.now();
     service = await startService(azure.certificate, { LOG_LEVEL: 'debug' }, { stdout: full });
     closeSync(full);
     for (let i = 0; i < 20; i++) expect((await get('/healthz')).status).toBe(200);
-    await healed();
-    report('stdout is /dev/full', 'serves', Math.round(performance.now() - startedAtMs));
+    await recovered();
+    report('stdout is /dev/full', 'keeps serving', Math.round(performance.now() - startedAtMs));
     expect(await exitAfter('SIGTERM', '… then SIGTERM')).toBe(0);
   });
 });
 
-/** The answer's Connection header, when all of it came. */
+/** The headers of an answer, after its whole body has arrived. */
 async function getWith(agent: Agent): Promise<IncomingHttpHeaders> {
   const [response]: IncomingMessage[] = await once(
     httpGet({ host: '127.0.0.1', port: PORT, path: '/', agent }),

@@ -1,5 +1,5 @@
-// `npm run soak [minutes]`: mixed faults and load in the memory of the manifests. Ends with 1 if the kernel ends the process, memory or
-// handles grow, a probe waits for more than a second, or an answer is neither whole nor an honest error.
+// `npm run soak [minutes]`: mixed faults and load, with the memory limit of the manifests. Exits with 1 if the process ends, memory
+// or handles grow, a probe takes more than a second, or an answer is neither the whole list nor an explained error.
 import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { identityNotFound, imds, nmiNotReady } from '../fake-azure/identity.ts';
@@ -53,28 +53,28 @@ const service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '50' 
 const handles = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
 
 const counts: Record<string, number> = {};
-const dishonest: string[] = [];
+const unexplained: string[] = [];
 const untilMs = performance.now() + MINUTES * 60_000;
 
 async function load(): Promise<void> {
   while (performance.now() < untilMs) {
     const { status, body, reason } = await get();
     const isWhole = JSON.stringify(body) === JSON.stringify(WHOLE_LIST);
-    const isHonest = reason !== undefined && reason !== null && (status >= 500 || JSON.stringify(body) === '[]');
+    const isExplained = reason !== undefined && reason !== null && (status >= 500 || JSON.stringify(body) === '[]');
     const answer = isWhole ? 'whole' : `${status} ${reason}`;
     counts[answer] = (counts[answer] ?? 0) + 1;
-    if (!isWhole && !isHonest) dishonest.push(`${status} ${JSON.stringify(body)}`);
+    if (!isWhole && !isExplained) unexplained.push(`${status} ${JSON.stringify(body)}`);
     await setTimeout(5);
   }
 }
 
-/** Asks for something else than the list; it is always described, or `get` throws. */
-async function ask(path: string, init: RequestInit, honest: number[]): Promise<void> {
+/** Requests something other than the list. `get` throws if the answer is not as documented. */
+async function ask(path: string, init: RequestInit, expected: number[]): Promise<void> {
   while (performance.now() < untilMs) {
     const { status } = await get(path, init);
     const answer = `${init.headers ? 'page' : path} ${status}`;
     counts[answer] = (counts[answer] ?? 0) + 1;
-    if (!honest.includes(status)) dishonest.push(answer);
+    if (!expected.includes(status)) unexplained.push(answer);
     await setTimeout(20);
   }
 }
@@ -88,7 +88,7 @@ async function pipelineRequests(): Promise<void> {
     const requests = Array.from({ length: 60 }, () => PIPELINED).flat();
     const answers = await pipeline(requests);
     counts['pipelined'] = (counts['pipelined'] ?? 0) + answers.length;
-    if (answers.length !== requests.length) dishonest.push(`${answers.length} of ${requests.length} pipelined`);
+    if (answers.length !== requests.length) unexplained.push(`${answers.length} of ${requests.length} pipelined`);
     await setTimeout(200);
   }
 }
@@ -122,18 +122,18 @@ async function watch(): Promise<void> {
 }
 
 const probes = startProbes(PORT);
-const HONEST = [200, 502, 503, 504];
+const EXPECTED = [200, 502, 503, 504];
 let isOver = false;
 service.ended.then(({ kills }) => {
   if (isOver) return;
   process.stdout.write(
-    `the process ended: ${service.child.signalCode}, the kernel killed ${kills}\n${service.output().slice(-2000)}`,
+    `the process ended: ${service.child.signalCode}, ${kills} killed by the kernel\n${service.output().slice(-2000)}`,
   );
   process.exit(1);
 });
 const clients = [
   ...Array.from({ length: 16 }, load),
-  ...Array.from({ length: 4 }, () => ask('/', { headers: { Accept: 'text/html' } }, HONEST)),
+  ...Array.from({ length: 4 }, () => ask('/', { headers: { Accept: 'text/html' } }, EXPECTED)),
   ...Array.from({ length: 2 }, () => ask('/whoami', {}, [200, 503])),
   ask('/metrics', {}, [200]),
   ask('/docs', {}, [200]),
@@ -150,23 +150,23 @@ const settled = samples.slice(Math.min(12, Math.floor(samples.length / 5)));
 const half = Math.floor(settled.length / 2);
 const average = (part: typeof settled, what: 'memoryMiB' | 'handles') =>
   part.reduce((sum, sample) => sum + sample[what], 0) / Math.max(1, part.length);
-const grown = (what: 'memoryMiB' | 'handles') =>
+const growth = (what: 'memoryMiB' | 'handles') =>
   average(settled.slice(half), what) - average(settled.slice(0, half), what);
 const log = service.log();
 const problems = [
   ...failures.slice(0, 5).map((failure) => `a probe failed: ${failure}`),
-  ...(slowestMs > PROBE_LIMIT_MS ? [`a probe waited for ${slowestMs} ms`] : []),
+  ...(slowestMs > PROBE_LIMIT_MS ? [`a probe took ${slowestMs} ms`] : []),
   ...log.filter(({ level }) => level === 'error').map(({ msg }) => `logged: ${msg}`),
-  ...dishonest.slice(0, 5).map((answer) => `neither whole nor honest: ${answer}`),
-  ...(grown('memoryMiB') > 15 ? [`memory grew by ${grown('memoryMiB').toFixed(1)} MiB`] : []),
-  ...(grown('handles') > 10 ? [`handles grew by ${grown('handles').toFixed(1)}`] : []),
+  ...unexplained.slice(0, 5).map((answer) => `neither whole nor explained: ${answer}`),
+  ...(growth('memoryMiB') > 15 ? [`memory grew by ${growth('memoryMiB').toFixed(1)} MiB`] : []),
+  ...(growth('handles') > 10 ? [`handles grew by ${growth('handles').toFixed(1)}`] : []),
 ];
 process.stdout.write(`${JSON.stringify(counts, null, 2)}\n`);
 process.stdout.write(
   `memory ${average(settled.slice(0, half), 'memoryMiB').toFixed(1)} → ${average(settled.slice(half), 'memoryMiB').toFixed(1)} MiB, ` +
     `handles ${average(settled.slice(0, half), 'handles').toFixed(1)} → ${average(settled.slice(half), 'handles').toFixed(1)}, ` +
     `${log.length} log lines; at most ${service.memoryMiB('VmHWM').toFixed(1)} MiB resident, ${service.peakMiB().toFixed(1)} MiB in the cgroup; ` +
-    `the slowest of ${probeCount} probes ${slowestMs} ms\n${problems.length === 0 ? 'nothing grew, every answer was whole or honest' : problems.join('\n')}\n`,
+    `the slowest of ${probeCount} probes ${slowestMs} ms\n${problems.length === 0 ? 'nothing grew, every answer was whole or explained' : problems.join('\n')}\n`,
 );
 isOver = true;
 await service.end();

@@ -7,19 +7,19 @@ export const MORE_THAN_BUFFERS_HOLD = 'GET /openapi.json HTTP/1.1\r\nHost: local
 
 const opened = new Set<Socket>();
 
-/** A connection to the service. That it breaks is no error of the test. */
+/** Opens a connection to the service. A broken connection does not fail the test. */
 export function open(options: { allowHalfOpen?: boolean; port?: number } = {}): Socket {
   const socket = connect({ port: PORT, host: '127.0.0.1', noDelay: true, ...options });
   opened.add(socket);
   return socket.on('error', () => {}).once('close', () => opened.delete(socket));
 }
 
-/** A test that fails must not leave its connections to the next one. */
+/** Closes all connections, so that a failed test leaves none to the next one. */
 export function closeAll(): void {
   for (const socket of opened) socket.destroy();
 }
 
-/** Sends these bytes, and answers what comes back until the other side closes or this time is over. */
+/** Sends these bytes; returns what comes back until the other side closes or this time is over. */
 export async function raw(bytes: string, waitMs = 2000): Promise<string> {
   const socket = open();
   let received = '';
@@ -39,13 +39,13 @@ export const statusesOf = (received: string) =>
 /** One answer on a raw connection. */
 export interface Answered {
   status: number;
-  /** Its header, as it came. */
+  /** Its status line and headers, as received. */
   head: string;
   /** The beginning of its body. */
   start: string;
 }
 
-/** Reads answers, each with its Content-Length, off a connection, and keeps of each body the beginning only. */
+/** Reads answers with a Content-Length from a connection. Keeps only the beginning of each body. */
 function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): void {
   let pending = Buffer.alloc(0);
   let answered: Answered | undefined;
@@ -77,7 +77,7 @@ function readAnswers(socket: Socket, onAnswer: (answered: Answered) => void): vo
   });
 }
 
-/** Sends all of these requests at once over one connection, and answers what came back when all of it did, or when the connection closed. */
+/** Sends these requests at once over one connection; returns the answers when all have arrived or the connection closes. */
 export function pipeline(requests: string[]): Promise<Answered[]> {
   const socket = open();
   const answers: Answered[] = [];
@@ -90,7 +90,7 @@ export function pipeline(requests: string[]): Promise<Answered[]> {
   });
 }
 
-/** Connections of a busy client: each asks again as soon as it has its answer. */
+/** Opens connections that each send the next request as soon as they have an answer. */
 export function keepAsking(connections: number, request: string, port = PORT) {
   let isOver = false;
   let answers = 0;
@@ -110,7 +110,7 @@ export function keepAsking(connections: number, request: string, port = PORT) {
     return socket;
   });
   return {
-    /** How many answers came, and what was not as it should be. */
+    /** Returns the number of answers, and what was wrong. */
     end() {
       isOver = true;
       for (const socket of sockets) socket.destroy();

@@ -3,7 +3,7 @@ import { get } from './rig.ts';
 
 const rows: string[][] = [];
 
-/** One line of the table that the suite prints at its end. */
+/** Adds a line to the table that the suite prints at the end. */
 export function report(fault: string, answer: string, ms: number, verdict = 'ok'): void {
   rows.push([fault, answer, `${ms} ms`, verdict]);
 }
@@ -17,7 +17,7 @@ export function printTable(): void {
   });
 }
 
-/** Holds an answer of GET / against what is expected of it, in time and in the metrics, and notes it. */
+/** Checks an answer of GET /, its duration and its metrics, and adds it to the table. */
 export async function expectAnswer(
   fault: string,
   answer: Awaited<ReturnType<typeof get>>,
@@ -51,7 +51,7 @@ export async function expectAnswer(
       ? `rgapi_fallbacks_total{reason="${answer.reason}"}`
       : `http_request_duration_seconds_count{route="/",method="GET",status="${answer.status}"}`;
   expect(metrics).toMatch(new RegExp(`^${RegExp.escape(noted)} [1-9]`, 'm'));
-  // A call that is still waited for is not told yet.
+  // A pending call is not counted yet.
   if (answer.status !== 504) {
     expect(metrics).toMatch(
       /^rgapi_azure_call_duration_seconds_count\{operation="[\w-]+",outcome="(?!succeeded")[\w-]+"\} [1-9]/m,

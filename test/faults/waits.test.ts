@@ -4,11 +4,11 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
 import { imds } from '../fake-azure/identity.ts';
 import { temporaryFile } from '../fake-azure/workload-identity.ts';
-import { get, healed, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, PORT, recovered, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { closeAll, keepAsking, MORE_THAN_BUFFERS_HOLD, open } from './sockets.ts';
 import { printTable, report } from './table.ts';
 
-/** Tests that wait for limits of half a minute and more: at the same time, each with a service of its own on a port of its own. */
+/** Tests that wait half a minute or more for a limit. They run at the same time, each with its own service and port. */
 describe.concurrent('waiting', () => {
   let azure: Awaited<ReturnType<typeof startAzure>>;
   beforeAll(async () => {
@@ -29,11 +29,11 @@ describe.concurrent('waiting', () => {
     return service;
   }
 
-  test('a pod with the token of its node gets its own within a minute or so, without a restart', async ({
+  test("a pod with its node's token gets its own within about a minute, without a restart", async ({
     onTestFinished,
   }) => {
     await start(onTestFinished, { KUBERNETES_SERVICE_HOST: '10.0.0.1' });
-    await healed();
+    await recovered();
     const warning = async () => (await get()).headers.get('Identity-Warning');
     expect(await warning()).toBe('node-identity');
     azure.answer();
@@ -43,7 +43,7 @@ describe.concurrent('waiting', () => {
     expect((await get()).body).toEqual(WHOLE_LIST);
   });
 
-  test('an az that hangs is ended with all of its processes, at its limit and when the service ends', async ({
+  test('an az that hangs is ended with all its processes, at its limit and when the service ends', async ({
     onTestFinished,
   }) => {
     const script = '#!/bin/sh\nsleep 1000 &\necho $$ $! >> "$0.pids"\nwait\n';
@@ -58,7 +58,7 @@ describe.concurrent('waiting', () => {
       PATH: `${directory}:${process.env['PATH']}`,
       PORT: String(PORT + 1),
     });
-    // It asks by itself when it starts.
+    // The service asks for a token when it starts.
     await vi.waitFor(() => expect(running()).toHaveLength(2), 10_000);
     const [first = '', second = ''] = pids();
     const startedAtMs = performance.now();
@@ -71,7 +71,7 @@ describe.concurrent('waiting', () => {
     await vi.waitFor(() => expect(running()).toEqual([]), 5000);
   });
 
-  test('50 clients that do not read are cut off after 30 seconds, and hold up nobody', async ({ onTestFinished }) => {
+  test('50 clients that do not read are cut off after 30 seconds, and delay nobody', async ({ onTestFinished }) => {
     const port = PORT + 2;
     const service = await start(onTestFinished, {
       PORT: String(port),

@@ -18,7 +18,7 @@ test.each([
   'rgapi.localhost:8080',
   'rgapi.example',
   'RGAPI.example:443',
-])('the Host %s may be meant for this process', (host) => {
+])('the Host %s is allowed', (host) => {
   expect(isAllowedHost(host, ['rgapi.example'])).toBe(true);
 });
 
@@ -35,7 +35,7 @@ test.each([
   '[rgapi.example]',
   'localhost:8080:8080',
   'rgapi.example, localhost',
-])('the Host %s may be that of a page elsewhere', (host) => {
+])('the Host %s is not allowed', (host) => {
   expect(isAllowedHost(host, ['rgapi.example'])).toBe(false);
 });
 
@@ -53,7 +53,7 @@ test.each(['/', '/whoami', '/healthz', '/readyz', '/metrics', '/openapi.json', '
   },
 );
 
-test('ALLOWED_HOSTS names further hosts', async () => {
+test('ALLOWED_HOSTS adds hosts', async () => {
   const service = startService(healthy, { ALLOWED_HOSTS: 'other.example, rgapi.example' });
   expect((await askWithHost(service, 'rgapi.example')).status).toBe(200);
 });

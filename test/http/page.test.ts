@@ -3,11 +3,11 @@ import { docsPage } from '../../src/http/docs-page.ts';
 import { openApi } from '../../src/http/openapi.ts';
 import { type PageView, page } from '../../src/http/page.ts';
 import { problemsOf } from '../html.ts';
-import { ILL, WELL } from './view.ts';
+import { FAILING, HEALTHY } from './view.ts';
 
 const render = async (view: PageView) => String(await page(view));
 
-/** The text of a page, as somebody reads it. */
+/** The text of a page, as a reader sees it. */
 async function read(view: PageView): Promise<string> {
   const body = (await render(view)).replace(/^[\s\S]*<body|<script>[\s\S]*/g, '');
   return body
@@ -19,17 +19,17 @@ async function read(view: PageView): Promise<string> {
 }
 
 test.each([
-  ['well', WELL],
-  ['without a token', ILL],
-  ['with a token that may not list', { ...WELL, listing: ILL.listing }],
+  ['without a problem', HEALTHY],
+  ['without a token', FAILING],
+  ['with a token that may not list', { ...HEALTHY, listing: FAILING.listing }],
   [
     'with a warning',
-    { ...WELL, who: { ...WELL.who, warnings: [{ reason: 'node-identity', hint: 'Label it.', commands: [] }] } },
+    { ...HEALTHY, who: { ...HEALTHY.who, warnings: [{ reason: 'node-identity', hint: 'Label it.', commands: [] }] } },
   ],
-  ['with a badge', { ...WELL, badge: 'made up' }],
-  ['with an empty subscription', { ...WELL, listing: { names: [] } }],
-  ['with 980 groups', { ...WELL, listing: { names: Array.from({ length: 980 }, (_, i) => `rg-${i}`) } }],
-  ['without a history', { ...WELL, history: [] }],
+  ['with a badge', { ...HEALTHY, badge: 'made up' }],
+  ['with an empty subscription', { ...HEALTHY, listing: { names: [] } }],
+  ['with 980 groups', { ...HEALTHY, listing: { names: Array.from({ length: 980 }, (_, i) => `rg-${i}`) } }],
+  ['without a history', { ...HEALTHY, history: [] }],
 ] satisfies [string, PageView][])('the page of a pod %s is valid HTML', async (_, view) => {
   expect(await problemsOf(await render(view))).toEqual([]);
 });
@@ -38,16 +38,16 @@ test('/docs is valid HTML', async () => {
   expect(await problemsOf(String(await docsPage(openApi('1.2.3'))))).toEqual([]);
 });
 
-test('the validator finds what is wrong', async () => {
+test('the validator finds invalid HTML', async () => {
   expect(await problemsOf('<!DOCTYPE html>\n<html><p></div></html>')).not.toEqual([]);
 });
 
 test('the same view gives the same page', async () => {
-  expect(await render(ILL)).toBe(await render(ILL));
+  expect(await render(FAILING)).toBe(await render(FAILING));
 });
 
-test('it says which pod answers, and as of when; what is not known is left out', async () => {
-  const text = await read(WELL);
+test('it names the pod and the time of its data, and leaves out unknown values', async () => {
+  const text = await read(HEALTHY);
   expect(text).toContain('As of 2026-11-24 10:00:06 UTC');
   expect(text).toContain('Pod rgapi-7c9d8b6f5-x2x7k');
   expect(text).toContain('Running since 2026-11-24 09:53:50 UTC');
@@ -55,34 +55,34 @@ test('it says which pod answers, and as of when; what is not known is left out',
 });
 
 test('it shows the history of the pod, latest first, each change with its duration', async () => {
-  expect(await read(WELL)).toContain(
+  expect(await read(HEALTHY)).toContain(
     'What it has seen 09:54:06 3 resource groups for 6 min 09:53:51 identity-not-found for 15 s',
   );
 });
 
-test('a list by a doubtful identity is shown with the doubt', async () => {
+test('a list that a doubtful identity sees has the reason for the doubt', async () => {
   const history = [{ at: '2026-11-24T09:59:06.000Z', reason: 'node-identity', resourceGroups: 3 }];
-  expect(await read({ ...WELL, history })).toContain('09:59:06 3 resource groups, node-identity for 60 s');
+  expect(await read({ ...HEALTHY, history })).toContain('09:59:06 3 resource groups, node-identity for 60 s');
 });
 
-test('of a long history it shows the latest eight changes', async () => {
+test('it shows the latest eight changes of a long history', async () => {
   const history = Array.from({ length: 20 }, (_, i) => ({
     at: new Date(Date.UTC(2026, 10, 24, 9, i)).toISOString(),
     reason: 'throttled',
     resourceGroups: null,
   }));
-  const text = await read({ ...WELL, history });
+  const text = await read({ ...HEALTHY, history });
   expect(text.match(/throttled/g)).toHaveLength(8);
   expect(text).toContain('09:19:00 throttled for 41 min 09:18:00 throttled for 60 s');
 });
 
-test('a change of another day has its date', async () => {
+test('a change on another day has its date', async () => {
   const history = [{ at: '2026-11-22T08:00:00.000Z', reason: null, resourceGroups: 1 }];
-  expect(await read({ ...WELL, history })).toContain('2026-11-22 08:00:00 UTC 1 resource group for 2 days');
+  expect(await read({ ...HEALTHY, history })).toContain('2026-11-22 08:00:00 UTC 1 resource group for 2 days');
 });
 
-test('without a token it shows what the token file says', async () => {
-  const text = await read(ILL);
+test('without a token it shows the claims of the token file', async () => {
+  const text = await read(FAILING);
   expect(text).toContain('No token');
   expect(text).toContain('Issuer https://oidc.example/made-up-cluster/');
   expect(text).toContain('Subject system:serviceaccount:rgapi:rgapi');
@@ -91,7 +91,7 @@ test('without a token it shows what the token file says', async () => {
 });
 
 test('a message that an attempt repeats is not quoted again', async () => {
-  const text = await read(ILL);
+  const text = await read(FAILING);
   expect(text.match(/No matching federated identity record/g)).toHaveLength(1);
   expect(text).toContain('EnvironmentCredential: unavailable EnvironmentCredential is unavailable.');
   expect(text).toContain('WorkloadIdentityCredential: failed, with the same message as above');
@@ -99,18 +99,18 @@ test('a message that an attempt repeats is not quoted again', async () => {
   expect(text).toContain('AzureCliCredential: not-tried');
 });
 
-test('commands are blocks of their own, whole and untouched', async () => {
-  const blocks = (await render(ILL)).match(/<pre>.*?<\/pre>/g)?.map((block) => block.replace(/<[^>]+>/g, ''));
+test('each command is a separate block, complete and unchanged', async () => {
+  const blocks = (await render(FAILING)).match(/<pre>.*?<\/pre>/g)?.map((block) => block.replace(/<[^>]+>/g, ''));
   expect(blocks).toEqual([
     'az identity show --query &quot;[?clientId==&#39;22222222-2222-4222-8222-222222222222&#39;]&quot;',
     'kubectl get serviceaccount rgapi -n rgapi -o yaml',
   ]);
 });
 
-test('backticks become code, ids stay in one piece', async () => {
-  const markup = await render(ILL);
+test('backticks become code, and ids do not wrap', async () => {
+  const markup = await render(FAILING);
   expect(markup).toContain('<code>serviceAccountName</code>');
-  expect(await read(ILL)).not.toContain('`');
+  expect(await read(FAILING)).not.toContain('`');
   const ids = markup.match(/22222222-2222-4222-8222-222222222222/g) ?? [];
   expect(markup.match(/<span class="id">22222222-2222-4222-8222-222222222222<\/span>/g)).toHaveLength(ids.length);
 });
@@ -121,18 +121,18 @@ test('the reason for the missing list is not repeated', async () => {
     { reason, hint, commands: [] },
     { reason: 'other-client-id', hint: 'said anew', commands: [] },
   ];
-  const text = await read({ ...WELL, who: { ...WELL.who, warnings }, listing: ILL.listing });
+  const text = await read({ ...HEALTHY, who: { ...HEALTHY.who, warnings }, listing: FAILING.listing });
   expect(text).toContain('said anew');
   expect(text).not.toContain('said already');
 });
 
-test('the badge is shown, and only where there is one', async () => {
-  expect(await read({ ...WELL, badge: 'made up & down' })).toContain('made up &amp; down');
-  expect(await render(WELL)).not.toContain('class="badge"');
+test('a badge is shown if there is one', async () => {
+  expect(await read({ ...HEALTHY, badge: 'made up & down' })).toContain('made up &amp; down');
+  expect(await render(HEALTHY)).not.toContain('class="badge"');
 });
 
 test('links are relative, so they work under a path prefix', async () => {
-  const links = [...(await render(WELL)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
+  const links = [...(await render(HEALTHY)).matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
   expect(links.slice(1)).toEqual(['whoami', 'docs']);
 });
 
@@ -153,7 +153,7 @@ test('/docs shows each route with its statuses, headers, schema, example and a l
   expect(markup).not.toMatch(/<script|`/);
 });
 
-test('each link of /docs to an anchor on the page has its anchor', async () => {
+test('each anchor that /docs links to exists', async () => {
   const markup = String(await docsPage(openApi('1.2.3')));
   const ids = new Set([...markup.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
   const targets = [...markup.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);

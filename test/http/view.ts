@@ -7,7 +7,7 @@ const GUIDS = {
 };
 
 /** A pod that sees three resource groups, and saw none in its first 15 seconds. */
-export const WELL: PageView = {
+export const HEALTHY: PageView = {
   who: {
     identity: { type: 'app', ...GUIDS },
     credential: 'WorkloadIdentityCredential',
@@ -75,9 +75,9 @@ const diagnosis = {
   },
 };
 
-/** The same pod, whose service account no federated credential names. */
-export const ILL: PageView = {
-  ...WELL,
+/** The same pod, but without a federated credential for its service account. */
+export const FAILING: PageView = {
+  ...HEALTHY,
   who: { diagnosis },
   listing: { diagnosis },
   subscription: null,

@@ -51,7 +51,7 @@ function startLog(level = 'info') {
     lines: (): Line[] => texts.map((text) => JSON.parse(text)),
     fail,
     succeed: failureLog.succeeded,
-    fall: failureLog.failed,
+    failed: failureLog.failed,
   };
 }
 
@@ -140,7 +140,7 @@ test('the message of each credential is logged at debug', () => {
 });
 
 test('no line is longer than a kilobyte, whatever Azure says', () => {
-  const { texts, fall, fail } = startLog();
+  const { texts, failed, fail } = startLog();
   const trace = '0'.repeat(32);
   for (const text of ['x', '"', '\u202e', '\u{1f600}', 'ä']) {
     const message = text.repeat(2000);
@@ -149,7 +149,7 @@ test('no line is longer than a kilobyte, whatever Azure says', () => {
       commands: [],
       original: { name: 'AggregateAuthenticationError', code: 'AuthorizationFailed', status: 403, message },
     });
-    fall(
+    failed(
       new Error(message),
       {
         reason: 'federated-credential-subject',

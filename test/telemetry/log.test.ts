@@ -70,7 +70,7 @@ test('in a terminal a line begins with time, level and message, and its fields f
   );
 });
 
-/** A stream that accepts nothing until the test lets it. */
+/** A stream that accepts nothing until the test calls `release`. */
 function stalled() {
   const taken: string[] = [];
   let release: (() => void) | undefined;
@@ -119,7 +119,7 @@ test('a failing stream does not end the process', async () => {
   }
 });
 
-/** Logs many lines in a process of its own, says on stderr that it got through, and exits. */
+/** Logs many lines in a separate process, writes to stderr when it is done, and exits. */
 const TALKATIVE = `
   import { createLog, writeTo } from './src/telemetry/log.ts';
   const log = createLog({ level: 'info', redact: (text) => text, isTerminal: false, write: writeTo(process.stdout) });

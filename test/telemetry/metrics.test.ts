@@ -6,10 +6,10 @@ import { startService } from '../service.ts';
 
 const healthy = [imds({ expiresIn: 3600 }), subscriptions(['One']), groups(3)];
 
-/** Each scrape is made after its request began. */
+/** Each scrape starts after its request. */
 const FRESH = { ANSWER_MAX_AGE_MS: '0' };
 
-/** What a scrape says, as a map from `name{labels}` to value. */
+/** The samples of a scrape, as a map from `name{labels}` to value. */
 async function scrape(get: (path: string) => Response | Promise<Response>): Promise<Map<string, number>> {
   const lines = (await (await get('/metrics')).text()).split('\n');
   const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
@@ -28,7 +28,7 @@ test('a scrape is Prometheus text', async () => {
   expect(response.headers.get('Cache-Control')).toBe('no-store');
 });
 
-test('requests are counted by route, method and status, at once', async () => {
+test('requests are counted immediately, by route, method and status', async () => {
   const { get } = startService(healthy, FRESH);
   await get();
   await get('/', { method: 'HEAD' });
@@ -38,7 +38,7 @@ test('requests are counted by route, method and status, at once', async () => {
   expect(samples.get('http_request_duration_seconds_count{route="/",method="GET",status="200"}')).toBe(2);
   expect(samples.get('http_request_duration_seconds_count{route="/",method="HEAD",status="200"}')).toBe(1);
   expect(samples.get('http_request_duration_seconds_count{route="/healthz",method="GET",status="200"}')).toBe(1);
-  // Of the scrape before.
+  // This counts the previous scrape.
   const again = await scrape(get);
   expect(again.get('http_request_duration_seconds_count{route="/metrics",method="GET",status="200"}')).toBe(1);
 });
@@ -50,7 +50,7 @@ test('no request is lost, however many there are', async () => {
   expect(samples.get('http_request_duration_seconds_count{route="/healthz",method="GET",status="200"}')).toBe(1000);
 });
 
-test('paths and methods that a client makes up never become labels', async () => {
+test('client-supplied paths and methods never become labels', async () => {
   const { get } = startService([], FRESH);
   await get('/made-up?a=1');
   await get('/metrics/made-up');
@@ -90,7 +90,7 @@ test.each([
     null,
   ],
 ])(
-  'with %s the call, and the fallback if it was one, have their reason',
+  'with %s the call is counted with its outcome, and a fallback with its reason',
   async (_, handlers, operation, outcome, reason) => {
     const { get } = startService(handlers, { AZURE_DEADLINE_MS: '2000' });
     await get();
@@ -140,7 +140,7 @@ test('process metrics are added, and names and units follow the conventions of P
   for (const { name, type } of types) {
     expect(text, name).toMatch(new RegExp(`^# HELP ${name} \\S`, 'm'));
     expect(name, name).toMatch(/^[a-z][a-z0-9_]*$/);
-    // The rules of `promtool check metrics`, which .ci/run has the last word with.
+    // The rules of `promtool check metrics`, which .ci/run runs too.
     expect(name.endsWith('_total'), name).toBe(type === 'counter');
     expect(name, name).not.toMatch(
       /(_(count|sum|bucket)|_(milli|micro|nano)?seconds_?(ms)?_total_seconds|_ms|milliseconds)$/,
@@ -148,7 +148,7 @@ test('process metrics are added, and names and units follow the conventions of P
   }
 });
 
-test('each reason of a fallback starts at 0, so that increase() sees the first one', async () => {
+test('each reason for a fallback starts at 0, so that increase() sees the first one', async () => {
   const samples = await scrape(startService([], FRESH).get);
   expect(samples.get('rgapi_fallbacks_total{reason="no-subscription"}')).toBe(0);
   expect(samples.get('rgapi_fallbacks_total{reason="unknown"}')).toBe(0);

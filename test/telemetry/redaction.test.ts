@@ -42,7 +42,7 @@ test('everything else stays as it is', () => {
   expect(redact(text)).toBe(text);
 });
 
-test('a text made to be slow to search is searched fast', () => {
+test('a text that is designed to be slow is redacted fast', () => {
   for (const text of ['eyJ-', 'eyJ.', 'eyJhbGciOiJub25lIn0.\n', '//x', 'x'.repeat(30).concat('\n')]) {
     expect(redact(text.repeat(100_000)).length).toBeGreaterThan(0);
   }
@@ -68,7 +68,7 @@ test.each(['', 'u:', 'id:', 'client:'])('the secrets of the environment are remo
   for (const encoded of [base64(user + secret), Buffer.from(user + secret).toString('base64url')]) {
     const text = createRedaction({ AZURE_CLIENT_SECRET: secret })(`Authorization: Basic ${encoded}`);
     expect(text).toContain('(secret removed)');
-    // What is left around it tells at most one character of the secret's end.
+    // The rest reveals at most the last character of the secret.
     expect(text.replace('(secret removed)', '').length).toBeLessThan(
       'Authorization: Basic '.length + base64(user).length + 4,
     );
@@ -91,7 +91,7 @@ test('the password of a proxy in all its forms and the query of the token proxy 
   expect(redactShort(`Basic ${base64('me:pass')}`)).toBe('Basic (secret removed)');
 });
 
-test('only the strings of a value are redacted, so that a short secret leaves the document as it is', () => {
+test('only the strings of a value are redacted, so that a short secret does not break the document', () => {
   const redactTrue = createRedaction({ AZURE_CLIENT_SECRET: 'true', MSI_SECRET: '8080', IDENTITY_HEADER: 'null' });
   const value = { true: true, port: 8080, none: null, list: ['so true', { deep: 'x8080' }] };
   expect(redactValue(redactTrue, value)).toEqual({
@@ -102,7 +102,7 @@ test('only the strings of a value are redacted, so that a short secret leaves th
   });
 });
 
-test('a value without secrets comes back as it was', () => {
+test('a value without secrets stays unchanged', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       expect(redactValue(redact, value)).toEqual(value);

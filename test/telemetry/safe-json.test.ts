@@ -9,7 +9,7 @@ test('control and direction characters are escaped', () => {
   expect(json).toBe('["\\u009b31m","\\u202e","\\u2066","\\u061c","\\u200e","\\u2028","\\u007f","\\u001b"]');
 });
 
-test('the parsed value is what it was, and no such character is left', () => {
+test('the parsed value is unchanged, and no such character is left', () => {
   fc.assert(
     fc.property(fc.oneof(anyText, fc.dictionary(anyText, anyText), fc.jsonValue()), (value) => {
       const json = toSafeJson(value);

@@ -8,7 +8,7 @@ import { startService } from '../service.ts';
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const traceparent = `00-${TRACE_ID}-00f067aa0ba902b7-01`;
 
-/** Keeps the headers of all requests to Resource Manager. */
+/** Records the headers of all requests to Resource Manager. */
 function keepsHeaders() {
   const kept: Headers[] = [];
   const handler = http.get('https://management.azure.com/*', ({ request }) => {
@@ -30,7 +30,7 @@ test('the trace of a request is passed on to Resource Manager', async () => {
 
 test.each([
   ['nothing', undefined],
-  ['a higher version that goes on without a hyphen', `01-${TRACE_ID}-00f067aa0ba902b7-01.more`],
+  ['a higher version that continues without a hyphen', `01-${TRACE_ID}-00f067aa0ba902b7-01.more`],
   ['two headers', `${traceparent}, ${traceparent}`],
   ['a part', traceparent.slice(0, -1)],
   ['version ff', `ff-${TRACE_ID}-00f067aa0ba902b7-01`],

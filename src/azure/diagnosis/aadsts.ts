@@ -1,14 +1,14 @@
 /**
- * What the numbers of Microsoft Entra ID's errors mean for the one who meets them: one class each. The numbers are Microsoft's,
- * the classes are ours. Microsoft warns that texts and numbers may change: this is for advice only.
+ * The error numbers of Microsoft Entra ID, by what they mean for the user. The numbers are Microsoft's, the classes are ours.
+ * Microsoft warns that texts and numbers may change, so use them only for advice.
  *
- * The documented numbers, read on 2026-11-24; those that the page lacks are from https://login.microsoftonline.com/error, from
- * Microsoft's support articles and from public issues.
+ * The numbers come from the documentation as of 2026-11-24. Those that it lacks come from https://login.microsoftonline.com/error,
+ * Microsoft's support articles and public issues.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 const NUMBERS = {
-  /** A failure of Microsoft, or on the way to it, that passes. */
+  /** A temporary failure of Microsoft, or on the way to it. */
   transient: [
     29100, 40010, 40014, 50000, 50004, 50033, 50086, 50087, 65007, 70012, 80001, 80002, 80005, 80014, 90006, 90012,
     90024, 90030, 90031, 90032, 90033, 90035, 90036, 90039, 90041, 90045, 90057, 90058, 90090, 90091, 90092, 90202,
@@ -23,7 +23,7 @@ const NUMBERS = {
     81005, 81006, 81007, 81009, 81010, 81011, 81012, 90086, 160021, 700081, 700082, 700083, 700084, 1000203, 7000012,
     7000015,
   ],
-  /** The user has to prove more than a password. */
+  /** The user needs more than a password. */
   mfa: [
     26000, 50072, 50074, 50076, 50078, 50079, 50125, 50140, 50158, 50199, 50201, 50202, 50203, 50204, 50206, 53004,
     53006, 53007, 54008, 130004, 130005, 130006, 130506, 135010, 399218, 500121, 501314, 1000000, 1000002, 5001256,
@@ -34,13 +34,13 @@ const NUMBERS = {
     120002, 120003, 120004, 120006, 120008, 120011, 120012, 120014, 120015, 120018, 120019, 120020, 121003, 130503,
     130504, 130505, 130507, 500532,
   ],
-  /** The account of the user cannot be used here: disabled, deleted, or of another tenant. */
+  /** The user's account cannot be used here: it is disabled, deleted, or belongs to another tenant. */
   account: [
     16000, 16003, 50014, 50020, 50034, 50057, 50177, 50178, 50200, 51004, 51007, 51008, 52050, 80012, 90072, 90084,
     90125, 90126, 120016, 500200, 500202, 500204, 500205, 500207, 500208, 500341, 500571, 900851, 901011, 901012,
     901014,
   ],
-  /** A policy of the administrator forbids it: another login does not help. */
+  /** A policy of the administrator forbids it. Another login does not help. */
   policy: [
     50002, 50005, 50077, 50081, 50097, 50127, 50129, 50131, 50155, 50159, 50161, 50170, 50172, 50176, 50187, 51002,
     53000, 53001, 53002, 53003, 53005, 53008, 53009, 53010, 53011, 54000, 90071, 90123, 130007, 130008, 130500, 130501,
@@ -49,7 +49,7 @@ const NUMBERS = {
     530032, 530033, 530034, 530035, 530036, 530081, 530082, 530084, 700003, 700223, 700238, 1000106, 1000107, 1000108,
     1000463, 1000470, 5000211, 5000221, 7002381,
   ],
-  /** The application is not there, is disabled, or is not made for this. */
+  /** The application does not exist, is disabled, or is not meant for this. */
   application: [
     17003, 50003, 50007, 50042, 50043, 50045, 50100, 50101, 50102, 50103, 50108, 50109, 50111, 50123, 50124, 50146,
     50162, 50163, 50165, 67003, 70001, 70052, 90049, 501241, 501461, 501621, 501631, 501632, 650059, 700011, 700016,
@@ -63,7 +63,7 @@ const NUMBERS = {
   ],
   /** The user or application is not assigned to the application. */
   assignment: [50105, 501051],
-  /** The request is not one that this application may make. */
+  /** This application may not make such a request. */
   flow: [
     20001, 20012, 20033, 28001, 40008, 40009, 40015, 50006, 50008, 50010, 50011, 50029, 50050, 50061, 50068, 50070,
     50071, 50099, 50107, 50117, 50130, 50134, 50138, 50147, 50148, 50149, 50157, 50164, 50167, 50169, 50192, 51000,
@@ -85,7 +85,7 @@ const NUMBERS = {
     500183, 600071, 700027, 700028, 700029, 700030, 700031, 700032, 700037, 1000502, 1000901, 1000902, 1000903, 1000904,
     7000210, 7000211, 7000212, 7000213, 7000214, 7000221, 7000225, 7000274, 7000277, 7000281,
   ],
-  /** The token of another issuer that stands for a secret is refused. */
+  /** The token of another issuer, used instead of a secret, is refused. */
   assertion: [
     50013, 50027, 50048, 50098, 50120, 70021, 70023, 70025, 500061, 500126, 500131, 500132, 500133, 500135, 500136,
     500137, 500138, 500139, 500981, 500982, 500983, 500984, 500985, 500986, 501201, 501202, 501203, 501204, 501205,
@@ -121,7 +121,7 @@ for (const [name, numbers] of Object.entries(NUMBERS)) {
   for (const number of numbers) CLASS_OF.set(number, name as AadstsClass);
 }
 
-/** The class of an error number; undefined for one that is not in the table. */
+/** The class of an error number; undefined if it is not in the table. */
 export function aadstsClass(number: number | undefined): AadstsClass | undefined {
   return number === undefined ? undefined : CLASS_OF.get(number);
 }

@@ -10,9 +10,9 @@ import type { Rule } from './rules/rule.ts';
 import { POD_LABELS, WORKLOAD_IDENTITY_SETUP } from './rules/workload-identity.ts';
 
 /**
- * All rules, in order: the first that matches is the diagnosis. What was configured for this process stands before what is only
- * there in case, what was said before what was not answered, and what is particular before what is general. Hints are advice and
- * steer nothing: Microsoft warns that the texts and numbers that some go by may change.
+ * All rules, in order: the first match is the diagnosis. Credentials that are configured for this process come before fallbacks,
+ * refusals before missing responses, and specific rules before general ones. Hints are only advice: Microsoft warns that texts and
+ * numbers, which some rules match, may change.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
@@ -34,7 +34,7 @@ export const CATALOGUE: readonly Rule[] = [
   ...RESOURCE_MANAGER,
 ];
 
-/** What no rule matches. */
+/** The reason of a failure that no rule matches. */
 export const UNKNOWN = 'unknown';
 
 /** Every reason that a diagnosis may have. */

@@ -4,20 +4,20 @@ import { clientIdOf, hasValue, namespaceOf, serviceAccountOf, subscriptionOf } f
 type WithFacts = Pick<Evidence, 'facts'>;
 
 /**
- * One complete line for bash. Values may come from anywhere, a message or a variable: each stands in single quotes where the shell
- * would read it otherwise; one that is unknown, or that a JSON document would have to escape, is a shell variable in its place.
+ * Builds one complete line for bash. Values may come from any message or variable. A value that the shell would interpret is in
+ * single quotes. A value that is unknown, or that JSON would have to escape, is replaced by a shell variable.
  */
 export function command(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((line, part, index) => line + values[index - 1] + part);
 }
 
-/** A value as one argument of a command, or the variable that stands for it. */
+/** A value as one argument of a command, or the shell variable that replaces it. */
 export function argument(value: string | null | undefined, variable: string): string {
   if (!hasValue(value) || !/^[\x20-\x7e]{1,500}$/.test(value) || /['"\\`]|^-/.test(value)) return `$${variable}`;
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value}'`;
 }
 
-/** Two values in one argument, such as a scope; a variable in it is still replaced. */
+/** The scope of the subscription. The shell still expands a variable in it. */
 function scopeOf(evidence: Evidence): string {
   return `/subscriptions/${argument(subscriptionOf(evidence), 'SUBSCRIPTION_ID')}`;
 }
@@ -27,18 +27,18 @@ function inNamespace(evidence: WithFacts): string {
   return `-n ${argument(namespaceOf(evidence), 'NAMESPACE')}`;
 }
 
-/** The Deployment that made the pod: its pods are named after it, with two suffixes of Kubernetes. */
+/** The Deployment of the pod. Kubernetes names pods after their Deployment, with two suffixes. */
 export function deploymentOf({ facts }: WithFacts): string {
   const [, deployment] = /^([a-z0-9.-]{1,230})-[a-z0-9]{6,10}-[a-z0-9]{5}$/.exec(facts.pod?.name ?? '') ?? [];
   return argument(deployment, 'DEPLOYMENT');
 }
 
-/** Finds the managed identity by its client id: its name and group are what other commands need. */
+/** Finds the managed identity by its client id. Other commands need its name and group. */
 export function findIdentity(evidence: WithFacts): string {
   return command`az identity list --query '[].[clientId,name,resourceGroup]' -o table | grep ${argument(clientIdOf(evidence), 'CLIENT_ID')}`;
 }
 
-/** Finds the id that is to be annotated, then annotates it. */
+/** Finds the id, then annotates the service account with it. */
 export function annotateServiceAccount(evidence: WithFacts, annotation: 'client-id' | 'tenant-id'): string[] {
   const [variable, find] =
     annotation === 'client-id'
@@ -52,7 +52,7 @@ export function listServiceAccounts(evidence: WithFacts): string {
   return command`kubectl get serviceaccounts ${inNamespace(evidence)} -o yaml`;
 }
 
-/** Puts the label of Workload ID on the pod template, which makes new pods. */
+/** Puts the label of Workload ID on the pod template, which creates new pods. */
 export function labelPodTemplate(evidence: WithFacts): string {
   return command`kubectl patch deployment ${deploymentOf(evidence)} ${inNamespace(evidence)} --patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
 }
@@ -73,7 +73,7 @@ export function showNmiLog(): string {
   return command`kubectl logs -n kube-system -l component=nmi --tail=50 --prefix`;
 }
 
-/** The commands that give the identity its role; where the subscription is unknown, the first one finds it. */
+/** The commands that assign the role to the identity. If the subscription is unknown, the first command finds it. */
 export function assignReader(evidence: Evidence): string[] {
   const { identity } = evidence;
   const type = identity?.type === 'user' ? 'User' : 'ServicePrincipal';

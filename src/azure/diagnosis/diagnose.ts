@@ -9,28 +9,28 @@ import { quoted } from './values.ts';
 
 /** Why there is no list, and what to do about it. */
 export interface Diagnosis {
-  /** One stable token. */
+  /** A stable identifier, such as `clock-skew`. */
   reason: string;
   /** One or two sentences that say what to do, then why. */
   hint: string;
-  /** Complete lines for bash that help, in the order in which to run them; may be empty. */
+  /** Complete lines for bash, in the order in which to run them; may be empty. */
   commands: readonly string[];
   documentation?: string;
-  /** What was said by the party that decided it, untouched. */
+  /** The original message behind the diagnosis, unchanged. */
   detail: string;
-  /** The error that decided it. */
+  /** The error behind the diagnosis. */
   original: OriginalError;
-  /** What each credential came to, in the order of the chain; empty where there is a token. */
+  /** The outcome of each credential, in the order of the chain; empty if there is a token. */
   attempts: Pick<Attempt, 'name' | 'outcome' | 'message' | 'exchange'>[];
   facts: Facts;
 }
 
 export type Diagnose = (failure: AzureFailure) => Promise<Diagnosis>;
 
-/** Makes the diagnosis; it never fails itself, and nothing it does asks Azure. */
+/** Creates the function that makes a diagnosis. It never fails and sends no request to Azure. */
 export function createDiagnosis(credential: TokenCache, gatherFacts: () => Promise<Facts>): Diagnose {
   return async (failure) => {
-    // As they were when it failed; or as they are now, while an acquisition is under way.
+    // The attempts at the time of the failure, or the current ones while an acquisition is pending.
     const attempts = failure.attempts || credential.attempts().map((attempt) => ({ ...attempt }));
     const facts = await gatherFacts();
     const token = credential.latestToken();
@@ -63,7 +63,7 @@ function recognise(
         finding,
       };
     } catch {
-      // A rule that fails at evidence of an unexpected form does not recognise it.
+      // A rule that throws for unexpected evidence does not match.
     }
   }
   const { findings, resourceManager } = evidence;

@@ -12,13 +12,13 @@ export interface Evidence {
   facts: Facts;
   /** Who the latest token says we are, if there was one. */
   identity: Identity | undefined;
-  /** What each credential that was asked came to, in the order of the chain; empty where there is a token. */
+  /** The outcome of each credential that was asked, in the order of the chain; empty if there is a token. */
   findings: readonly Finding[];
-  /** What Resource Manager came to, or the way to it, where there is a token. */
+  /** The failure of Resource Manager or on the way to it; undefined if there is no token. */
   resourceManager: Finding | undefined;
 }
 
-/** What is used to ask for a token. */
+/** The means of getting a token. */
 export type CredentialKind =
   | 'client-secret'
   | 'client-certificate'
@@ -31,7 +31,7 @@ export type CredentialKind =
   | 'azd'
   | 'other';
 
-/** Who decided it. `nobody`: no answer came; `not-asked`: it did not come to a request; `stranger`: somebody in the place of the one that was asked. */
+/** Who caused the failure. `nobody`: no response; `not-asked`: no request; `stranger`: a response from something else. */
 type Party =
   | 'entra'
   | 'imds'
@@ -57,23 +57,23 @@ export interface Finding {
   host: string | undefined;
   aadsts: number | undefined;
   aadstsClass: AadstsClass | undefined;
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   status: number | undefined;
-  /** What the body of the answer is, where it is no token. */
+  /** The kind of body, if the response is not a token. */
   content: Content | undefined;
   /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
   errorCode: string | undefined;
-  /** The code of the system or of TLS for why there was no answer. */
+  /** The system or TLS error code, if there was no response. */
   networkCode: string | undefined;
-  /** By how many seconds the clock of the server was ahead of ours. */
+  /** How many seconds the server's clock was ahead of ours. */
   serverAheadSeconds: number | undefined;
-  /** The header of a refusal that says what is missing. */
+  /** The WWW-Authenticate header of a refusal, which says what is missing. */
   wwwAuthenticate: string | undefined;
-  /** What it said, untouched. */
+  /** The original message, unchanged. */
   words: string;
-  /** What of that is meant for a reader: without what the SDK puts around it. */
+  /** The part of the message that is meant for people, without the SDK's additions. */
   said: string;
-  /** What the words tell. */
+  /** The fields that the message and the body contain. */
   text: TextFields;
   error: unknown;
 }
@@ -104,7 +104,7 @@ export function hasNoToken({ kind }: AzureFailure): boolean {
 function findingOf(attempt: Attempt, facts: Facts): Finding {
   const { name, outcome, message, error, exchange } = attempt;
   const credential = credentialKind(name, facts);
-  // The body of a refusal says more than what the SDK makes of it.
+  // The body of a refusal says more than the SDK's message.
   const text = readText(`${message}\n${exchange?.body ?? ''}`);
   const aadsts = text.aadsts ?? msalNumber(error);
   const isTool = credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
@@ -140,7 +140,7 @@ function credentialKind(name: string, { variables, projectedToken }: Facts): Cre
     case 'WorkloadIdentityCredential':
       return 'projected-token';
     case 'ManagedIdentityCredential':
-      // With all that an exchange needs, it makes that exchange.
+      // It makes a token exchange if all variables for one are set.
       return projectedToken && variables['AZURE_CLIENT_ID'] && variables['AZURE_TENANT_ID']
         ? 'projected-token'
         : 'managed-identity';
@@ -155,7 +155,7 @@ function credentialKind(name: string, { variables, projectedToken }: Facts): Cre
   }
 }
 
-/** A tool tells in words who answered it. */
+/** Only the message of a tool shows who responded to it. */
 function partyBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Party {
   if (aadsts !== undefined) return 'entra';
   if (problem === 'identity-endpoint-failed') return 'not-asked';
@@ -179,14 +179,14 @@ function partyOf(
       if (facts.proxy.hosts.includes(host) && says !== 'json') return 'http-proxy';
       const endpoint = facts.identityEndpoint;
       const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
-      // The agent of Azure Arc is also found by its program, without any variable.
+      // MSAL also finds the Azure Arc agent by its installed program, without any variable.
       return isEndpoint ? endpoint.kind : 'arc';
     }
     if (OTHER_CLOUDS.test(exchange.body ?? '')) return 'stranger';
     if (says === 'json') return 'imds';
     if (facts.proxy.hosts.includes(host)) return 'http-proxy';
     if (facts.kubernetes && says === 'text') return 'nmi';
-    // A fault may come without a body; what refuses without one is somebody else.
+    // A fault of the service may have no body. A refusal without one comes from something else.
     return says === 'nothing' && isFault(exchange.status) ? 'imds' : 'stranger';
   }
   if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
@@ -202,7 +202,7 @@ function isFault(status: number): boolean {
   return [404, 408, 410, 429].includes(status) || status >= 500;
 }
 
-/** What a body is, by its content and type: NMI answers plain text, all services of Azure JSON, what is neither is a page. */
+/** Classifies a body by its content and type: NMI sends plain text, all Azure services send JSON; anything else is a page. */
 function contentOf({ body, contentType = '' }: Exchange): Content {
   if (body === undefined) return /json/i.test(contentType) ? 'json' : 'page';
   if (body.trim() === '') return 'nothing';
@@ -210,12 +210,12 @@ function contentOf({ body, contentType = '' }: Exchange): Content {
   return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
 }
 
-/** Statuses with which a proxy answers in its own name. */
+/** Statuses that a proxy may respond with itself. */
 function isProxyStatus(status: number): boolean {
   return [403, 407, 502, 503, 504].includes(status);
 }
 
-/** MSAL keeps the number, some credentials only the text. */
+/** MSAL's errors keep the number in a field; those of some credentials have it only in the text. */
 function msalNumber(error: unknown): number | undefined {
   for (const member of errorChain(error)) {
     const number = Number(Reflect.get(member, 'errorNo'));
@@ -237,7 +237,7 @@ function errorCodeIn(exchange: Exchange | undefined): string | undefined {
   return /"(?:error|code|Code)"\s{0,5}:\s{0,5}"([^"]{1,100})"/.exec(exchange?.body ?? '')?.[1];
 }
 
-/** The message of an answer: a field of JSON, a text, or the title of a page. */
+/** The message of a response: a JSON field, the text, or the title of a page. */
 function messageIn({ body = '', contentType = '' }: Pick<Exchange, 'body' | 'contentType'>): string | undefined {
   const text = body.trim();
   if (text === '') return undefined;
@@ -247,11 +247,11 @@ function messageIn({ body = '', contentType = '' }: Pick<Exchange, 'body' | 'con
   return field ? withoutNoise(field.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1')) : text;
 }
 
-/** What a reader has no use for: where to read on, and ids that `detail` has. */
+/** Text that readers do not need: links to more documentation, and ids that `detail` has. */
 const NOISE =
   /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |(?:To troubleshoot,? visit|To mitigate this issue,? .{0,80}? at|See the troubleshooting guide.{0,60}?:) https?:\S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
 
-/** MSAL puts an answer that it does not understand behind these words. */
+/** MSAL quotes a response that it does not understand after these words. */
 const ANSWER = /Http status message: (.{1,1000}?)(?: - Correlation ID|$)/s;
 
 function sdkSays(message: string): string {
@@ -264,7 +264,7 @@ function withoutNoise(message: string): string {
   return message.replace(NOISE, ' ').trim();
 }
 
-/** A tool says it in its line of error; a traceback of Python says it last. */
+/** The message of a tool: its ERROR line, or the end of a Python traceback. */
 function toolSays(message: string): string {
   const lines = message
     .split('\n')

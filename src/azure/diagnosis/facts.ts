@@ -6,43 +6,43 @@ import { readSmallFile } from '../identity/token-file.ts';
 import { isProxied, PROXY_VARIABLES, proxyVariable } from '../proxy.ts';
 import { misnamedVariables } from './misnamed-variables.ts';
 
-/** What can be found out inside the pod, or on the laptop, about why an identity does not work. Nothing in it is secret. */
+/** What the pod or laptop itself can tell about why an identity does not work. Nothing in it is secret. */
 export interface Facts {
-  /** Our clock, to be held against the times of tokens. */
+  /** Our clock, to compare with the times in tokens. */
   now: string;
   cloud: Pick<Cloud, 'authorityHost' | 'resourceManager'>;
-  /** The host of the Instance Metadata Service, or of what stands in for it. */
+  /** The host of the Instance Metadata Service, or the configured one in its place. */
   metadataService: string;
   kubernetes: boolean;
-  /** Whether this runs in a container, of Kubernetes or of an engine on its own. */
+  /** Whether this runs in a container, with or without Kubernetes. */
   container: boolean;
   /** Where this runs, as far as the environment tells; `machine` is a virtual machine or a laptop. */
   place: Place;
-  /** Where @azure/identity asks for a managed identity, where the variables name another endpoint than the metadata service. */
+  /** Where @azure/identity asks for a managed identity, if variables name an endpoint other than the metadata service. */
   identityEndpoint?: { kind: IdentityEndpoint; host: string };
-  /** What the Downward API says of the pod; only what it says. */
+  /** What the Downward API says about the pod; unknown members are missing. */
   pod?: { name?: string; namespace?: string; serviceAccount?: string; node?: string };
-  /** The variables that are set and matter to @azure/identity; the value where it is an id or a choice, `(set)` where it may be secret. */
+  /** The variables that are set and matter to @azure/identity: the value if it is an id or a choice, `(set)` if it may be secret. */
   variables: Record<string, string>;
-  /** Variables that nothing here reads, each with the one that was probably meant and is not set. */
+  /** Variables that nothing here reads, each with the unset variable that was probably meant. */
   misnamed?: Record<string, string>;
-  /** The service account's token that the Workload ID webhook projects into a pod; only where AZURE_FEDERATED_TOKEN_FILE names one. */
+  /** The service account's token that the Workload ID webhook projects into a pod; only if AZURE_FEDERATED_TOKEN_FILE names one. */
   projectedToken?: ProjectedToken;
-  /** The labels of the pod that bind an identity, null where it does not carry one; only where the Downward API mounts them. */
+  /** The pod labels that bind an identity, null for a missing label; only if the Downward API mounts the labels. */
   podLabels?: Record<PodLabel, string | null>;
   proxy: {
-    /** The variables that are set. */
+    /** The proxy variables that are set. */
     variables: string[];
-    /** Host and port of the proxy in use, where its URL can be read. */
+    /** Host and port of the proxy in use, if its URL can be parsed. */
     server?: string;
-    /** Which of the hosts that matter the Azure SDK therefore asks through the proxy. */
+    /** The relevant hosts that the Azure SDK reaches through the proxy. */
     hosts: string[];
   };
 }
 
 export interface ProjectedToken {
   file: string;
-  /** Why its claims are not here: a system error code, or what is wrong with the content. */
+  /** Why there are no claims: a system error code, or what is wrong with the content. */
   problem?: string;
   iss?: string;
   sub?: string;
@@ -67,7 +67,7 @@ type Place =
   | 'container'
   | 'machine';
 
-/** The local endpoints for managed identities that are not the metadata service, as MSAL tells them apart. */
+/** The local endpoints for managed identities other than the metadata service, as MSAL distinguishes them. */
 export type IdentityEndpoint =
   | 'service-fabric'
   | 'functions'
@@ -79,24 +79,24 @@ export type IdentityEndpoint =
 
 type PodLabel = 'aadpodidbinding' | 'azure.workload.identity/use';
 
-/** Stands for the value of a variable that may be secret. */
+/** Replaces the value of a variable that may be secret. */
 export const SECRET = '(set)';
 
-/** The same, where white space stands around the value: it is sent along, and is hardly ever meant. */
+/** The same for a value with white space around it, which is sent too and hardly ever intended. */
 export const PADDED_SECRET = '(set, with white space around it)';
 
 const IMDS_HOST = '169.254.169.254';
 
 const RELEVANT = /^(AZURE_(?!DEADLINE_MS$)\w+|(IDENTITY|IMDS|MSI)_\w+|KUBERNETES_SERVICE_HOST|NODE_EXTRA_CA_CERTS)$/;
 
-/** The variables whose values may be shown: ids, where they look like one, and choices that the configuration has checked. */
+/** The variables whose values may be shown: ids, if they look like one, and choices that the configuration has checked. */
 const SHOWN = /^AZURE_(CLIENT_ID|TENANT_ID|SUBSCRIPTION_ID|TOKEN_CREDENTIALS|AUTHORITY_HOST)$/;
 
 /** A GUID, a name such as `prod`, a domain, a resource id, the URL of a cloud; no secret looks like one of these. */
 const PUBLIC_VALUE =
   /^([0-9a-f-]{36}|[a-z]{1,30}|([a-z0-9-]{1,63}\.){1,4}[a-z]{2,20}|\/subscriptions\/[\w/.()-]+|https:\/\/[\w.-]+\/?)$/i;
 
-/** Gathers them anew each time: files change while the process runs. Never throws. */
+/** Gathers the facts at each call, because files change while the process runs. Never throws. */
 export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabelsFile: string): Promise<Facts> {
   const [projectedToken, podLabels] = await Promise.all([
     readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE']),
@@ -112,7 +112,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
   const proxyServer = URL.parse((proxyName && proxyVariable(env, proxyName)) ?? '')?.host;
   const misnamed = misnamedVariables(env);
   const hosts = [metadataService, new URL(authorityHost).hostname, new URL(resourceManager).hostname];
-  // MSAL asks the agent of Azure Arc by its address, whatever name the variable has.
+  // MSAL reaches the Azure Arc agent by its address, whatever host the variable names.
   if (identityEndpoint) hosts.push(identityEndpoint.host, ...(isLoopback(identityEndpoint.host) ? ['127.0.0.1'] : []));
   return {
     now: new Date().toISOString(),
@@ -136,7 +136,7 @@ export async function gatherFacts(env: NodeJS.ProcessEnv, cloud: Cloud, podLabel
 }
 
 /**
- * The variables that lead MSAL to another endpoint than the metadata service, in its order.
+ * Finds the endpoint that the variables make MSAL use instead of the metadata service, in MSAL's order.
  *
  * @see https://github.com/AzureAD/microsoft-authentication-library-for-js/blob/dev/lib/msal-node/src/client/ManagedIdentityClient.ts
  */
@@ -175,13 +175,13 @@ function placeOf(
   return known.container ? 'container' : 'machine';
 }
 
-/** The control groups that engines make for containers. */
+/** The control groups that container engines create. */
 const CONTAINER_CGROUP = /\/(kubepods|docker|libpod|crio|containerd)\b/;
-/** The files of the engine that a container has in the place of its own. */
+/** The files that a container engine mounts over the container's own. */
 const CONTAINER_MOUNT =
   /\/(containers|sandboxes|overlay-containers|pods)\/\S{1,300} \/etc\/(hosts|hostname|resolv\.conf) /;
 
-/** Docker and Podman leave a file in a container, containerd and CRI-O only the names of control groups and mounts. */
+/** Docker and Podman leave a file in a container; containerd and CRI-O leave only the names of control groups and mounts. */
 function isContainer(): boolean {
   return (
     existsSync('/.dockerenv') ||
@@ -191,7 +191,7 @@ function isContainer(): boolean {
   );
 }
 
-/** The kernel makes these files in memory: reading one does not wait. */
+/** The kernel generates these files in memory, so reading one does not block. */
 function readProc(file: string): string {
   try {
     return readFileSync(file, 'utf8').slice(0, 100_000);
@@ -247,7 +247,7 @@ async function readProjectedToken(file: string | undefined): Promise<ProjectedTo
   }
 }
 
-/** The file that the Downward API writes: lines of `key="value"`. */
+/** Reads the file that the Downward API writes: lines of `key="value"`. */
 async function readPodLabels(file: string): Promise<Record<PodLabel, string | null> | undefined> {
   const text = await readSmallFile(file).catch(() => undefined);
   if (text === undefined) return undefined;
@@ -262,7 +262,7 @@ async function readPodLabels(file: string): Promise<Record<PodLabel, string | nu
   };
 }
 
-/** A claim of a sensible length; the file may hold anything. */
+/** Cuts a claim to a sensible length, because the file may contain anything. */
 function toText(claim: unknown): string | undefined {
   return typeof claim === 'string' ? claim.slice(0, 300) : undefined;
 }

@@ -3,10 +3,10 @@ import type { CredentialKind, Evidence, Finding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 
-/** From here on a clock is off, however much a server tolerates: Microsoft Entra ID five minutes, others less. */
+/** A clock that is off by this much is wrong. Microsoft Entra ID tolerates five minutes, other servers less. */
 const SKEW_SECONDS = 60;
 
-/** The finding of one of these credentials of which this is true. */
+/** The first finding of one of these credentials that meets the condition. */
 export function findingOf(
   { findings }: Evidence,
   kinds: readonly CredentialKind[],
@@ -15,12 +15,12 @@ export function findingOf(
   return findings.find((finding) => finding.credential && kinds.includes(finding.credential) && isMeant(finding));
 }
 
-/** The tools of developers: their errors are about the login of a person, not about the variables of this process. */
+/** Whether this is a developer tool. Its errors are about a person's login, not about the variables of this process. */
 export function isTool({ credential }: Finding): boolean {
   return credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
 }
 
-/** What the Azure CLI came to, outside of Kubernetes, where no pod has it. */
+/** The finding of the Azure CLI; undefined in Kubernetes, because no pod has it. */
 export function azureCli({ facts, findings }: Evidence): Finding | undefined {
   if (facts.kubernetes) return undefined;
   return findings.find(({ credential }) => credential === 'azure-cli');
@@ -32,15 +32,15 @@ export function azureCliHas(evidence: Evidence, ...problems: Problem[]): Finding
 }
 
 /**
- * The refusal of Microsoft Entra ID that counts: that of a credential which was configured for this process, before that of a
- * login which is only there in case. Those that follow may fail for reasons of their own.
+ * The refusal of Microsoft Entra ID that counts. A credential that is configured for this process comes before a developer's
+ * login, which may fail for unrelated reasons.
  */
 export function entraRefusal({ findings }: Evidence): Finding | undefined {
   const refusals = findings.filter(({ aadsts }) => aadsts !== undefined);
   return refusals.find((finding) => !isTool(finding)) ?? refusals[0];
 }
 
-/** That refusal, where it has one of these numbers. */
+/** Matches that refusal if it has one of these numbers. */
 export function entraSays(...numbers: number[]) {
   return (evidence: Evidence): Finding | undefined => {
     const refusal = entraRefusal(evidence);
@@ -48,7 +48,7 @@ export function entraSays(...numbers: number[]) {
   };
 }
 
-/** That refusal, where its number is of one of these classes. */
+/** Matches that refusal if its number belongs to one of these classes. */
 export function entraMeans(...classes: AadstsClass[]) {
   return (evidence: Evidence): Finding | undefined => {
     const refusal = entraRefusal(evidence);
@@ -56,13 +56,13 @@ export function entraMeans(...classes: AadstsClass[]) {
   };
 }
 
-/** What Resource Manager said with one of these error codes. */
+/** Matches an error of Resource Manager with one of these codes. */
 export function resourceManagerSays(...codes: string[]) {
   return ({ resourceManager }: Evidence): Finding | undefined =>
     resourceManager?.errorCode && codes.includes(resourceManager.errorCode) ? resourceManager : undefined;
 }
 
-/** What Resource Manager refused, where it is of one of these classes; not a token, of which other rules know. */
+/** Matches an error of Resource Manager of one of these classes. Other rules handle a refused token. */
 export function resourceManagerMeans(...classes: ResourceManagerClass[]) {
   return ({ failure, resourceManager }: Evidence): Finding | undefined => {
     if (!resourceManager || !['not-authorized', 'broken', 'no-subscription'].includes(failure.kind)) return undefined;
@@ -73,13 +73,13 @@ export function resourceManagerMeans(...classes: ResourceManagerClass[]) {
   };
 }
 
-/** The failure of one of these kinds, as Resource Manager came to it. */
+/** Matches a failure of Resource Manager of one of these kinds. */
 export function ofKind(...kinds: Evidence['failure']['kind'][]) {
   return ({ failure, resourceManager }: Evidence): Finding | undefined =>
     kinds.includes(failure.kind) ? resourceManager : undefined;
 }
 
-/** The host that matters and was not reached: Microsoft Entra ID, where there is no token, else Resource Manager. */
+/** The finding of the host that was not reached: Microsoft Entra ID if there is no token, otherwise Resource Manager. */
 export function unreached({ failure, findings, resourceManager }: Evidence): Finding | undefined {
   if (failure.kind === 'timeout') return undefined;
   const candidates = [...findings.filter((finding) => !isTool(finding)), ...findings.filter(isTool)];
@@ -90,7 +90,7 @@ export function unreached({ failure, findings, resourceManager }: Evidence): Fin
 
 function isUnreached(finding: Finding): boolean {
   const { party, networkCode, text } = finding;
-  // What a tool asks in the name of a managed identity is not Microsoft Entra ID.
+  // For a managed identity, a tool does not ask Microsoft Entra ID.
   if (isTool(finding) && (text.problem === 'identity-endpoint-failed' || text.login === 'managed-identity'))
     return false;
   if (party === 'http-proxy') return true;
@@ -101,12 +101,12 @@ function hasAsked({ host, name }: Finding): boolean {
   return host !== undefined || name === '';
 }
 
-/** The credential that has not answered, or had not when it was given up. */
+/** The credential that has not answered yet, or not before its time limit. */
 export function unanswered({ findings }: Evidence): Finding | undefined {
   return findings.find(({ outcome, words }) => outcome === 'pending' || words.startsWith('No answer within'));
 }
 
-/** By how many seconds the clock of the server is ahead of ours, where that is enough to matter. */
+/** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
 export function clockSkew(finding: Finding | undefined): number | undefined {
   const seconds = finding && (dateSkew(finding) ?? assertionSkew(finding));
   return seconds !== undefined && Math.abs(seconds) >= SKEW_SECONDS ? seconds : undefined;
@@ -118,7 +118,7 @@ function dateSkew({ serverAheadSeconds }: Finding): number | undefined {
     : undefined;
 }
 
-/** An assertion that this process signs itself is valid from now on by our clock: what Entra thinks of that tells the difference. */
+/** An assertion that this process signs is valid from now on by our clock. Entra's refusal also has Entra's time. */
 function assertionSkew({ credential, text }: Finding): number | undefined {
   if (credential !== 'client-certificate' || !text.assertionTimes) return undefined;
   const { now, from } = text.assertionTimes;

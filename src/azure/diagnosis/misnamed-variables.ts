@@ -1,9 +1,9 @@
 /**
- * Variables that nothing here reads, although they look like one that is read: those of other tools, and misspelt ones. Only
- * their names are ever used.
+ * Finds variables that nothing here reads although they look like ones that are read: those of other tools, and misspelt ones.
+ * Only their names are ever used.
  */
 
-/** The variables that @azure/identity and this service read, by what is left of their names without prefix and underscores. */
+/** The variables that @azure/identity and this service read, by their names without prefix and underscores. */
 const READ: Record<string, string> = Object.fromEntries(
   [
     'AZURE_CLIENT_ID',
@@ -20,11 +20,11 @@ const READ: Record<string, string> = Object.fromEntries(
   ].map((name) => [name.slice('AZURE_'.length).replaceAll('_', ''), name]),
 );
 
-/** Of Terraform, older libraries and the habits of many; the longest first, so that it is taken off as a whole. */
+/** The prefixes of Terraform, older libraries and common habits; the longest first, so that it is removed as a whole. */
 const PREFIX =
   /^(USER_ASSIGNED_(MANAGED_)?IDENTITY|SERVICE_PRINCIPAL|MANAGED_IDENTITY|AZURE_?AD|WORKLOAD_IDENTITY|AZURERM|AZURE|ENTRA|UAMI|IDENTITY|ARM|AAD|MSI|SPN|AZ|SP)_/;
 
-/** Without one of these prefixes only a few names are meant for Azure. */
+/** Without such a prefix, only these names are meant for Azure. */
 const BARE = /^(CLIENT_ID|TENANT_ID|CLIENT_SECRET)$/;
 
 /** Other words for the same thing, without prefix and underscores. */
@@ -47,14 +47,14 @@ const SYNONYMS: [RegExp, string][] = [
   [/^(AUTHORITY|AUTHORITYURL|LOGINENDPOINT|LOGINHOST|CLOUD|CLOUDNAME|ENVIRONMENT)$/, 'AUTHORITYHOST'],
 ];
 
-/** The whole credential in one variable: of azure/login in GitHub, and the auth file of older libraries. */
+/** Variables with a whole credential: for azure/login in GitHub, and the auth file of older libraries. */
 const WHOLE = /^(AZURE|ARM)_(CREDENTIALS?|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL|SP_CREDENTIALS)$/;
 
-/** Those that other programs read by this very name: the Azure CLI, the Developer CLI, the platforms of Azure. */
+/** Variables that other programs read by exactly this name: the Azure CLI, the Developer CLI, the platforms of Azure. */
 const OF_OTHERS =
   /^(MSI|IDENTITY|IMDS)_(SECRET|ENDPOINT|HEADER|SERVER_THUMBPRINT|API_VERSION)$|^AZURE_(CONFIG_DIR|ENV_NAME|LOCATION|HTTP_|CORE_|DEFAULTS_|EXTENSION_|LOG_LEVEL|CLIENT_SEND_)/;
 
-/** Of each variable that is set and that nothing reads, the one that was probably meant, where that is not set. */
+/** Maps each set variable that nothing reads to the unset variable that was probably meant. */
 export function misnamedVariables(env: NodeJS.ProcessEnv): Record<string, string> {
   const misnamed: Record<string, string> = {};
   for (const name of Object.keys(env).sort()) {
@@ -75,7 +75,7 @@ function meantBy(name: string): string | undefined {
   const synonym = SYNONYMS.find(([form]) => form.test(rest))?.[1] ?? rest;
   const exact = READ[synonym];
   if (exact) return exact;
-  // A slip of the pen, where the beginning tells that Azure is meant.
+  // A typo, if the prefix shows that Azure is meant.
   if (!upper.startsWith('AZURE_')) return undefined;
   const [near] = Object.keys(READ).filter(
     (known) => Math.abs(known.length - rest.length) <= 2 && distance(known, rest) <= 2,
@@ -83,7 +83,7 @@ function meantBy(name: string): string | undefined {
   return near === undefined || near.length < 8 ? undefined : READ[near];
 }
 
-/** How many letters have to be changed, left out or put in. */
+/** The Levenshtein distance: how many letters to change, remove or insert. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {

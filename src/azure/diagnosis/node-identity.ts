@@ -13,16 +13,16 @@ import type { Evidence } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import { isLabelled, misnamed, orUnknown, serviceAccountOf, usesPodIdentity } from './values.ts';
 
-/** What is known even where nothing fails. */
+/** What is known even if nothing fails. */
 type Context = Pick<Evidence, 'facts' | 'identity'>;
 
-/** Whether a pod got the identity of its node: the kubelet's, or that of the machine itself. */
+/** Whether a pod got the identity of its node: that of the kubelet or of the machine itself. */
 export function isNodeIdentity(identity: Identity | undefined, { kubernetes }: Facts): boolean {
   const resourceId = identity?.managedIdentityResourceId ?? '';
   return kubernetes && /-agentpool$|\/virtualMachine(ScaleSet)?s\//i.test(resourceId);
 }
 
-/** The mistake that leads to it: the node answers every pod whose own identity is not asked for. */
+/** Explains the mistake behind it. A pod that does not ask for its own identity gets that of the node. */
 export function nodeIdentityHint(context: Context): string {
   const { facts, identity } = context;
   const effect =
@@ -72,7 +72,7 @@ export function nodeIdentityCommands(context: Context): readonly string[] {
   }
 }
 
-/** A service principal was meant, under names that nothing reads. */
+/** A hint if a service principal was meant, but under a name that nothing reads. */
 function otherName(context: Context): string {
   const name = misnamed(context, 'AZURE_CLIENT_SECRET');
   return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_CLIENT_SECRET.`;

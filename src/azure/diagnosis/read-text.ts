@@ -1,26 +1,27 @@
 /**
- * The one place that turns text into fields: what `az` and other tools print, what NMI and identity endpoints answer, what errors
- * of the SDK say. Rules match on the fields. Texts change with versions and languages, so each field has several forms.
+ * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
+ * Only this file parses such texts; rules match the fields. Texts change with versions and languages, so each field has several
+ * patterns.
  */
 export interface TextFields {
-  /** The number of an error of Microsoft Entra ID. */
+  /** The error number of Microsoft Entra ID. */
   aadsts?: number;
-  /** Why a server was not reached, as Node would call it, whatever the program that met it. */
+  /** Why a server was not reached, as an error code of Node, whichever program reported it. */
   networkCode?: string;
   /** The connection failed at a proxy. */
   isProxyFailure?: true;
-  /** What a proxy answered to CONNECT. */
+  /** The status of a proxy's response to CONNECT. */
   proxyStatus?: number;
   /** The host that was not reached. */
   host?: string;
   /** The status that the text quotes. */
   status?: number;
   problem?: Problem;
-  /** The file or directory that the problem is with. */
+  /** The file or directory with the problem. */
   path?: string;
-  /** The extension that the problem is with. */
+  /** The extension with the problem. */
   extension?: string;
-  /** The tenant, application and subscription that the text names: ids or names, as they are written. */
+  /** The tenant, application and subscription in the text: ids or names, as written. */
   tenant?: string;
   application?: string;
   subscription?: string;
@@ -28,13 +29,13 @@ export interface TextFields {
   assertion?: { issuer?: string; subject?: string; audience?: string };
   /** Seconds after which to try again. */
   waitSeconds?: number;
-  /** By how many seconds the clock of Microsoft Entra ID was ahead of the one that issued the assertion, where it says so. */
+  /** The time of Microsoft Entra ID, and when the assertion is valid, in milliseconds since the epoch. */
   assertionTimes?: { now: number; from: number; to: number };
-  /** Whose login a tool uses, where the text tells; else a user's, or not known. */
+  /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
   login?: 'service-principal' | 'managed-identity';
 }
 
-/** What a tool is stopped by on the machine that it runs on, before or after it asks Microsoft Entra ID. */
+/** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
 export type Problem =
   | 'clock-wrong'
   | 'wrong-architecture'
@@ -59,12 +60,12 @@ export type Problem =
   | 'broker-failed'
   | 'module-missing';
 
-/** Longer texts are pages or tracebacks: the message is at the beginning or at the end. */
+/** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
 const LONGEST_TEXT = 8000;
 
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
 
-/** `az` goes on without a module of other commands that it cannot load: what it says after that is what counts. */
+/** `az` continues if it cannot load a module of other commands. Only its later messages count. */
 function withoutSkippedModules(text: string): string {
   const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
   return /^ERROR: /m.test(others) ? others : text;
@@ -104,8 +105,8 @@ export function readText(whole: string): TextFields {
 }
 
 /**
- * All digits: a longer number contains a shorter one. Where one message holds two, the later one says more: 70002 and 50000 in
- * front are a frame only.
+ * Matches all digits, because a longer number contains a shorter one. If a message has two numbers, 70002 only wraps the other
+ * one.
  */
 function aadstsNumber(text: string): number | undefined {
   const numbers = [...text.matchAll(/AADSTS(\d{4,8})/g)].map(([, digits]) => Number(digits));
@@ -114,7 +115,7 @@ function aadstsNumber(text: string): number | undefined {
   return number ?? numbers[0];
 }
 
-/** In this order: what is more particular stands before what is more general. */
+/** In order: specific problems come before general ones. */
 const PROBLEMS: [Problem, RegExp][] = [
   [
     'clock-wrong',
@@ -182,7 +183,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
 ];
 
-/** Words of Python, Go, .NET, curl and Node. */
+/** The wordings of Python, Go, .NET, curl and Node. */
 const NETWORK_CODES: [string, RegExp][] = [
   ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
   ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
@@ -288,7 +289,7 @@ function assertionIn(text: string): TextFields['assertion'] {
   return Object.keys(assertion).length > 0 ? assertion : undefined;
 }
 
-/** `Current time: …, assertion valid from …, expiry time of assertion …`, all by the clock of Microsoft Entra ID but for the latter two. */
+/** `Current time: …, assertion valid from …, expiry time of assertion …`: Entra's time, and two times from the assertion. */
 function assertionTimes(text: string): TextFields['assertionTimes'] {
   const time = '([\\dT:.-]{19,30})Z?';
   const found = new RegExp(

@@ -1,6 +1,6 @@
 /**
- * What the error codes of Azure Resource Manager mean for the one who meets them. There are hundreds, and each resource provider
- * has its own: those that are known by name, and for the rest what their names have in common.
+ * The error codes of Azure Resource Manager, by what they mean for the user. There are hundreds, and each resource provider has
+ * its own: some are matched by name, the others by what their names have in common.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
  */
@@ -11,7 +11,7 @@ const FORMS = {
   deny: /^DenyAssignment/,
   /** A policy of the organization. */
   policy: /Policy|DisallowedByManagementGroup/,
-  /** Azure itself demands more of the login, such as multi-factor authentication. */
+  /** Azure itself requires a stronger login, such as multi-factor authentication. */
   'stronger-login': /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i,
   lock: /^ScopeLocked$|Lock(ed)?$/,
   'subscription-disabled':
@@ -19,14 +19,14 @@ const FORMS = {
   registration: /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/,
   'subscription-unknown':
     /^(SubscriptionNotFound|InvalidSubscriptionId|SubscriptionIdIsInvalid|MissingSubscription|SubscriptionIdNotSpecified)$/,
-  /** The endpoint is another one than this program was made for. */
+  /** The endpoint is not the one that this program was made for. */
   endpoint: /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/,
   role: /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|RoleAssignment(Missing|Required)/i,
 } as const satisfies Record<string, RegExp>;
 
 export type ResourceManagerClass = keyof typeof FORMS;
 
-/** Words that say the same where the code is a general one, such as Forbidden. */
+/** Words with the same meaning, for a general code such as Forbidden. */
 const WORDS: [ResourceManagerClass, RegExp][] = [
   ['deny', /deny assignment/i],
   [
@@ -45,7 +45,7 @@ const WORDS: [ResourceManagerClass, RegExp][] = [
   ],
 ];
 
-/** The class of an error of Resource Manager, by its code, else by its words; undefined for one that nothing is known about. */
+/** The class of an error of Resource Manager, by its code or else by its words; undefined if unknown. */
 export function resourceManagerClass(code: string | undefined, message: string): ResourceManagerClass | undefined {
   const names = Object.entries(FORMS);
   const byCode = names.find(([, form]) => code !== undefined && form.test(code))?.[0];

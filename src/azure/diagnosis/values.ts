@@ -1,10 +1,10 @@
 import type { Evidence, Finding } from './evidence.ts';
 import { PADDED_SECRET, type ProjectedToken, SECRET } from './facts.ts';
 
-/** What is known even where nothing fails. */
+/** What is known even if nothing fails. */
 type WithFacts = Pick<Evidence, 'facts'>;
 
-/** A value in a sentence: short, and without what would end a line or read like a command. */
+/** A value for a sentence: short, without control characters or backticks. */
 export function orUnknown(value: unknown): string {
   if (value === SECRET || value === PADDED_SECRET) return '(not shown)';
   const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
@@ -45,7 +45,7 @@ export function projectedToken({ facts }: WithFacts): Partial<ProjectedToken> {
   return facts.projectedToken ?? {};
 }
 
-/** The pod's service account: by the subject of its token, else by the Downward API. */
+/** The pod's service account, from the subject of its token or else from the Downward API. */
 export function serviceAccountOf(evidence: WithFacts): string | undefined {
   return subjectOf(evidence)[1] ?? evidence.facts.pod?.serviceAccount;
 }
@@ -59,12 +59,12 @@ function subjectOf(evidence: WithFacts): string[] {
   return found?.slice(1) ?? [];
 }
 
-/** Whether the pod carries the label of Workload ID as the webhook wants it; undefined where its labels are not known. */
+/** Whether the pod has the label of Workload ID as the webhook expects it; undefined if its labels are unknown. */
 export function isLabelled({ facts }: WithFacts): boolean | undefined {
   return facts.podLabels && facts.podLabels['azure.workload.identity/use'] === 'true';
 }
 
-/** Whether the pod carries the label of pod identity: then NMI should answer in the place of the metadata service. */
+/** Whether the pod has the label of pod identity. If so, NMI should answer in place of the metadata service. */
 export function usesPodIdentity({ facts }: WithFacts): boolean {
   return Boolean(facts.podLabels?.aadpodidbinding);
 }
@@ -90,15 +90,15 @@ export function skewInWords(serverAheadSeconds: number): string {
   return `${amount} ${serverAheadSeconds > 0 ? 'behind' : 'ahead of'}`;
 }
 
-/** The variable that is set in the place of this one, which is not: another tool's name for it, or a slip of the pen. */
+/** The variable that is set instead of this unset one: another tool's name for it, or a typo. */
 export function misnamed({ facts }: WithFacts, variable: string): string | undefined {
   return Object.entries(facts.misnamed ?? {}).find(([, meant]) => meant === variable)?.[0];
 }
 
-/** Longer quotations make a hint that nobody reads; `detail` has the whole. */
+/** Nobody reads a hint with a longer quotation; `detail` has the whole message. */
 const QUOTED_LENGTH = 160;
 
-/** The first words of what a party said, for a hint about something that has no rule of its own. */
+/** Quotes the beginning of a message, for a hint about a failure without its own rule. */
 export function quoted({ said }: Finding): string {
   const text = orUnknown(
     said

@@ -2,19 +2,18 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import { CredentialUnavailableError } from '@azure/identity';
 
-/** `az` takes some seconds; one that has not answered by now hangs. */
+/** `az` takes a few seconds. If it takes this long, it hangs. */
 const PROCESS_LIMIT_MS = 30_000;
 
-/** A token has a few kilobytes, a traceback of Python some tens. */
+/** A token has a few kilobytes, a Python traceback some tens. */
 const LONGEST_OUTPUT = 65_536;
 
 const IS_WINDOWS = process.platform === 'win32';
 
 /**
- * The login of the Azure CLI, in the place of the AzureCliCredential of @azure/identity: the same command and the same answer,
- * with two differences that the SDK's own has no option for. What `az` says when it fails stays as it is: the SDK replaces it
- * by its own advice, and the number of the error is lost. And an `az` that hangs is ended with all of its processes: `az` is a
- * script that starts Python, and the SDK ends the script only.
+ * Gets tokens from the Azure CLI, with the same command as the AzureCliCredential of @azure/identity. That credential has two
+ * faults and no option against them. When `az` fails, it replaces the message with its own advice and loses the error number.
+ * When `az` hangs, it ends only the script, but not the Python that the script started.
  */
 export function azureCliCredential(): TokenCredential {
   return {
@@ -26,7 +25,7 @@ export function azureCliCredential(): TokenCredential {
   };
 }
 
-/** `az account get-access-token` cannot answer a claims challenge; an empty one only asks for a token that is not from a cache. */
+/** `az account get-access-token` cannot answer a claims challenge. An empty challenge only asks for a token that is not cached. */
 function refuseChallenge(scope: string, { claims }: GetTokenOptions = {}): void {
   if (!claims || /^\{"access_token":\{\}\}$/.test(claims)) return;
   const challenge = Buffer.from(claims).toString('base64');
@@ -38,12 +37,12 @@ function refuseChallenge(scope: string, { claims }: GetTokenOptions = {}): void 
 function runAz(resource: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('az', ['account', 'get-access-token', '--output', 'json', '--resource', resource], {
-      // A group of its own, to be ended as a whole. Windows has no groups, and starts a .cmd in a shell only; the arguments
-      // are constants of this program.
+      // A separate process group, which can be ended as a whole. Windows has no groups, and starts a .cmd only in a shell; the
+      // arguments are constants of this program.
       detached: !IS_WINDOWS,
       shell: IS_WINDOWS,
       windowsHide: true,
-      // Not a directory in which somebody may have put an `az`.
+      // Not a directory where somebody may have put an `az`.
       cwd: IS_WINDOWS ? (process.env['SystemRoot'] ?? 'C:\\Windows') : '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -53,7 +52,7 @@ function runAz(resource: string): Promise<string> {
     const timer = setTimeout(() => {
       isLate = true;
       end();
-      // What has left the group may hold the pipes open.
+      // A process that has left the group may hold the pipes open.
       child.stdout.destroy();
       child.stderr.destroy();
     }, PROCESS_LIMIT_MS);
@@ -104,14 +103,14 @@ function endProcessTree(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has ended already.
+    // The process has already ended.
   }
 }
 
-/** The text holds a token: no error may carry it. */
+/** The text contains a token, so no error may include it. */
 function parseToken(text: string): AccessToken {
   const { accessToken, expires_on, expiresOn } = parseObject(text);
-  // Seconds since the epoch; before 2.54 only local time without a zone.
+  // Seconds since the epoch. Before version 2.54, `az` had only a local time without a zone.
   const seconds = Number(expires_on);
   const expiresOnTimestamp = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : Date.parse(String(expiresOn));
   if (typeof accessToken !== 'string' || accessToken === '' || Number.isNaN(expiresOnTimestamp)) {

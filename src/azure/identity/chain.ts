@@ -31,11 +31,11 @@ interface Acquisition {
 
 export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisition;
 
-/** Microsoft Entra ID answers in a second; a request that has no answer by now is lost. */
+/** Microsoft Entra ID responds within a second. A request without a response after this time is lost. */
 const ENTRA_LIMIT_MS = 15_000;
-/** The command line tools of developers may take some seconds. */
+/** Developers' command-line tools may take some seconds. */
 const PROCESS_LIMIT_MS = 30_000;
-/** The SDK's own limit is one second, which a cold process on a busy machine misses although the metadata service answers. */
+/** The SDK's own limit, one second, is too short for a cold process on a busy machine. */
 const PROBE_LIMIT_MS = 3000;
 
 const MANAGED_IDENTITY = 'ManagedIdentityCredential';
@@ -43,38 +43,38 @@ const MANAGED_IDENTITY = 'ManagedIdentityCredential';
 interface Member {
   name: string;
   credential: TokenCredential;
-  /** Its last request, of whatever acquisition. */
+  /** Its last request, in any acquisition. */
   lastExchange?: Exchange | undefined;
 }
 
 interface ChainOptions {
   cloud: Cloud;
   identityBinding: boolean;
-  /** AZURE_FEDERATED_TOKEN_FILE, where that, AZURE_CLIENT_ID and AZURE_TENANT_ID are all set: Workload ID is configured. */
+  /** AZURE_FEDERATED_TOKEN_FILE, if AZURE_CLIENT_ID and AZURE_TENANT_ID are set too: Workload ID is configured. */
   workloadIdentityFile: string | undefined;
   userAgentPrefix: string;
-  /** Something works less well than it could; one sentence. */
+  /** Called with one sentence when something works less well than it could. */
   onWarning?: (message: string) => void;
 }
 
 /**
- * The chain of @azure/identity: the credentials of a DefaultAzureCredential, and before them, where AKS identity bindings are
- * in force (AZURE_KUBERNETES_TOKEN_PROXY), the one that can use their proxy; DefaultAzureCredential leaves it out on purpose.
- * Each is watched: DefaultAzureCredential itself tells neither which one won nor which ones it silently replaced.
+ * Creates the chain of @azure/identity: the credentials of a DefaultAzureCredential. With AKS identity bindings
+ * (AZURE_KUBERNETES_TOKEN_PROXY), the credential that can use their proxy comes first; DefaultAzureCredential leaves it out on
+ * purpose. We watch each credential, because DefaultAzureCredential does not say which one won or which ones it silently replaced.
  *
  * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
 export function defaultChain(options: ChainOptions): AcquireToken {
   const { cloud, userAgentPrefix, onWarning = () => {} } = options;
-  // A new object each time: the credentials write into their options.
+  // A new object each time, because the credentials modify their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
     userAgentOptions: { userAgentPrefix },
     httpClient,
-    // By default an IMDS that answers 404 or 500 is asked for 15 to 20 seconds, longer than anybody waits for an answer.
-    // One retry bridges a hiccup; after that the next request tries again.
+    // By default the SDK retries a 404 or 500 of IMDS for 15 to 20 seconds, longer than anybody waits for a response. One
+    // retry bridges a hiccup; after that, the next request tries again.
     retryOptions: { maxRetries: 1, retryDelayInMs: 500 },
-    // Without it a tool that hangs would never be given up.
+    // Without it, the SDK would wait forever for a tool that hangs.
     processTimeoutInMs: PROCESS_LIMIT_MS,
   });
   let members = membersOf(new DefaultAzureCredential(credentialOptions()), onWarning);
@@ -88,9 +88,9 @@ export function defaultChain(options: ChainOptions): AcquireToken {
   };
 }
 
-/** The credentials that a DefaultAzureCredential has chosen, those with their reason that it left out because their constructor threw. */
+/** The credentials of a DefaultAzureCredential. One that it left out, because the constructor threw, fails with that reason. */
 function membersOf(chain: DefaultAzureCredential, onWarning: (message: string) => void): Member[] {
-  // Private to TypeScript, and the only place that has them. Where a version has it no more, the chain is watched as one.
+  // Private in TypeScript, but the only access. If a new version lacks it, we watch the chain as a whole.
   const sources: unknown = Reflect.get(chain, '_sources');
   if (!Array.isArray(sources)) {
     onWarning(
@@ -101,14 +101,14 @@ function membersOf(chain: DefaultAzureCredential, onWarning: (message: string) =
   return sources.map((credential) => {
     const leftOut: unknown = Reflect.get(credential, 'credentialUnavailableErrorMessage');
     if (leftOut === undefined) return { name: credential.constructor.name, credential };
-    // Named after the function that failed to create it: createDefaultWorkloadIdentityCredential. The one without a name
-    // creates a ManagedIdentityCredential that was chosen on its own.
+    // Named after the function that failed to create it, such as createDefaultWorkloadIdentityCredential. The function without
+    // a name creates a ManagedIdentityCredential that was chosen as the only credential.
     const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '') || MANAGED_IDENTITY;
     return { name, credential: unavailable(String(leftOut)) };
   });
 }
 
-/** Replaces what one credential of the SDK does worse than the service needs it. */
+/** Replaces a credential of the SDK that does not do what the service needs. */
 function adapt(
   member: Member,
   members: readonly Member[],
@@ -121,7 +121,7 @@ function adapt(
   if (name === MANAGED_IDENTITY) {
     if (workloadIdentityFile === undefined)
       return { name, credential: probingLonger(passCacheOnClaims(credential, onWarning)) };
-    // It would repeat the exchange of WorkloadIdentityCredential with an HTTP client of its own, which cannot be watched or limited.
+    // It would repeat the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
     if (members.some((other) => other.name === 'WorkloadIdentityCredential')) {
       return { name, credential: unavailable('Left out: WorkloadIdentityCredential makes the same token exchange') };
     }
@@ -148,7 +148,7 @@ function probingLonger(credential: TokenCredential): TokenCredential {
   };
 }
 
-/** The SDK opens the file whatever it is: a named pipe or a device would hold a thread or fill the memory. */
+/** The SDK opens any kind of file: a named pipe would block a thread, and a device would fill the memory. */
 function checkingFile(credential: TokenCredential, file: string): TokenCredential {
   return {
     async getToken(scopes, options) {
@@ -169,7 +169,7 @@ function identityBindingMember(options: () => object): Member {
     name: 'WorkloadIdentityCredential (identity binding)',
     credential: {
       async getToken(scopes, getTokenOptions) {
-        // Not before it is asked: its constructor reads the proxy's certificate, which may come later.
+        // Create it on first use: its constructor reads the proxy's certificate, which may come later.
         try {
           made ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true, additionalPolicies });
         } catch (cause) {
@@ -189,12 +189,12 @@ function unavailable(message: string): TokenCredential {
   };
 }
 
-/** The attempt whose requests these are. */
+/** The attempt that the current requests belong to. */
 const attempting = new AsyncLocalStorage<Attempt>();
 
 /**
- * How long a credential may take: none has a time-out of its own, and those behind it are waiting. NMI may take longer than any
- * limit, while it waits for an identity to be assigned; the tools of a developer as long as they are given to end.
+ * How long a credential may take. None has its own timeout, and the next one must wait for it. NMI has no limit, because it may
+ * wait for an identity to be assigned. Developer tools have the time that their processes get.
  */
 function limitOf(name: string, workloadIdentityFile: string | undefined): number | undefined {
   if (name === MANAGED_IDENTITY && workloadIdentityFile === undefined) return undefined;
@@ -217,7 +217,7 @@ function watch(member: Member, limitMs: number | undefined): { attempt: Attempt;
           attempt.outcome = error instanceof CredentialUnavailableError ? 'unavailable' : 'failed';
           attempt.message = errorMessage(error);
           attempt.error = error;
-          // MSAL repeats from memory what it was told, for as long as it was told to wait.
+          // After a response that asks for a wait, MSAL repeats the error from memory until the wait is over.
           if (isOfMsal(error)) attempt.exchange ??= member.lastExchange;
           throw error;
         } finally {
@@ -240,16 +240,16 @@ function isOfMsal(error: unknown): boolean {
   return [...errorChain(error)].some((member) => typeof Reflect.get(member, 'errorCode') === 'string');
 }
 
-/** The largest answer that is read; that of a token has a few kilobytes. */
+/** The largest response to read. One with a token has a few kilobytes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Enough of an error's body to tell what it says. */
+/** Long enough for the message in an error's body. */
 const EXCERPT_LENGTH = 1000;
 
 async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
   const attempt: Partial<Attempt> = attempting.getStore() ?? {};
   const { hostname: host, pathname } = new URL(request.url);
-  // The SDK leaves out the header on purpose: what refuses the request is a metadata service.
+  // The SDK's probe leaves out the header on purpose: if something refuses the request, it is a metadata service.
   const isProbe = pathname.startsWith('/metadata/identity/') && !request.headers.has('Metadata');
   const common = { host, ...(isProbe && { isProbe }) };
   request.onDownloadProgress = ({ loadedBytes }) => {
@@ -273,7 +273,7 @@ async function observe(request: PipelineRequest, send: SendRequest): Promise<Pip
   }
 }
 
-/** The system's code; the SDK's own time limit has none. */
+/** The system error code. The SDK's own timeout has none. */
 function codeOf(error: unknown): { code?: string } {
   const code: unknown = Reflect.get(Object(error), 'code');
   if (typeof code === 'string') return { code };
@@ -282,10 +282,10 @@ function codeOf(error: unknown): { code?: string } {
 
 const transport = createDefaultHttpClient();
 
-/** The SDK's own client, watched. A policy would not do: ManagedIdentityCredential takes none. */
+/** Watches the SDK's own client. A policy would not work, because ManagedIdentityCredential takes none. */
 const httpClient: HttpClient = {
   sendRequest: (request) => observe(request, (sent) => transport.sendRequest(sent)),
 };
 
-/** The same for the credential that brings its own client, that of the identity binding's proxy. */
+/** The same for the credential of an identity binding, which has its own client. */
 const observing: PipelinePolicy = { name: 'observe', sendRequest: observe };

@@ -5,7 +5,7 @@ import type { TokenCredential } from '@azure/core-auth';
  * By itself it ignores claims: MSAL has one token cache for the whole process and returns tokens from it for up to a day, even
  * if the metadata service would return another identity by now.
  *
- * MSAL's ManagedIdentityApplication can bypass its cache (`forceRefresh`). The credential has one, private to TypeScript.
+ * MSAL's ManagedIdentityApplication can bypass its cache (`forceRefresh`). The credential has one, private in TypeScript.
  */
 export function passCacheOnClaims(credential: TokenCredential, onWarning: (message: string) => void): TokenCredential {
   const application: unknown = Reflect.get(credential, 'managedIdentityApp');

@@ -109,7 +109,7 @@ function withoutSdkCache(credential: TokenCache): TokenCredential {
   };
 }
 
-/** Guards each request with all its retries: its host, its deadline, and that the response is a page. */
+/** Guards each request, including its retries: checks the host, sets the deadline, and ensures that the response is a page. */
 function guardRequests(
   cloud: Cloud,
   credential: TokenCache,
@@ -145,7 +145,7 @@ function guardRequests(
   };
 }
 
-/** Breaks off a response that is larger than this, decompressed; returns whether it had to. */
+/** Aborts a response that is larger than this when decompressed. The returned function says whether it did. */
 function limitResponse(request: PipelineRequest, maxBytes: number): () => boolean {
   let isTooLarge = false;
   request.onDownloadProgress = ({ loadedBytes }) => {
@@ -156,8 +156,8 @@ function limitResponse(request: PipelineRequest, maxBytes: number): () => boolea
 }
 
 /**
- * Around each try: keeps the failure that the SDK is going to repeat, and refuses at once a wait that ends after the deadline.
- * The SDK would wait for any Retry-After, even an hour.
+ * Watches each try. Keeps the failure that the SDK retries after, and fails at once if the wait would end after the deadline. The
+ * SDK would wait for any Retry-After, even an hour.
  */
 function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
   return {
@@ -171,7 +171,7 @@ function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
         throw error;
       }
       const failure = response.status >= 400 ? responseFailure(response) : undefined;
-      // A failure of the identity is never repeated as it is: what follows a 401 is a request for another token.
+      // The SDK does not retry after a failure of the identity: after a 401, it asks for another token.
       deadline.lastFailure = failure?.category === 'service' ? failure : undefined;
       const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
       if (failure && waitMs !== undefined && performance.now() + waitMs >= deadline.deadlineAtMs) throw failure;

@@ -44,7 +44,7 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
   return JSON.stringify({ value, nextLink });
 }
 
-/** Parses a JSON object; undefined for any other text, and for one with too many elements to be parsed at all. */
+/** Parses a JSON object; undefined for any other text, and for one with too many elements. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   return hasTooManyElements(text) ? undefined : parse(text);
 }
@@ -58,7 +58,7 @@ function parse(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The beginning of a body, and of what type it claims to be. */
+/** The declared type of a body, and its beginning. */
 export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
   const body = (bodyAsText ?? '').slice(0, 1000).replace(/\s+/g, ' ').trim();
   const type = headers.get('content-type')?.slice(0, 100) ?? 'no content type';
@@ -71,7 +71,7 @@ const BACKSLASH = 0x5c;
 const LEFT_BRACKET = 0x5b;
 const LEFT_BRACE = 0x7b;
 
-/** Counts, without parsing, what begins an object or an array, and what separates two elements of one. */
+/** Counts opening brackets, opening braces and commas, without parsing. */
 function hasTooManyElements(json: string): boolean {
   let elements = 0;
   let isInString = false;

@@ -19,11 +19,11 @@ test.each([
   ['(set)', '$VALUE'],
   ['', '$VALUE'],
   [undefined, '$VALUE'],
-])('%j in a command is %s', (value, shown) => {
+])('%j becomes %s in a command', (value, shown) => {
   expect(argument(value, 'VALUE')).toBe(shown);
 });
 
-test('whatever a value holds, the shell reads one argument, and JSON escapes nothing', () => {
+test('for any value, the shell reads one argument, and JSON escapes nothing', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 40 }), (value) => {
       const shown = argument(value, 'VALUE');

@@ -43,17 +43,17 @@ afterEach(() => {
   forgetManagedIdentities();
 });
 
-/** One failure, as the real SDK meets it, and what the diagnosis must make of it. */
+/** One failure, as the real SDK sees it, and the expected diagnosis. */
 interface Case {
   title: string;
   reason: string;
   handlers: RequestHandler[];
   env?: NodeJS.ProcessEnv;
-  /** Texts of the hint, the real values among them. */
+  /** Texts in the hint, including real values. */
   hint: string[];
-  /** Texts of the commands. */
+  /** Texts in the commands. */
   commands?: string[];
-  /** A text of the original message. */
+  /** A text in the original message. */
   detail: string;
   documentation?: string;
 }
@@ -63,12 +63,12 @@ const { iss, sub } = SERVICE_ACCOUNT;
 const inCluster = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
 const onLaptop = { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '' };
 const labels = (text: string) => ({ ...inCluster, POD_LABELS_FILE: temporaryFile('labels', text) });
-/** An `az` that says this and fails. */
+/** The variables for an `az` that prints this and fails. */
 const az = (stderr: string) => {
   const file = temporaryFile('az', `#!/bin/sh\necho '${stderr}' >&2\nexit 1\n`, 0o755);
   return { ...onLaptop, AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential', PATH: `${file.slice(0, -3)}:/usr/bin:/bin` };
 };
-/** The directory of a program that does this. */
+/** The directory of a program with this script. */
 const program = (name: string, script: string) =>
   temporaryFile(name, `#!/bin/sh\n${script}\n`, 0o755).slice(0, -name.length - 1);
 const withSecret = () => ({
@@ -96,7 +96,7 @@ const identityEndpoint = (status: number, message: string) =>
   http.get('http://localhost:12356/msi/token', () => HttpResponse.json({ statusCode: status, message }, { status }));
 const NONE = 'none';
 const error = (errorNo: number) => `https://login.microsoftonline.com/error?code=${errorNo}`;
-/** An answer of Microsoft Entra ID, for a pod with Workload ID. */
+/** Makes Microsoft Entra ID give this answer. */
 const entraAnswers = (answer: Answer) => [entra({ answer })];
 
 const CASES: Case[] = [
@@ -153,7 +153,7 @@ const CASES: Case[] = [
     detail: 'denied',
   },
   {
-    title: 'a token file that is not there',
+    title: 'a missing token file',
     reason: 'token-file-missing',
     handlers: [],
     env: { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/nonexistent/azure-identity-token' },
@@ -294,7 +294,7 @@ const CASES: Case[] = [
     documentation: error(70025),
   },
   {
-    title: 'a resource id for a client id',
+    title: 'a resource id in place of the client id',
     reason: 'client-id-unknown',
     handlers: entraAnswers(aadsts(700016, 'Application with identifier was not found in the directory.')),
     env: { ...workloadIdentity(), AZURE_CLIENT_ID: '/subscriptions/made-up/userAssignedIdentities/rgapi' },
@@ -312,7 +312,7 @@ const CASES: Case[] = [
     documentation: error(90002),
   },
   {
-    title: 'a tenant that cannot be one',
+    title: 'an impossible tenant',
     reason: 'tenant-unknown',
     handlers: [],
     env: { ...workloadIdentity(), AZURE_TENANT_ID: 'made up' },
@@ -374,7 +374,7 @@ const CASES: Case[] = [
     documentation: error(999999),
   },
   {
-    title: 'a proxy that swallows the metadata service',
+    title: 'a proxy that gets the requests for the metadata service',
     reason: 'imds-proxied',
     handlers: [http.get('http://169.254.169.254/*', () => new HttpResponse('denied', { status: 403 }))],
     env: {
@@ -386,7 +386,7 @@ const CASES: Case[] = [
     detail: 'ManagedIdentityCredential',
   },
   {
-    title: 'a proxy that does not let Entra through',
+    title: 'a proxy that blocks Entra',
     reason: 'proxy-failed',
     handlers: [],
     env: { ...workloadIdentity(), HTTPS_PROXY: 'http://127.0.0.1:9', AZURE_DEADLINE_MS: '30000' },
@@ -416,14 +416,14 @@ const CASES: Case[] = [
     detail: 'CERT_NOT_YET_VALID',
   },
   {
-    title: 'a proxy with a certificate of its own',
+    title: 'a proxy with its own certificate',
     reason: 'tls-intercepted',
     handlers: [imds(), resourceManager(unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE'))],
     hint: ['management.azure.com', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
     detail: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   },
   {
-    title: 'a stranger who breaks TLS',
+    title: 'something on the way that intercepts TLS',
     reason: 'tls-intercepted',
     handlers: entraAnswers(unreachable('SELF_SIGNED_CERT_IN_CHAIN')),
     env: workloadIdentity(),
@@ -431,7 +431,7 @@ const CASES: Case[] = [
     detail: 'network_error',
   },
   {
-    title: 'a firewall before Resource Manager',
+    title: 'a firewall in front of Resource Manager',
     reason: 'egress-blocked',
     handlers: [imds(), resourceManager(unreachable('EHOSTUNREACH'))],
     hint: ['management.azure.com', 'EHOSTUNREACH', 'firewall'],
@@ -445,7 +445,7 @@ const CASES: Case[] = [
     detail: 'EPIPE',
   },
   {
-    title: 'a captive portal before Entra',
+    title: 'a captive portal in front of Entra',
     reason: 'entra-broken',
     handlers: entraAnswers(html),
     env: workloadIdentity(),
@@ -470,7 +470,7 @@ const CASES: Case[] = [
     detail: 'Identity not found',
   },
   {
-    title: 'a webhook that is not there, although a metadata service answers',
+    title: 'a missing webhook, although a metadata service answers',
     reason: 'webhook-missed',
     handlers: [imds({ answer: identityNotFound })],
     env: labels('azure.workload.identity/use="true"'),
@@ -479,7 +479,7 @@ const CASES: Case[] = [
     detail: 'Identity not found',
   },
   {
-    title: 'NMI that knows no such client id',
+    title: 'NMI that does not know the client id',
     reason: 'identity-not-found',
     handlers: [
       imds({ answer: () => new HttpResponse('no azure identity found for request clientID 4444', { status: 404 }) }),
@@ -559,7 +559,7 @@ const CASES: Case[] = [
     detail: 'made-up fault',
   },
   {
-    title: 'a webhook that did not touch the pod',
+    title: 'a webhook that did not change the pod',
     reason: 'webhook-missed',
     handlers: [noImds()],
     env: inCluster,
@@ -567,7 +567,7 @@ const CASES: Case[] = [
     detail: 'IMDS endpoint',
   },
   {
-    title: 'a webhook that is not there, although the pod has its label',
+    title: 'a missing webhook, although the pod has its label',
     reason: 'webhook-missed',
     handlers: [noImds()],
     env: labels('azure.workload.identity/use="true"'),
@@ -611,7 +611,7 @@ const CASES: Case[] = [
     documentation: error(700082),
   },
   {
-    title: 'an az whose directory belongs to somebody else',
+    title: 'an az whose directory belongs to another user',
     reason: 'az-config-unusable',
     handlers: [],
     env: az(`Traceback ${'made-up line '.repeat(500)} PermissionError: [Errno 13] Permission denied: "/azure/az.json"`),
@@ -629,7 +629,7 @@ const CASES: Case[] = [
     detail: 'Read-only file system',
   },
   {
-    title: 'an az that fails otherwise',
+    title: 'an az that fails for another reason',
     reason: 'az-failed',
     handlers: [],
     env: az('made-up crash'),
@@ -646,7 +646,7 @@ const CASES: Case[] = [
     detail: 'Azure CLI could not be found',
   },
   {
-    title: 'a credential chosen that has nothing to go by',
+    title: 'a chosen credential that is not configured',
     reason: 'nothing-configured',
     handlers: [],
     env: { AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
@@ -654,7 +654,7 @@ const CASES: Case[] = [
     detail: 'No underlying credential could be used',
   },
   {
-    title: 'a service principal under the names of Terraform',
+    title: "a service principal in Terraform's variables",
     reason: 'nothing-configured',
     handlers: [noImds()],
     env: {
@@ -710,7 +710,7 @@ const CASES: Case[] = [
     detail: 'no role in any subscription',
   },
   {
-    title: 'a subscription that is not there',
+    title: 'a subscription that does not exist',
     reason: 'subscription-not-found',
     handlers: [imds(), resourceManager(refuses(404, 'SubscriptionNotFound', 'could not be found'))],
     env: { AZURE_SUBSCRIPTION_ID: subscriptionId('Gone') },
@@ -775,7 +775,7 @@ const CASES: Case[] = [
     detail: 'text/html',
   },
   {
-    title: 'a filter before Resource Manager that forbids',
+    title: 'a filter in front of Resource Manager that forbids the request',
     reason: 'broken',
     handlers: [imds(), resourceManager(() => new HttpResponse('<html>denied</html>', { status: 403 }))],
     hint: ['proxy on the way'],
@@ -811,7 +811,7 @@ const CASES: Case[] = [
     documentation: error(700211),
   },
   {
-    title: 'a pod under the service account default',
+    title: 'a pod with the service account default',
     reason: 'client-id-missing',
     handlers: [noImds()],
     env: {
@@ -826,7 +826,7 @@ const CASES: Case[] = [
     detail: 'clientId is a required parameter',
   },
   {
-    title: 'a client secret that is left over in a pod with Workload ID',
+    title: 'a leftover client secret in a pod with Workload ID',
     reason: 'client-secret-refused',
     handlers: entraAnswers(aadsts(7000215, 'Invalid client secret provided.')),
     env: { ...workloadIdentity(), AZURE_CLIENT_SECRET: 'made-up~client.secret' },
@@ -893,7 +893,7 @@ const CASES: Case[] = [
     documentation: error(53003),
   },
   {
-    title: 'a policy that another login of az does not help against',
+    title: 'a policy that another az login cannot satisfy',
     reason: 'blocked-by-policy',
     handlers: [],
     env: az(
@@ -932,7 +932,7 @@ const CASES: Case[] = [
     documentation: error(65001),
   },
   {
-    title: 'a chosen tool of a developer in which nobody is logged in',
+    title: 'a chosen developer tool without a login',
     reason: 'tool-not-logged-in',
     handlers: [],
     env: {
@@ -1057,7 +1057,7 @@ const CASES: Case[] = [
     detail: 'could not be found',
   },
   {
-    title: 'claims of a form that nobody foresaw',
+    title: 'claims of an unexpected form',
     reason: 'federated-credential-issuer',
     handlers: entraAnswers(aadsts(700211, 'No matching record found.')),
     env: workloadIdentity(serviceAccountToken({ iss: { toString: 1 } })),
@@ -1066,7 +1066,7 @@ const CASES: Case[] = [
     documentation: error(700211),
   },
   {
-    title: 'a portal that shows what it was sent',
+    title: 'a portal that echoes the request',
     reason: 'entra-broken',
     handlers: entraAnswers(
       async (request) =>
@@ -1079,7 +1079,7 @@ const CASES: Case[] = [
     detail: 'client_secret=(secret removed)',
   },
   {
-    title: 'a certificate that is not there',
+    title: 'a missing certificate',
     reason: 'client-certificate-unusable',
     handlers: [],
     env: { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_CERTIFICATE_PATH: '/nonexistent.pem' },
@@ -1090,7 +1090,7 @@ const CASES: Case[] = [
 
 const SECRETS = /made-up-signature|made-up-password|made-up(~|%7E|%7e)client\.secret|made-up-cookie|eyJ[\w-]{10}/;
 
-// The SDK tries again where a connection is refused.
+// The SDK retries a refused connection.
 const timeout = 60_000;
 
 test.each(CASES)(
@@ -1140,7 +1140,7 @@ test.each(CASES)(
 test.each([
   ['500', () => new HttpResponse('<html>down</html>', { status: 500 }), 'entra-broken'],
   ['429', () => HttpResponse.json({ error: 'x', error_description: 'slow down' }, { status: 429 }), 'entra-throttled'],
-])('what MSAL repeats from memory after %s has the same reason', { timeout }, async (_, answer, reason) => {
+])('an error that MSAL repeats from memory after %s has the same reason', { timeout }, async (_, answer, reason) => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const { get, log } = startService(entraAnswers(answer), {
     ...workloadIdentity(),
@@ -1153,7 +1153,7 @@ test.each([
   expect(log()).toHaveLength(1);
 });
 
-test('a failure is told by its own attempts, not by those of the next acquisition', async () => {
+test('a failure is diagnosed from its own attempts, not from those of the next acquisition', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const refusal = aadsts(700213, 'No matching record found.');
   const { get, credential, count } = startService(
@@ -1172,13 +1172,13 @@ test('a failure is told by its own attempts, not by those of the next acquisitio
   expect(warnings.at(-1).reason).toBe('federated-credential-subject');
 });
 
-test('every reason of the catalogue has its test', () => {
+test('every reason of the catalogue has a test', () => {
   const tested = new Set(CASES.map(({ reason }) => reason));
-  // A bug of the service is the only failure that no rule matches: test/app.test.ts.
+  // Only a bug of the service matches no rule; test/app.test.ts covers it.
   expect(REASONS.filter((reason) => !tested.has(reason))).toEqual(['unknown']);
 });
 
-test('the documentation explains every reason, in the order of the catalogue, and no other', () => {
+test('the documentation explains every reason, in the order of the catalogue, and no others', () => {
   const section = readFileSync('docs/troubleshooting.md', 'utf8').split('## Reasons')[1]?.split('\n## ')[0] ?? '';
   const explained = [...section.matchAll(/^\| `([a-z-]+)`/gm)].map(([, reason]) => reason);
   expect(explained).toEqual(REASONS);

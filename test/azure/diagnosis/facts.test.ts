@@ -7,7 +7,7 @@ const cloud = cloudOf();
 if (!cloud) throw new Error('there is no public cloud');
 const factsOf = (env: NodeJS.ProcessEnv, labels = '/nonexistent') => gatherFacts(env, cloud, labels);
 
-test('variables are named, and only ids and choices have their value', async () => {
+test('variables are listed, but only ids and choices with their value', async () => {
   const { variables } = await factsOf({
     AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
     AZURE_TENANT_ID: 'contoso.example',
@@ -32,7 +32,7 @@ test('variables are named, and only ids and choices have their value', async () 
 });
 
 test.each([' made-up', 'made-up\n', '\tmade-up '])(
-  'white space around a secret is said, and the secret is not: %j',
+  'white space around a secret is reported, but not the secret: %j',
   async (secret) => {
     expect((await factsOf({ AZURE_CLIENT_SECRET: secret })).variables).toEqual({
       AZURE_CLIENT_SECRET: '(set, with white space around it)',
@@ -51,13 +51,13 @@ test('the proxy in use is named by host and port, without its user and password'
 });
 
 test.each(['made-up~secret.8Q', serviceAccountToken(), 'two words', 'Abc8Q~made.up_secret-made.up', 'x'.repeat(40)])(
-  'a secret that strayed into AZURE_CLIENT_ID is not shown: %s',
+  'a misplaced secret in AZURE_CLIENT_ID is not shown: %s',
   async (secret) => {
     expect((await factsOf({ AZURE_CLIENT_ID: secret })).variables).toEqual({ AZURE_CLIENT_ID: '(set)' });
   },
 );
 
-test('of the projected token only the claims that federation goes by are shown', async () => {
+test('only those claims of the projected token are shown that federation uses', async () => {
   const file = temporaryFile('token', serviceAccountToken({ nbf: 1_700_000_000, exp: 1_700_003_600, more: 'made-up' }));
   expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({
     file,
@@ -76,7 +76,7 @@ test.each([
   [temporaryFile('token', 'made-up'), 'does not hold a JWT'],
   [temporaryFile('token', 'a.b.c'), 'does not hold a JWT'],
   [temporaryFile('token', `a.${Buffer.from('[1]').toString('base64url')}.c`), 'does not hold a JWT'],
-])('a projected token %s is a problem with a name: %s', async (file, problem) => {
+])('a projected token in %s is a problem: %s', async (file, problem) => {
   expect((await factsOf({ AZURE_FEDERATED_TOKEN_FILE: file })).projectedToken).toEqual({ file, problem });
 });
 
@@ -90,7 +90,7 @@ test('claims of any type and length do no harm', async () => {
   });
 });
 
-test('of the labels of the pod the two that bind an identity are shown, null where it has them not', async () => {
+test('only the two pod labels that bind an identity are shown, and null for a missing one', async () => {
   const file = temporaryFile('labels', 'app="rgapi"\nazure.workload.identity/use="true"\nmade-up\n="x"\n');
   expect((await factsOf({}, file)).podLabels).toEqual({ aadpodidbinding: null, 'azure.workload.identity/use': 'true' });
   expect(await factsOf({})).not.toHaveProperty('podLabels');
@@ -106,7 +106,7 @@ test.each([
     { HTTP_PROXY: 'http://p', NO_PROXY: '*,169.254.0.0/16,azure.com' },
     ['169.254.169.254', 'login.microsoftonline.com', 'management.azure.com'],
   ],
-])('with %o the SDK asks %o through a proxy', async (env, hosts) => {
+])('with %o the SDK reaches %o through a proxy', async (env, hosts) => {
   expect((await factsOf(env)).proxy.hosts).toEqual(hosts);
 });
 
@@ -142,7 +142,7 @@ test('a pod is a container, and the Downward API names it', async () => {
   expect(await factsOf({})).not.toHaveProperty('pod');
 });
 
-test('an identity endpoint that a proxy gets the requests for is among the hosts', async () => {
+test('an identity endpoint behind a proxy is among the hosts', async () => {
   const { proxy } = await factsOf({ ...endpoint, HTTP_PROXY: 'http://p', NO_PROXY: '169.254.169.254' });
   expect(proxy.hosts).toEqual(expect.arrayContaining(['localhost', '127.0.0.1']));
 });

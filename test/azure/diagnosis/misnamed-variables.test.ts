@@ -25,7 +25,7 @@ test.each([
   ['ARM_CLIENT_CERTIFICATE_PASSWORD', 'AZURE_CLIENT_CERTIFICATE_PASSWORD'],
   ['ARM_OIDC_TOKEN_FILE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'],
   ['AZURE_TOKEN_CREDENTIAL', 'AZURE_TOKEN_CREDENTIALS'],
-])('%s stands for %s', (name, meant) => {
+])('%s probably means %s', (name, meant) => {
   expect(misnamedVariables({ [name]: 'made-up' })).toEqual({ [name]: meant });
 });
 
@@ -45,10 +45,10 @@ test.each([
   'GOOGLE_CLIENT_ID',
   'SECRET',
   'PATH',
-])('%s is not taken for another', (name) => {
+])('%s is not mistaken for another variable', (name) => {
   expect(misnamedVariables({ [name]: 'made-up' })).toEqual({});
 });
 
-test('a variable is not missed where the right one is set', () => {
+test('a misnamed variable is not reported if the right one is set', () => {
   expect(misnamedVariables({ ARM_CLIENT_ID: 'made-up', AZURE_CLIENT_ID: 'made-up' })).toEqual({});
 });

@@ -60,7 +60,7 @@ test.each([
   expect([fields.problem, fields.path]).toEqual([problem, path]);
 });
 
-test('what a message names is read', () => {
+test('the names in a message are read', () => {
   const tenant = 'b6cc8f32-0d28-41cd-beb7-3a18c4775049';
   const other = 'f220aaaa-a5d6-4a54-9beb-2db0dcee4f5b';
   expect(
@@ -82,13 +82,13 @@ test.each([
   ['words', 'a '.repeat(500_000)],
   ['brackets', '{"error":"'.repeat(100_000)],
   ['guids', '00000000-'.repeat(100_000)],
-])('a text without end does not take long: %s', (_, text) => {
+])('a huge text does not take long: %s', (_, text) => {
   const startedAtMs = performance.now();
   readText(text);
   expect(performance.now() - startedAtMs).toBeLessThan(1000);
 });
 
-test('a module that az cannot load is not the failure where az goes on without it', () => {
+test('a module that az cannot load is not the failure if az continues without it', () => {
   const module =
     "ERROR: Error loading command module 'rdbms': No module named 'azure.mgmt.rdbms.mysql_flexibleservers'\n";
   expect(readText(`${module}ERROR: Please run 'az login' to setup account.\n`).problem).toBe('not-logged-in');

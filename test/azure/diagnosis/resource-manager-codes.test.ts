@@ -20,6 +20,6 @@ test.each([
   ['Forbidden', 'The client does not have authorization to perform action x', 'role'],
   ['Forbidden', 'Public network access is disabled for this resource.', 'network'],
   ['SomethingNew', 'No.', undefined],
-])('the error code %s (%j) is of the class %s', (code, message, expected) => {
+])('the error code %s (%j) has the class %s', (code, message, expected) => {
   expect(resourceManagerClass(code, message)).toBe(expected);
 });

@@ -11,7 +11,7 @@ afterEach(() => {
   process.env['PATH'] = realPath;
 });
 
-/** Puts an `az` that does this on the PATH. */
+/** Puts an `az` with this script on the PATH. */
 function installAz(script: string): void {
   const file = temporaryFile('az', `#!/bin/sh\n${script}\n`, 0o755);
   process.env['PATH'] = `${file.slice(0, -'/az'.length)}:/usr/bin:/bin`;
@@ -26,7 +26,7 @@ async function failureOf(options?: { claims: string }): Promise<Error> {
     );
 }
 
-test('az is asked for a token for the resource, and its answer is read', async () => {
+test('az is asked for a token for the resource, and its output is read', async () => {
   installAz(
     `[ "$*" = 'account get-access-token --output json --resource https://management.azure.com' ] || exit 1
     echo '{"accessToken":"made-up","expires_on":1700000000,"expiresOn":"2001-01-01 00:00:00.000000"}'`,
@@ -37,35 +37,35 @@ test('az is asked for a token for the resource, and its answer is read', async (
   });
 });
 
-test('the answer of an az that knows local times only is read', async () => {
+test('the output of an az that has only local times is read', async () => {
   installAz(`echo '{"accessToken":"made-up","expiresOn":"2030-01-01 00:00:00.000000"}'`);
   expect(await azureCliCredential().getToken(SCOPE)).toMatchObject({
     expiresOnTimestamp: new Date('2030-01-01 00:00:00').getTime(),
   });
 });
 
-test('what az says when it fails stays as it is', async () => {
+test('the error message of az stays unchanged', async () => {
   installAz(`echo "ERROR: AADSTS50005: made up. To re-authenticate, please run: az login" >&2; exit 1`);
   expect((await failureOf()).message).toBe('ERROR: AADSTS50005: made up. To re-authenticate, please run: az login');
 });
 
-test('an az that fails without a word is told by its exit code', async () => {
+test('an az that fails without a message is reported with its exit code', async () => {
   installAz('exit 7');
   expect((await failureOf()).message).toBe('az ended with code 7 and said nothing');
 });
 
-test('no error carries what az wrote to its output', async () => {
+test('no error contains the stdout of az', async () => {
   installAz(`echo '{"accessToken":"made-up-token"}'; echo 'a warning' >&2`);
   const error = await failureOf();
   expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('made-up-token');
 });
 
-test('without az it says so', async () => {
+test('a missing az is reported', async () => {
   process.env['PATH'] = '/nonexistent';
   expect((await failureOf()).message).toBe('Azure CLI could not be found');
 });
 
-test('a claims challenge is refused, as az cannot answer it by itself; an empty one asks az once more', async () => {
+test('a claims challenge is refused, because az cannot answer it; an empty one asks az again', async () => {
   installAz(`echo '{"accessToken":"made-up","expires_on":1700000000}'`);
   expect((await failureOf({ claims: '{"access_token":{"nbf":{"essential":true}}}' })).message).toContain(
     '--claims-challenge',
@@ -75,7 +75,7 @@ test('a claims challenge is refused, as az cannot answer it by itself; an empty 
   });
 });
 
-test('an az that hangs is given up and ended with all of its processes', { timeout: 60_000 }, async () => {
+test('an az that hangs is ended with all its processes', { timeout: 60_000 }, async () => {
   const pids = temporaryFile('pids', '');
   installAz(`sleep 600 &\necho $! >> '${pids}'\necho $$ >> '${pids}'\nwait`);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -89,7 +89,7 @@ test('an az that hangs is given up and ended with all of its processes', { timeo
   }
 });
 
-/** A process that has ended and that nobody has waited for yet does not count. */
+/** Whether the process is running. A zombie is not. */
 function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -30,7 +30,7 @@ test('with a projected token the managed identity does not repeat the exchange',
   expect([count(EXCHANGE), count(PROBE_OR_TOKEN)]).toEqual([1, 0]);
 });
 
-test('where only the managed identity is chosen, it makes the exchange itself, watched', async () => {
+test('if only the managed identity is chosen, it makes the exchange itself', async () => {
   const { get } = startService([entra(), ...healthy], {
     ...workloadIdentity(),
     AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
@@ -44,7 +44,7 @@ test('with a projected token but no client id the metadata service is asked', as
 });
 
 test.each([
-  ['a device without an end', '/dev/zero', 'is not a file'],
+  ['an endless device', '/dev/zero', 'is not a file'],
   ['a file that is too large', temporaryFile('token', 'x'.repeat(70_000)), 'is larger than 65536 bytes'],
 ])('%s is not opened as a projected token', async (_, file, problem) => {
   const { get } = startService([], { ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: file });
@@ -52,7 +52,7 @@ test.each([
   expect(document).toMatchObject({ reason: 'token-file-unreadable', detail: expect.stringContaining(problem) });
 });
 
-test('a metadata service that answers its probe after two seconds is there', { timeout: 30_000 }, async () => {
+test('a metadata service that answers its probe after two seconds is used', { timeout: 30_000 }, async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const probed = Promise.withResolvers<void>();
   const moment = Promise.withResolvers<void>();
@@ -74,7 +74,7 @@ test('a metadata service that answers its probe after two seconds is there', { t
   expect((await token).credential).toBe('ManagedIdentityCredential');
 });
 
-test('a version of the SDK that hides its chain is warned about once, and still asked', async () => {
+test('a version of the SDK that hides its chain causes one warning, and still works', async () => {
   const cloud = cloudOf();
   if (!cloud) throw new Error('the public cloud is always known');
   const get = vi.spyOn(Reflect, 'get').mockImplementation((target, name) => {

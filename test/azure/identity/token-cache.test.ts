@@ -29,7 +29,7 @@ test('ten callers at once cause one acquisition', async () => {
   const { credential, count } = startService([imds()]);
   const tokens = await Promise.all(Array.from({ length: 10 }, () => credential.getToken()));
   expect(new Set(tokens.map(({ token }) => token)).size).toBe(1);
-  // The probe and the token request: MSAL would save the further token requests by itself, but not the probes.
+  // The probe and the token request. MSAL alone would avoid further token requests, but not further probes.
   expect(count(PROBE_OR_TOKEN)).toBe(2);
 });
 
@@ -133,8 +133,8 @@ test('a source whose tokens are always due for renewal is not called for every c
 });
 
 test('when the identity refuses near the expiry of a token, the process survives, reports it and recovers', async () => {
-  // The SDK's own token cycler would renew in the background here, every three seconds until the token has expired; its last
-  // rejection, with nobody waiting, ends a process and fails this run.
+  // Here the SDK's own token cycler would renew in the background, every three seconds until the token has expired. Nothing would
+  // handle its last rejection, which would end the process and fail this run.
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
   const { get, azure } = startService(
     [imds({ expiresIn: 6, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
@@ -292,7 +292,7 @@ test('after another az login a token that Resource Manager refused is not used a
   expect(used).toEqual([`Bearer ${wrong}`, `Bearer ${right}`, `Bearer ${right}`]);
 });
 
-/** Keeps the tokens that Resource Manager gets; refuses those that `isRefused` says. */
+/** Records the tokens that Resource Manager gets, and refuses those of the turns that `isRefused` selects. */
 function refusing(isRefused: (turn: number) => boolean) {
   const used: (string | null)[] = [];
   const handler = resourceManager((request) => {
@@ -488,7 +488,7 @@ test('workload identity gets a token from the authority host of the environment,
   expect(count(`https://login.microsoftonline.us/${IDENTITY.tenantId}${EXCHANGE}`)).toBe(1);
 });
 
-test('an empty AZURE_AUTHORITY_HOST means the public cloud, also to the SDK, which takes it for a URL', async () => {
+test('an empty AZURE_AUTHORITY_HOST means the public cloud, also for the SDK, which expects a URL', async () => {
   const { credential } = startService([imds()], { AZURE_AUTHORITY_HOST: '' });
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });

@@ -7,7 +7,7 @@ test('a small file is read', async () => {
   expect(await readSmallFile(temporaryFile('file', 'made-up'))).toBe('made-up');
 });
 
-test('a named pipe is not opened, which would wait for a writer', async () => {
+test('a named pipe is not opened, because that would wait for a writer', async () => {
   const pipe = `${temporaryFile('file', '')}-pipe`;
   execFileSync('/bin/sh', ['-c', `mkfifo '${pipe}'`]);
   await expect(readSmallFile(pipe)).rejects.toThrow('is not a file');

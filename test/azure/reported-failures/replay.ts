@@ -27,7 +27,7 @@ const SERVICE_PRINCIPAL = {
 };
 const ANYWHERE = { AZURE_TOKEN_CREDENTIALS: '', AZURE_CLIENT_ID: '' };
 
-/** Where a failure plays: variables, labels, and whether there is a metadata service. */
+/** Where a failure happens: variables, labels, and whether there is a metadata service. */
 const PLACES: Record<
   PlaceName,
   { environment: NodeJS.ProcessEnv; labels?: Record<string, string>; hasMetadataService: boolean }
@@ -78,7 +78,7 @@ afterEach(() => {
   forgetManagedIdentities();
 });
 
-/** One test for each reported failure of a family: the diagnosis leads to the way out. */
+/** Creates one test for each reported failure of a family: the diagnosis must lead to the solution. */
 export function replayFamily(family: string): void {
   const ids = { ...IDENTITY, subscriptionId: SUBSCRIPTION };
   test.each(reportedFailures(family, ids))('$source: $failure', { timeout: 60_000 }, async (reported) => {
@@ -89,11 +89,12 @@ export function replayFamily(family: string): void {
     const who = await documentOf(await get('/whoami'));
     const warnings: Explained[] = who.warnings ?? [];
     const reason = list.headers.get('Fallback-Reason') ?? failed ?? who.reason ?? warnings[0]?.reason;
-    const told = [who, ...warnings, { reason: failed, ...listed }].find((one) => one.reason === reason && one.hint);
+    const documents = [who, ...warnings, { reason: failed, ...listed }];
+    const explained = documents.find((document) => document.reason === reason && document.hint);
 
     if (reported.reasons.length > 0) expect(reported.reasons).toContain(reason);
     expect(reported.never ?? []).not.toContain(reason);
-    const advice = [told?.hint, ...(told?.commands ?? [])].join('\n');
+    const advice = [explained?.hint, ...(explained?.commands ?? [])].join('\n');
     for (const words of reported.says) expect(advice).toMatch(new RegExp(words, 's'));
   });
 }
@@ -134,9 +135,9 @@ function projectedToken({ projectedToken: claims, lifetimeSeconds = 3600, unread
   const file = temporaryFile('token', serviceAccountToken({ ...SERVICE_ACCOUNT, iss: AKS_ISSUER, exp, ...claims }));
   if (!unreadableToken) return file;
   chmodSync(file, 0);
-  // Nothing is closed to root but a file of the kernel that can only be written.
-  const closedToAll = '/proc/sys/vm/compact_memory';
-  return process.getuid?.() === 0 && existsSync(closedToAll) ? closedToAll : file;
+  // Root can read every file except a write-only one of the kernel.
+  const writeOnly = '/proc/sys/vm/compact_memory';
+  return process.getuid?.() === 0 && existsSync(writeOnly) ? writeOnly : file;
 }
 
 function certificateFile(content: NonNullable<ReportedFailure['certificate']>): string {
@@ -145,7 +146,7 @@ function certificateFile(content: NonNullable<ReportedFailure['certificate']>): 
   return temporaryFile('certificate.pem', files.map((file) => readFileSync(file, 'utf8')).join(''));
 }
 
-/** The directory of an `az` that says this. */
+/** The directory of an `az` that prints this. */
 function azProgram(az: NonNullable<ReportedFailure['az']>): string {
   const expires = Math.floor(Date.now() / 1000) + 3600;
   const accessToken = jwt({
@@ -162,9 +163,9 @@ function azProgram(az: NonNullable<ReportedFailure['az']>): string {
   return temporaryFile('az', `#!/bin/sh\n${script}\n`, 0o755).slice(0, -'/az'.length);
 }
 
-/** A proxy that answers every request like this, at the address that the variables then have. */
+/** Starts a proxy that answers every request like this, and puts its address into the variables. */
 async function startProxy(env: NodeJS.ProcessEnv, { status = 502, text = '' }: Reply): Promise<void> {
-  // A request for plain HTTP comes whole, not as CONNECT.
+  // A request for plain HTTP arrives as a whole, not as CONNECT.
   const proxy = createServer((_, response) => response.writeHead(status, { 'Content-Type': 'text/html' }).end(text));
   proxy.on('connect', (_, socket) =>
     socket.end(`HTTP/1.1 ${status} made-up\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
@@ -183,7 +184,7 @@ function handlersOf(reported: ReportedFailure): RequestHandler[] {
   const usually =
     (handler: (request: Request) => Response | Promise<Response>, reply?: Reply) =>
     async ({ request }: { request: Request }) => {
-      brokenBefore(reported, request);
+      throwIfBlocked(reported, request);
       return reply ? respond(reply, request) : handler(request);
     };
   const metadataService =
@@ -229,7 +230,7 @@ function handlersOf(reported: ReportedFailure): RequestHandler[] {
       ),
     ]),
     http.post(/^https:\/\/login\.[\w.]+\/[^/]+\/oauth2\/v2\.0\/token$/, async ({ request }) => {
-      brokenBefore(reported, request);
+      throwIfBlocked(reported, request);
       const form = new URLSearchParams(await request.clone().text());
       const reply = (form.has('client_secret') && answers.entraForSecret) || answers.entra;
       if (reply) return respond(reply, request);
@@ -253,7 +254,7 @@ function handlersOf(reported: ReportedFailure): RequestHandler[] {
   ];
 }
 
-/** Something in its place, which does not know the protocol, answers the probe like everything. */
+/** Whether a metadata service replies. Anything else in its place answers the probe like any other request. */
 function isMetadataService(reply: Reply | undefined): boolean {
   if (reply?.fails === 'refused' || reply?.fails === 'hangs') return false;
   return reply === undefined || reply.json !== undefined || /^text\/plain/.test(reply.headers?.['content-type'] ?? '');
@@ -263,8 +264,8 @@ function isForProxy({ environment = {} }: ReportedFailure): boolean {
   return !String(environment['NO_PROXY']).split(',').includes('169.254.169.254');
 }
 
-/** What keeps a request from its server. */
-function brokenBefore({ unresolvable = [], intercepted }: ReportedFailure, request: Request): void {
+/** Throws if something keeps the request from its server. */
+function throwIfBlocked({ unresolvable = [], intercepted }: ReportedFailure, request: Request): void {
   if (unresolvable.includes(new URL(request.url).hostname)) throw new BrokenConnection('EAI_AGAIN');
   if (intercepted) throw new BrokenConnection('SELF_SIGNED_CERT_IN_CHAIN');
 }

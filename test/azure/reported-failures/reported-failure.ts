@@ -1,36 +1,36 @@
 import { readFileSync } from 'node:fs';
 
-/** A failure that a user reported in public, as it can be replayed. */
+/** A failure that a user reported in public, in a form that a test can replay. */
 export interface ReportedFailure {
   /** What was wrong. */
   failure: string;
   /** The issue (owner/repository#number) or page that it comes from. */
   source: string;
-  /** The way out that the thread gives, or the words of the error. */
-  wayOut: string;
+  /** The solution in the thread, or the wording of the error. */
+  solution: string;
   place: PlaceName;
-  /** Variables beside those of the place; null takes one away. */
+  /** Variables in addition to those of the place; null removes one. */
   environment?: Record<string, string | null>;
-  /** The labels of the pod, where they are not those of the place. */
+  /** The labels of the pod, if they differ from those of the place. */
   labels?: Record<string, string>;
-  /** Claims of the projected token beside the usual ones. */
+  /** Claims of the projected token, in addition to the usual ones. */
   projectedToken?: object;
   /** How long the projected token lives. */
   lifetimeSeconds?: number;
   /** The process may not read the projected token. */
   unreadableToken?: true;
-  /** Claims of the access token beside the usual ones. */
+  /** Claims of the access token, in addition to the usual ones. */
   accessToken?: object;
-  /** What is in the file of the service principal's certificate. */
+  /** The content of the service principal's certificate file. */
   certificate?: 'complete' | 'key-only';
   az?: { token: true } | { stderr: string; exitCode: number };
   /** Hosts whose name cannot be resolved. */
   unresolvable?: string[];
-  /** Something on the way presents certificates of its own. */
+  /** Something on the way presents its own certificates. */
   intercepted?: true;
   answers?: {
     entra?: Reply;
-    /** Of a request with a client secret. */
+    /** The reply to a request with a client secret. */
     entraForSecret?: Reply;
     metadataService?: Reply;
     /** The endpoint that IDENTITY_ENDPOINT or MSI_ENDPOINT names. */
@@ -39,11 +39,11 @@ export interface ReportedFailure {
     subscriptions?: Reply;
     resourceGroups?: Reply;
   };
-  /** Reasons that are right; none where the name does not matter. */
+  /** The right reasons; empty if the reason does not matter. */
   reasons: string[];
-  /** Reasons that lead somewhere else. */
+  /** Misleading reasons. */
   never?: string[];
-  /** What hint and commands have to say to lead to the way out: regular expressions, all of them. */
+  /** Regular expressions that hint and commands must all match, so that they lead to the solution. */
   says: string[];
 }
 
@@ -81,7 +81,7 @@ export const FAMILIES = [
   'resource-manager',
 ];
 
-/** The reported failures of one family; `{clientId}` and the like stand for the ids of the fake Azure. */
+/** The reported failures of one family; `{clientId}` and the like become the ids of the fake Azure. */
 export function reportedFailures(family: string, ids: Record<string, string>): ReportedFailure[] {
   const text = readFileSync(new URL(`${family}.json`, import.meta.url), 'utf8');
   return JSON.parse(text.replace(/\{(clientId|tenantId|objectId|subscriptionId)\}/g, (_, name) => ids[name] ?? ''));

@@ -62,7 +62,7 @@ test('only a 401 keeps its challenge, cut', () => {
   expect(new ResourceManagerError(response(403, '', challenge)).wwwAuthenticate).toBeUndefined();
 });
 
-test('a message of a megabyte is cut, and a code that long is not a code', () => {
+test('a message of a megabyte is cut, and a code of that length is ignored', () => {
   const long = 'x'.repeat(2 ** 20);
   const error = new ResourceManagerError(response(400, { error: { code: 'Odd', message: long } }));
   expect(error).toMatchObject({ code: 'Odd' });
@@ -88,7 +88,7 @@ test.each([
   ['the message only', {}, 'Retry after 60 seconds', 60],
   ['a fraction', { 'Retry-After': '0.5' }, '', 1],
   ['nothing to wait', { 'Retry-After': '0' }, '', 1],
-  ['a time that is past', { 'Retry-After': new Date(0).toUTCString() }, '', 1],
+  ['a time in the past', { 'Retry-After': new Date(0).toUTCString() }, '', 1],
   ['more than a day', { 'Retry-After': '1e9' }, '', 86_400],
   ['infinity', { 'Retry-After': 'Infinity' }, '', 86_400],
   ['nonsense', { 'Retry-After': 'nonsense' }, '', 5],

@@ -5,7 +5,7 @@ import { orUnknown, quoted } from '../values.ts';
 import { withoutCredential } from './general.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
-/** The Azure CLI is there and cannot give a token, for a reason on this machine. */
+/** The Azure CLI is installed, but cannot return a token, for a reason on this machine. */
 export const AZURE_CLI: Rule[] = [
   {
     reason: 'clock-skew',
@@ -58,7 +58,7 @@ export const AZURE_CLI: Rule[] = [
   },
 ];
 
-/** It cannot be started, or ends in a way that nothing else explains. */
+/** The Azure CLI cannot start, or fails in a way that no other rule explains. */
 export const AZURE_CLI_ABSENT: Rule[] = [
   {
     reason: 'az-failed',
@@ -119,7 +119,7 @@ export const AZURE_CLI_ABSENT: Rule[] = [
   },
 ];
 
-/** The other tools of a developer, where one of them was chosen or is all that there is. */
+/** The other developer tools, if one of them was chosen or is the only one. */
 export const OTHER_TOOLS: Rule[] = [
   {
     reason: 'tool-not-logged-in',
@@ -132,7 +132,7 @@ export const OTHER_TOOLS: Rule[] = [
             ({ text }) =>
               text.problem !== undefined &&
               text.problem !== 'not-installed' &&
-              // Without a module PowerShell says nothing about a login: the Azure CLI comes first.
+              // Without its module, PowerShell says nothing about a login, so the Azure CLI comes first.
               (text.problem !== 'module-missing' || azureCli(e) === undefined),
           ),
     hint: (_, { credential, text }) =>
@@ -210,7 +210,7 @@ function configCommands({ facts }: Evidence, { text }: Finding): readonly string
   }
 }
 
-/** The program itself, or what is loaded into it. */
+/** The hint for a problem of the program itself, or of what it loads. */
 function programHint(_: Evidence, finding: Finding): string {
   switch (finding.text.problem) {
     case 'wrong-architecture':

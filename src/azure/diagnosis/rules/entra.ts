@@ -6,14 +6,14 @@ import { clientIdOf, hasValue, isPadded, namespaceOf, orUnknown, quoted, tenantI
 import { isTenantRefused } from './general.ts';
 import { aboutNumber, DOCUMENTATION, type Rule } from './rule.ts';
 
-/** The application that is the Azure CLI itself: what is said of it is said of a person's login. */
+/** The application id of the Azure CLI itself. An error about it is about a person's login. */
 const AZURE_CLI_APPLICATION = '04b07795-8ddb-461a-bbee-02f9e1bf7b46';
 
-/** Microsoft Entra ID was asked for a token and refused, for whatever credential. */
+/** Microsoft Entra ID refused a token, for any credential. */
 export const ENTRA: Rule[] = [
   {
     reason: 'client-secret-refused',
-    // EnvironmentCredential stands before Workload ID and ends the chain.
+    // EnvironmentCredential comes before Workload ID, and its failure ends the chain.
     match: (e) =>
       e.facts.projectedToken
         ? findingOf(
@@ -238,7 +238,7 @@ function hostInWords(e: Evidence, finding: Finding): string {
   return finding.host ?? new URL(e.facts.cloud.authorityHost).hostname;
 }
 
-/** A fault of Entra without a number, with a body of its own or as a tool quotes it. */
+/** A fault of Entra without an error number, in its own response or quoted by a tool. */
 function entraFault(e: Evidence): Finding | undefined {
   return e.findings.find(
     ({ party, aadsts, status, errorCode, credential }) =>
@@ -271,7 +271,7 @@ function isAboutApplication(name: AadstsClass | undefined): boolean {
   );
 }
 
-/** The variable that makes EnvironmentCredential take this kind. */
+/** The variable that makes EnvironmentCredential use this kind of credential. */
 function variableOf({ credential }: Finding): string {
   if (credential === 'client-secret') return 'AZURE_CLIENT_SECRET';
   return credential === 'client-certificate' ? 'AZURE_CLIENT_CERTIFICATE_PATH' : 'AZURE_PASSWORD';
@@ -281,7 +281,7 @@ function isPod({ credential }: Finding): boolean {
   return credential === 'projected-token' || credential === 'identity-binding';
 }
 
-/** Whether a person is logged in to the tool, as far as the message tells: of secrets and certificates only a service principal is told. */
+/** Whether a person is logged in to the tool. A message about a secret or certificate means a service principal instead. */
 function isUserLogin({ credential, aadstsClass, text }: Finding): boolean {
   if (credential !== 'azure-cli' && credential !== 'powershell' && credential !== 'azd')
     return credential === 'user-password';
@@ -297,7 +297,7 @@ function applicationOf(e: Evidence, { credential, text }: Finding): string | und
   return credential === 'azure-cli' ? text.application : (clientIdOf(e) ?? text.application);
 }
 
-/** A tool has a tenant of its own, which only its message tells. */
+/** A tool has its own tenant, which only its message shows. */
 function tenantOf(e: Evidence, { credential, text }: Finding): string | undefined {
   const configured = tenantIdOf(e);
   return credential === 'azure-cli' || !hasValue(configured) ? text.tenant : configured;
@@ -312,7 +312,7 @@ function loginAsServicePrincipal(e: Evidence, finding: Finding): string {
   return command`az login --service-principal --username ${argument(finding.text.application, 'CLIENT_ID')} --password $CLIENT_SECRET --tenant ${argument(tenantOf(e, finding), 'TENANT_ID')}`;
 }
 
-/** Not an unknown tenant, but none: `common` or `organizations`, or nothing at all. */
+/** Whether the tenant is missing, not unknown: `common`, `organizations`, or nothing at all. */
 function isWithoutTenant(finding: Finding): boolean {
   const { aadsts = 0, words } = finding;
   if (isTenantRefused(finding)) return words.includes('missing_tenant_id_error');
@@ -393,7 +393,7 @@ function clientSecretHint(e: Evidence, finding: Finding): string {
   );
 }
 
-/** What a policy forbids is mended by its administrator, or by asking from where it allows it. */
+/** The hint for a refusal by a policy: its administrator can help, or a request from where the policy allows it. */
 function policyHint(e: Evidence, finding: Finding): string {
   const { aadsts = 0 } = finding;
   const administrator = `ask the administrator of the tenant, who finds the policy in the sign-in log`;
@@ -464,7 +464,7 @@ function accountHint(e: Evidence, finding: Finding): string {
     : `Log in with an account that may use this tenant, or ask its administrator: the account cannot be used here (AADSTS${aadsts}).`;
 }
 
-/** Numbers that say exactly what to do. */
+/** The advice for numbers that say exactly what to do. */
 const PARTICULAR: Record<number, string> = {
   700025:
     'Allow client credentials for the application (it is registered as a public client), or unset AZURE_CLIENT_SECRET: a public client may not send a secret',
@@ -479,7 +479,7 @@ const PARTICULAR: Record<number, string> = {
   7000114: 'Use another application or a managed identity: this one may not ask for tokens in the name of others',
 };
 
-/** What was presented to Microsoft Entra ID, and for whom. */
+/** The credential that was presented to Microsoft Entra ID, and its owner. */
 function askedWith(e: Evidence, finding: Finding): string {
   const application = orUnknown(applicationOf(e, finding));
   switch (finding.credential) {
@@ -499,7 +499,7 @@ function askedWith(e: Evidence, finding: Finding): string {
   }
 }
 
-/** The ways out that are left, by class; for a number that nobody documents, by the error code of OAuth 2.0. */
+/** The remaining advice, by class; for an undocumented number, by the error code of OAuth 2.0. */
 function refusedHint(e: Evidence, finding: Finding): string {
   const number = `AADSTS${finding.aadsts}`;
   const { aadstsClass, errorCode, credential } = finding;

@@ -4,7 +4,7 @@ import { clockSkew, entraMeans, entraSays } from '../match.ts';
 import { clientIdOf, orUnknown, projectedToken, skewInWords } from '../values.ts';
 import { aboutNumber, type Rule } from './rule.ts';
 
-/** What Microsoft Entra ID says about a token of another issuer, and about the federated credential that it must fit. */
+/** Microsoft Entra ID refused the token of another issuer, or the token matches no federated credential. */
 export const FEDERATION: Rule[] = [
   {
     reason: 'clock-skew',
@@ -41,7 +41,7 @@ export const FEDERATION: Rule[] = [
   },
   {
     reason: 'federated-credential-audience',
-    // The token of an identity binding fits no federated credential at all.
+    // The token of an identity binding matches no federated credential at all.
     match: (e) =>
       isForTokenProxy(e) ? entraSays(70021, 700211, 700212, 700213, 7002121)(e) : entraSays(700212, 7002121)(e),
     hint: (e, finding) =>
@@ -195,7 +195,7 @@ function assertionHint(e: Evidence, finding: Finding): string {
         `Microsoft Entra ID refused the assertion (AADSTS${aadsts}).`;
 }
 
-/** What was compared with the federated credentials: the claims of the pod's own token, or what the refusal quotes. */
+/** The claims that were compared with the federated credentials: those of the pod's token, or those in the refusal. */
 function presented(e: Evidence, finding: Finding): { issuer?: string; subject?: string; audience?: string } {
   if (!isProjected(finding)) return finding.text.assertion ?? {};
   const { iss, sub, aud } = projectedToken(e);
@@ -233,7 +233,7 @@ function enableIssuer(): readonly string[] {
   ];
 }
 
-/** A federated credential cannot help where the issuer is not on the internet. */
+/** A federated credential cannot help if the issuer is not on the internet. */
 function internalIssuer(e: Evidence, finding: Finding): string | undefined {
   const { issuer } = presented(e, finding);
   if (issuerKind(issuer) !== 'internal') return undefined;
@@ -247,7 +247,7 @@ function isForTokenProxy(e: Evidence): boolean {
   return projectedToken(e).aud?.includes('api://AKSIdentityBinding') ?? false;
 }
 
-/** Where an issuer publishes its keys: those of AKS are on the internet, those of a cluster's default issuer inside of it only. */
+/** Where an issuer publishes its keys: AKS does so on the internet, a cluster's default issuer only inside the cluster. */
 function issuerKind(issuer: string | undefined): 'aks' | 'internal' | 'entra' | 'other' | 'unknown' {
   if (issuer === undefined) return 'unknown';
   const url = URL.parse(issuer);

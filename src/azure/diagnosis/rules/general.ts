@@ -51,7 +51,7 @@ export const SERVICE_PRINCIPAL_SETUP: Rule[] = [
   },
 ];
 
-/** A whole credential is there, under names that nothing reads: those of Terraform, say, or misspelt ones. */
+/** A whole credential is set, but under names that nothing reads, such as those of Terraform or misspelt ones. */
 export const MISNAMED: Rule[] = [
   {
     reason: 'nothing-configured',
@@ -84,7 +84,7 @@ export const MISNAMED: Rule[] = [
   },
 ];
 
-/** Nobody refused anything: nobody has answered, or nobody was asked. */
+/** There was no refusal: nothing has responded, or nothing was asked. */
 export const NO_ANSWER: Rule[] = [
   {
     reason: 'token-timeout',
@@ -131,12 +131,12 @@ function isNotAsked({ party, outcome }: Finding): boolean {
   return party === 'not-asked' && outcome !== 'pending';
 }
 
-/** In a timeout the last one that was asked is the one that is waited for. */
+/** At a timeout, the chain is waiting for the credential that was asked last. */
 function lastAsked({ findings }: Evidence): Finding | undefined {
   return findings.at(-1);
 }
 
-/** Microsoft Entra ID, for a credential that asks nobody else. */
+/** The host that a credential asks, if it always asks the same one. */
 function hostAsked({ facts }: Evidence, { credential }: Finding): string | undefined {
   if (credential === 'managed-identity') return facts.identityEndpoint?.host ?? facts.metadataService;
   const asksEntra = ['client-secret', 'client-certificate', 'user-password', 'projected-token'].includes(
@@ -145,7 +145,7 @@ function hostAsked({ facts }: Evidence, { credential }: Finding): string | undef
   return asksEntra ? new URL(facts.cloud.authorityHost).hostname : undefined;
 }
 
-/** A service principal that is configured by half. */
+/** The missing variables of a half-configured service principal. */
 function missingVariables(e: Evidence): string[] {
   const isUser = isSet(e, 'AZURE_USERNAME') || isSet(e, 'AZURE_PASSWORD');
   const hasCredential = isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH');
@@ -153,14 +153,14 @@ function missingVariables(e: Evidence): string[] {
   return needed.filter((name) => !isSet(e, name));
 }
 
-/** What there is of it. */
+/** The half that is configured. */
 function halves(e: Evidence): string {
   return isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH')
     ? 'secret or certificate'
     : 'user name and password';
 }
 
-/** What a credential needs, where it is the only one. */
+/** How to set up the only allowed credential. */
 function setUp({ name }: Finding): string {
   switch (name) {
     case 'EnvironmentCredential':
@@ -178,13 +178,13 @@ function setUp({ name }: Finding): string {
 
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 
-/** The variables that make a service principal of two ids. */
+/** The variables that make a service principal together with the two ids. */
 const CARRIERS = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
 
-/** A whole service principal in one variable, as azure/login takes it. */
+/** A whole service principal in one variable, as azure/login expects it. */
 const WHOLE = /CREDENTIAL|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL$/;
 
-/** Names that are set in the place of these, which are not. */
+/** Names the variables that are set instead of these unset ones. */
 function otherNames(e: Evidence, variables: readonly string[]): string {
   const names = variables.flatMap((variable) => {
     const name = misnamed(e, variable);
@@ -193,7 +193,7 @@ function otherNames(e: Evidence, variables: readonly string[]): string {
   return names.map((sentence) => ` ${sentence}`).join('');
 }
 
-/** Two ids are no service principal: nothing uses them outside of Kubernetes, but for a managed identity the first. */
+/** Two ids alone are not a service principal. Outside Kubernetes nothing uses them, except that a managed identity uses the first. */
 export function withoutCredential(e: Evidence): string {
   const isComplete = [...CARRIERS, 'AZURE_USERNAME'].some((name) => isSet(e, name));
   return e.facts.kubernetes || isComplete || !IDS.every((name) => isSet(e, name))
@@ -205,7 +205,7 @@ function isTool(credential: Finding['credential']): boolean {
   return credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
 }
 
-/** Whether a tool said more than that nobody has set it up. */
+/** Whether a tool said more than that it is not set up. */
 function isTelling({ problem, networkCode, status }: Finding['text']): boolean {
   const isAbsent =
     problem === undefined ||
@@ -213,7 +213,7 @@ function isTelling({ problem, networkCode, status }: Finding['text']): boolean {
   return !isAbsent || networkCode !== undefined || status !== undefined;
 }
 
-/** What the SDK refuses to use, before it asks anybody, and how to mend it; by the error codes of MSAL, else by its words. */
+/** The hint for a value that the SDK refuses before any request, by MSAL's error code or else by its words. */
 function refusedVariable(e: Evidence, finding: Finding): string | undefined {
   const { errorCode = '', credential } = finding;
   if (isTool(credential)) return undefined;
@@ -221,7 +221,7 @@ function refusedVariable(e: Evidence, finding: Finding): string | undefined {
   const malformed =
     /'(\w{1,60})' environment variable is malformed/.exec(words)?.[1] ??
     /^(\w{1,60})_url_malformed$/.exec(errorCode)?.[1] ??
-    // Without a request there was no network to fail.
+    // Without a request, the network cannot have failed.
     (credential === 'managed-identity' && errorCode === 'network_error'
       ? ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST'].find((name) => isSet(e, name))
       : undefined);
@@ -250,7 +250,7 @@ function refusedVariable(e: Evidence, finding: Finding): string | undefined {
   return undefined;
 }
 
-/** `common` and the like, or what is not even the form of a tenant. */
+/** Whether the SDK refuses the tenant: `common` and the like, or a value that cannot be a tenant. */
 export function isTenantRefused({ errorCode, words }: Finding): boolean {
   return (
     errorCode === 'missing_tenant_id_error' || /missing_tenant_id_error|Invalid tenant id/.test(words.slice(0, 2000))

@@ -3,7 +3,7 @@ import { findingOf } from '../match.ts';
 import { clientIdOf, errorCodeOf, namespaceOf, orUnknown, serviceAccountOf } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
-/** AKS identity bindings: they go first in the chain; what follows them fails for reasons of its own, the token's audience above all. */
+/** AKS identity bindings come first in the chain. Later credentials fail for other reasons, above all the token's audience. */
 export const IDENTITY_BINDING: Rule[] = [
   {
     reason: 'identity-binding-not-permitted',
@@ -11,7 +11,7 @@ export const IDENTITY_BINDING: Rule[] = [
       findingOf(
         e,
         ['identity-binding'],
-        // What is no JSON comes from somebody on the way.
+        // A response other than JSON comes from something on the way.
         ({ party, status, content }) => party === 'token-proxy' && status === 403 && content === 'json',
       ),
     hint: (e) =>

@@ -30,7 +30,7 @@ const IMDS_PROXIED: Rule = {
   documentation: DOCUMENTATION.managedIdentity,
 };
 
-/** The metadata service, NMI before it, or the identity endpoint of the host answered, but with no token. */
+/** The metadata service, NMI in front of it, or the host's identity endpoint responded, but without a token. */
 export const MANAGED_IDENTITY: Rule[] = [
   {
     reason: 'identity-not-found',
@@ -81,7 +81,7 @@ export const MANAGED_IDENTITY: Rule[] = [
           : [askMetadataService(e)],
     documentation: (finding, e) => identityDocumentation(e, finding),
   },
-  // Where the variables name another endpoint, this is a machine of Azure whatever else is there.
+  // If the variables name another endpoint, this is a machine of Azure, whatever else fails.
   { ...IMDS_PROXIED, match: (e) => (hasEndpoint(e) ? IMDS_PROXIED.match(e) : undefined) },
   {
     reason: 'identity-endpoint-failed',
@@ -99,7 +99,7 @@ export const MANAGED_IDENTITY: Rule[] = [
   },
 ];
 
-/** What is left where nobody answers in the place of the metadata service, or somebody who does not know its protocol. */
+/** At the address of the metadata service, nothing responds, or something that does not know its protocol. */
 export const NO_METADATA_SERVICE: Rule[] = [
   IMDS_PROXIED,
   {
@@ -133,7 +133,7 @@ function managedIdentity(e: Evidence, isMeant: (finding: Finding) => boolean): F
   return findingOf(e, ['managed-identity'], isMeant);
 }
 
-/** An answer with these words, of one that has to do with managed identities. */
+/** A response with these words from a service for managed identities. */
 function answered(e: Evidence, words: RegExp): Finding | undefined {
   return managedIdentity(
     e,
@@ -161,7 +161,7 @@ function identityDocumentation(e: Evidence, { party }: Finding): string {
   return isEndpoint(party) ? DOCUMENTATION.appService : DOCUMENTATION.managedIdentity;
 }
 
-/** What NMI says where nothing binds an identity to the pod. */
+/** What NMI says if nothing binds an identity to the pod. */
 const NO_BINDING = /no azure identity found|azureidentity is not configured/i;
 
 function notFoundHint(e: Evidence, finding: Finding): string {
@@ -203,7 +203,7 @@ function notFoundHint(e: Evidence, finding: Finding): string {
   );
 }
 
-/** The identity was named, under a name that nothing reads. */
+/** A hint if the identity is set, but under a name that nothing reads. */
 function otherName(e: Evidence): string {
   const name = misnamed(e, 'AZURE_CLIENT_ID');
   return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_CLIENT_ID.`;
@@ -271,7 +271,7 @@ function nodeOf({ facts }: Evidence): string {
   return facts.pod?.node === undefined ? 'the node' : `the node ${orUnknown(facts.pod.node)}`;
 }
 
-/** The metadata service takes no request that somebody may have passed on. */
+/** The metadata service refuses a request that may have been forwarded. */
 function isHeaderMissing({ said }: Finding): boolean {
   return /metadata header|X-Forwarded-For/i.test(said.slice(0, 2000));
 }
@@ -284,8 +284,8 @@ function headerHint(e: Evidence, finding: Finding): string {
 }
 
 /**
- * The texts of NMI, by what it was doing: find the pod, read its identities from Kubernetes, log in as AzureIdentity says, ask the
- * metadata service.
+ * The hint for an error of NMI, by what NMI was doing: finding the pod, reading its identities from Kubernetes, logging in as
+ * AzureIdentity says, or asking the metadata service.
  *
  * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/server/server.go
  */
@@ -402,7 +402,7 @@ function endpointHint(e: Evidence, finding: Finding): string {
   }
 }
 
-/** MSAL's error codes for what it meets at the agent of Azure Arc. */
+/** MSAL's error codes for failures at the Azure Arc agent. */
 const ARC_KEY = /unable_to_read_secret_file|invalid_secret|EACCES|secret file|secret_file/;
 const ARC_STRANGER = /www_authenticate_header|WWW-Authenticate header|invalid_file_(path|extension)/i;
 

@@ -4,23 +4,23 @@ import { azureCliHas, isTool, unreached } from '../match.ts';
 import { errorCodeOf, hostOf, orUnknown, proxyVariableOf, quoted } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
-/** Codes of TLS: a server was reached, but not believed. */
+/** TLS error codes: a server was reached, but is not trusted. */
 const TLS = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH|TLS|SSL|EPROTO/;
 
-/** The codes of a name that cannot be resolved. */
+/** The error codes for a name that cannot be resolved. */
 const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
 
 function isNameFailure({ networkCode }: Finding): boolean {
   return NAME_FAILURE.test(networkCode ?? '');
 }
 
-/** Microsoft Entra ID or Resource Manager was not reached, or somebody else was. */
+/** Microsoft Entra ID or Resource Manager was not reached, or something else responded in its place. */
 export const NETWORK: Rule[] = [
   {
     reason: 'proxy-failed',
     match: (e) => {
       const finding = unreached(e);
-      // A company's proxy that breaks TLS is another failure; EPROTO is a proxy that does not speak it.
+      // A company proxy that intercepts TLS is another failure. EPROTO means a proxy that does not speak TLS.
       const isTls = TLS.test(finding?.networkCode ?? '') && finding?.networkCode !== 'EPROTO';
       return finding && isProxys(e, finding) && !isTls ? finding : undefined;
     },
@@ -125,7 +125,7 @@ export const NETWORK: Rule[] = [
   },
 ];
 
-/** The proxy is between, or a tool says so. */
+/** Whether the failure is that of a proxy: the request went through one, or a tool says so. */
 function isProxys({ facts }: Evidence, finding: Finding): boolean {
   if (finding.party === 'http-proxy') return true;
   return !isTool(finding) && finding.host !== undefined && facts.proxy.hosts.includes(finding.host);

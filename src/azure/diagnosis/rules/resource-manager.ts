@@ -184,7 +184,7 @@ export const RESOURCE_MANAGER: Rule[] = [
   },
 ];
 
-/** A subscription was named, under a name that nothing reads. */
+/** A hint if the subscription is set, but under a name that nothing reads. */
 function otherName(e: Evidence): string {
   const name = misnamed(e, 'AZURE_SUBSCRIPTION_ID');
   return name === undefined ? '' : ` The variable ${name} is not read here: its name is AZURE_SUBSCRIPTION_ID.`;
@@ -194,7 +194,7 @@ function isUser({ identity }: Evidence): boolean {
   return identity?.type === 'user';
 }
 
-/** Continuous access evaluation: the refusal names the claims that are missing, in base64. */
+/** Whether continuous access evaluation refused the token. Such a refusal names the missing claims in base64. */
 function isChallenge(finding: Finding | undefined, about: RegExp): boolean {
   if (!finding) return false;
   const claims = /claims="([A-Za-z0-9+/=_-]{1,4000})"/.exec(finding.wwwAuthenticate?.slice(0, 8000) ?? '')?.[1] ?? '';
@@ -209,13 +209,13 @@ function classOf({ errorCode, said }: Finding) {
   return resourceManagerClass(errorCode, said);
 }
 
-/** A token that was refused for a reason that only the words tell. */
+/** A token that was refused for a reason that only the message shows. */
 function rejectedFor(e: Evidence, words: RegExp): Finding | undefined {
   const finding = ofKind('token-rejected')(e);
   return finding && words.test(finding.said.slice(0, 2000)) ? finding : undefined;
 }
 
-/** Most refusals are a missing role; the others look alike and need another way out. */
+/** The cause of most refusals is a missing role. The others look alike, but need another solution. */
 function forbiddenHint(e: Evidence, finding: Finding): string {
   const code = orUnknown(finding.errorCode);
   switch (classOf(finding)) {

@@ -2,9 +2,9 @@ import type { Evidence, Finding } from '../evidence.ts';
 
 /** One entry of the catalogue: a failure, how it is recognised, and what to do about it. */
 export interface Rule {
-  /** One stable token; several rules may lead to the same. */
+  /** A stable identifier; several rules may share one. */
   reason: string;
-  /** The finding that decides it, where this is the failure. */
+  /** The deciding finding, if this is the failure. */
   match: (evidence: Evidence) => Finding | undefined;
   /** One or two short sentences: what to do, then why. No command, no backtick. */
   hint: (evidence: Evidence, finding: Finding) => string;

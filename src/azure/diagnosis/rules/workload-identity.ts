@@ -22,7 +22,7 @@ import {
 } from '../values.ts';
 import { DOCUMENTATION, type Rule } from './rule.ts';
 
-/** What goes wrong before Microsoft Entra ID is asked: the file and the variables that the Workload ID webhook injects. */
+/** Failures before Microsoft Entra ID is asked, in the file and the variables that the Workload ID webhook injects. */
 export const WORKLOAD_IDENTITY_SETUP: Rule[] = [
   {
     reason: 'token-file-missing',
@@ -77,7 +77,7 @@ export const WORKLOAD_IDENTITY_SETUP: Rule[] = [
   },
 ];
 
-/** The label of the pod, and what the webhook made of it. */
+/** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: Rule[] = [
   {
     reason: 'multiple-identities',
@@ -144,7 +144,7 @@ function labelProblem(e: Evidence): string {
   return value ? `"${orUnknown(value)}" is not "true".` : "neither is among this pod's labels.";
 }
 
-/** The credential that uses the projected token; what the metadata service of the node said instead tells more, where it did. */
+/** The finding of the projected token's credential. If that asked nothing, a response of the node's metadata service says more. */
 function withProjectedToken(e: Evidence): Finding | undefined {
   return (
     findingOf(e, ['projected-token', 'identity-binding'], ({ party }) => party !== 'not-asked') ??
@@ -160,14 +160,14 @@ function tokenFile(...problems: string[]) {
       : undefined;
 }
 
-/** Workload ID in a pod to which the webhook has given nothing. What the node said decides it, where it said anything. */
+/** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
 function notInjected(e: Evidence): Finding | undefined {
   if (!e.facts.kubernetes || e.facts.projectedToken) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
   return workloadIdentity && (findingOf(e, ['managed-identity']) ?? workloadIdentity);
 }
 
-/** Whether a metadata service is there, even if it lets us wait. */
+/** Whether there is a metadata service, even a slow one. */
 function nodeAnswers(e: Evidence): boolean {
   return findingOf(e, ['managed-identity'], ({ party }) => party !== 'nobody' && party !== 'not-asked') !== undefined;
 }
