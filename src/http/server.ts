@@ -101,7 +101,11 @@ export function createHttpServer(options: {
       return;
     }
     queuedRequests += 1;
-    if (connection.queue.push(() => respond(connection, request, response)) === 1) socket.pause();
+    connection.queue.push(() => respond(connection, request, response));
+    // Node resumes the socket right after this event.
+    queueMicrotask(() => {
+      if (connection.queue.length > 0) socket.pause();
+    });
   });
 
   /** One listener for all responses. A closure for each would cost more than its work. */
@@ -111,9 +115,12 @@ export function createHttpServer(options: {
     if (connection?.response !== this) return;
     // Also lets the garbage collector free it while the connection is idle.
     connection.response = undefined;
-    onProgress();
-    const begin = socket.destroyed ? undefined : connection.queue.shift();
-    if (!begin) return;
+    // After a response with `Connection: close`, Node sends no other.
+    const begin = socket.writable ? connection.queue.shift() : undefined;
+    if (!begin) {
+      onProgress();
+      return;
+    }
     queuedRequests -= 1;
     begin();
     if (connection.queue.length === 0) socket.resume();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createDocuments, prepare, problemDetails } from '../../src/http/responses.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -132,6 +133,46 @@ test('the drain does not wait for a client that does not read its response', asy
   await once(socket.pause(), 'connect');
   await expect.poll(() => answered.length, { timeout: 30_000 }).toBe(1);
   expect(await server.drain(2000)).toBe(true);
+});
+
+test('pipelined requests behind one that outlasts the drain window are answered', async () => {
+  const { server, write, begun, release, slowArrived } = await startServer();
+  const socket = write(['/slow', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+  await slowArrived;
+  const drained = server.drain(60_000);
+  // The window takes two seconds. Nothing that the test sees tells its end.
+  await setTimeout(2100);
+  release();
+  await readUntil(socket, '\r\n\r\n/3');
+  expect(await drained).toBe(true);
+  expect(begun).toEqual(['/slow', '/2', '/3']);
+});
+
+test('a request behind the last response of a connection is not begun', async () => {
+  const { server, write, get, answered, release, slowArrived } = await startServer();
+  const socket = write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+  await slowArrived;
+  const drained = server.drain(60_000);
+  socket.write('GET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+  await get('/');
+  release();
+  await once(socket.resume(), 'close');
+  expect(await drained).toBe(true);
+  expect(answered.map(({ url }) => url).toSorted()).toEqual(['/', '/slow']);
+});
+
+test('the server stops reading requests behind a slow one, so that one client cannot use up the queue of all', async () => {
+  const { write, get, release, slowArrived } = await startServer();
+  const hog = write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+  await slowArrived;
+  for (let piece = 0; piece < 45; piece++) {
+    hog.write(`GET /${piece} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(100));
+    await get('/');
+  }
+  const other = write('GET /other HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50));
+  await readUntil(other, '\r\n\r\n/other', 50);
+  release();
+  await readUntil(hog, '\r\n\r\n/44', 100);
 });
 
 test('a pipelined request starts only after the previous response has been sent', async () => {
