@@ -49,40 +49,36 @@ export function createApp(deps: {
 
   app.get('/', (c) => {
     const { headers } = c.env.incoming;
-    return respond(snapshots.get(headers), acceptsHtml(headers.accept) ? toPage : toList);
+    return respond(snapshots.get(headers), acceptsHtml(headers.accept) ? renderPage : renderList);
   });
 
-  function toList(snapshot: Snapshot): PreparedResponse {
-    countFallback(snapshot);
-    return renderList(snapshot);
+  /** Renders a snapshot for a response, and counts the responses without a list because authentication or authorization failed. */
+  function counted<Rendered>(render: (snapshot: Snapshot) => Rendered): (snapshot: Snapshot) => Rendered {
+    return (snapshot) => {
+      if (snapshot.listing.kind === 'fallback') metrics.recordFallback(snapshot.listing.diagnosis.reason);
+      return render(snapshot);
+    };
   }
 
-  function toPage(snapshot: Snapshot): Promise<PreparedResponse> {
-    countFallback(snapshot);
-    return renderPage(snapshot);
-  }
+  const renderList = counted(memoizeLast((snapshot: Snapshot) => listResponse(documents, snapshot)));
 
-  function countFallback({ listing }: Snapshot): void {
-    if (listing.kind === 'fallback') metrics.recordFallback(listing.diagnosis.reason);
-  }
-
-  const renderList = memoizeLast((snapshot: Snapshot) => listResponse(documents, snapshot));
-
-  const renderPage = memoizeLast(async (snapshot: Snapshot) => {
-    const { status, headers } = headOf(snapshot);
-    const { who, listing, ...others } = await viewOf(snapshot);
-    const html = await page({
-      // Leave out the errors themselves, which contain more than the page may show.
-      ...redactValue(deps.redact, {
-        ...others,
-        who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
-        listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
-      }),
-      badge: deps.pageBadge,
-      links: PAGE_LINKS,
-    });
-    return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
-  });
+  const renderPage = counted(
+    memoizeLast(async (snapshot: Snapshot) => {
+      const { status, headers } = headOf(snapshot);
+      const { who, listing, ...others } = await viewOf(snapshot);
+      const html = await page({
+        // Leave out the errors themselves, which contain more than the page may show.
+        ...redactValue(deps.redact, {
+          ...others,
+          who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
+          listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
+        }),
+        badge: deps.pageBadge,
+        links: PAGE_LINKS,
+      });
+      return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
+    }),
+  );
 
   app.get('/whoami', (c) => respond(snapshots.get(c.env.incoming.headers), renderWhoAmI));
 
