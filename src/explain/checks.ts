@@ -1,0 +1,267 @@
+import type { Evidence, Finding } from './evidence.ts';
+import { clockSkew, isProjected, isTool } from './match.ts';
+import { isNodeIdentity } from './node-identity.ts';
+import { resourceManagerClass } from './resource-manager-codes.ts';
+import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
+
+/** The chain from the process to its list, link by link. */
+export const CHECK_NAMES = [
+  'place',
+  'configuration',
+  'identity-provider',
+  'token',
+  'identity',
+  'resource-manager',
+  'subscription',
+  'resource-groups',
+] as const;
+
+export type CheckName = (typeof CHECK_NAMES)[number];
+
+export interface Check {
+  name: CheckName;
+  /** `skip`: not reached, or not known. */
+  status: 'pass' | 'warn' | 'fail' | 'skip';
+  /** One line of at most 100 characters, with the value that counts. */
+  summary: string;
+  /** The reason of the diagnosis that fails or warns. */
+  reason?: string;
+}
+
+/** The link that broke, from the evidence alone; undefined if there is no failure. */
+export function failingCheck(e: Evidence): CheckName | undefined {
+  if (!e.failure) return undefined;
+  const { resourceManager } = e;
+  return resourceManager ? resourceManagerCheck(e, resourceManager) : tokenCheck(e, decisive(e));
+}
+
+/** The attempt that counts: what is configured for this process comes before what would only do in its place. */
+export function decisive(e: Evidence): Finding | undefined {
+  const { findings, facts } = e;
+  const configured = findings.filter(
+    (finding) =>
+      ['client-secret', 'client-certificate', 'user-password', 'identity-binding', 'projected-token'].includes(
+        finding.credential ?? '',
+      ) && !(finding.responder === 'not-asked' && isAbsent(finding)),
+  );
+  const managed = findings.find(({ credential }) => credential === 'managed-identity');
+  const isOffered =
+    managed !== undefined &&
+    (facts.kubernetes ||
+      facts.identityEndpoint !== undefined ||
+      (managed.status !== undefined && managed.responder !== 'unknown'));
+  const tools = findings.filter(isTool);
+  return (
+    configured[0] ??
+    (isOffered ? managed : undefined) ??
+    tools.find((finding) => finding.text.problem !== 'not-installed') ??
+    (tools.length > 0 ? tools[0] : undefined) ??
+    managed ??
+    findings[0]
+  );
+}
+
+/** Nothing is configured for this credential. */
+function isAbsent({ message }: Finding): boolean {
+  return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
+}
+
+function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
+  if (!finding) return 'configuration';
+  const { responder, text, aadstsClass } = finding;
+  if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
+  if (isTool(finding)) {
+    if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
+    if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
+    return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
+  }
+  switch (responder) {
+    case 'not-asked':
+      return 'configuration';
+    case 'none':
+    case 'unknown':
+    case 'http-proxy':
+      return e.facts.kubernetes && finding.credential === 'managed-identity' && !usesPodIdentity(e)
+        ? 'configuration'
+        : 'identity-provider';
+    case 'entra':
+      return isTransient(finding) ? 'identity-provider' : 'token';
+    default:
+      return text.identity === undefined
+        ? 'identity-provider'
+        : text.identity === 'ambiguous'
+          ? 'configuration'
+          : 'token';
+  }
+}
+
+function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {
+  return (
+    aadstsClass === 'transient' ||
+    aadstsClass === 'throttled' ||
+    (aadsts === undefined && (status === 429 || status >= 500))
+  );
+}
+
+function resourceManagerCheck({ failure }: Evidence, finding: Finding): CheckName {
+  const code = resourceManagerClass(finding.errorCode, finding.summary);
+  switch (failure?.kind) {
+    case 'token-rejected':
+      return finding.errorCode === 'InvalidAuthenticationTokenTenant' ? 'identity' : 'token';
+    case 'no-subscription':
+      return 'subscription';
+    case 'not-authorized':
+    case 'broken':
+      if (finding.responder !== 'resource-manager') return 'resource-manager';
+      if (code === 'subscription-disabled' || code === 'subscription-unknown') return 'subscription';
+      if (code === 'network' || code === 'endpoint') return 'resource-manager';
+      return failure.kind === 'not-authorized' || code !== undefined ? 'resource-groups' : 'resource-manager';
+    default:
+      return 'resource-manager';
+  }
+}
+
+/** The reasons of the failure and of the warnings, by the check that each belongs to. */
+type ReasonsByCheck = ReadonlyMap<CheckName, string>;
+
+/** Computes the eight checks. Whether one passes comes from the evidence alone; a warning marks the check of its own. */
+export function checksOf(
+  e: Evidence,
+  found: { failure: string | undefined; warnings: ReasonsByCheck; isTokenOnly: boolean },
+): Check[] {
+  const failing = failingCheck(e);
+  const at = failing === undefined ? CHECK_NAMES.length : CHECK_NAMES.indexOf(failing);
+  return CHECK_NAMES.map((name, index) => {
+    if (index > at || (found.isTokenOnly && index >= CHECK_NAMES.indexOf('resource-manager'))) {
+      return { name, status: 'skip', summary: found.isTokenOnly && index <= at ? 'not asked' : 'not reached' };
+    }
+    if (index === at) {
+      return { name, status: 'fail', summary: cut(failed(e, name)), ...(found.failure && { reason: found.failure }) };
+    }
+    const warning = found.warnings.get(name);
+    if (warning !== undefined) return { name, status: 'warn', summary: cut(passed(e, name)), reason: warning };
+    return { name, status: 'pass', summary: cut(passed(e, name)) };
+  });
+}
+
+function cut(summary: string): string {
+  return summary.length <= 100 ? summary : `${summary.slice(0, 98)} …`;
+}
+
+/** What a check saw that passed. */
+function passed(e: Evidence, name: CheckName): string {
+  const { facts, identity, list } = e;
+  switch (name) {
+    case 'place':
+      return placeInWords(e);
+    case 'configuration':
+      return configurationInWords(e);
+    case 'identity-provider':
+      return `${providerInWords(e)} responded`;
+    case 'token':
+      return identity ? `from ${identity.credential}` : 'there is one';
+    case 'identity': {
+      if (isNodeIdentity(identity, facts))
+        return `the node's identity ${identity?.managedIdentityResourceId?.split('/').at(-1)}`;
+      return `${identity?.type ?? 'identity'} ${shown(identity?.clientId ?? identity?.objectId, 'without an id')}`;
+    }
+    case 'resource-manager':
+      return `${new URL(facts.cloud.resourceManager).hostname} responded`;
+    case 'subscription':
+      return shown(subscriptionOf(e), 'one is visible');
+    case 'resource-groups':
+      return list?.resourceGroups === 1 ? '1 resource group' : `${list?.resourceGroups ?? 0} resource groups`;
+  }
+}
+
+/** What the check saw that failed. */
+function failed(e: Evidence, name: CheckName): string {
+  const finding = e.resourceManager ?? decisive(e);
+  if (!finding) return 'no credential is configured';
+  const { host, phase, tookMs } = finding;
+  const skew = clockSkew(finding);
+  if (skew !== undefined) return `the clocks differ by ${Math.abs(skew)} s`;
+  if (name === 'configuration') return configurationInWords(e);
+  const where = host ?? 'no host';
+  if (finding.responder === 'none') {
+    const seconds = tookMs === undefined ? '' : ` after ${Math.round(tookMs / 100) / 10} s`;
+    return `${where}: ${finding.networkCode ?? `${phaseInWords(phase)}${seconds}`}`;
+  }
+  return `${where}: ${codeOf(finding)}`;
+}
+
+export function phaseInWords(phase: Finding['phase']): string {
+  switch (phase) {
+    case 'lookup':
+      return 'name not resolved';
+    case 'connect':
+      return 'no connection';
+    case 'tls':
+      return 'TLS handshake not finished';
+    default:
+      return 'no response';
+  }
+}
+
+function placeInWords({ facts: { place, pod, app, windows } }: Evidence): string {
+  const system = windows ? ' (Windows)' : '';
+  if (place !== 'kubernetes') return `${PLACES[place] ?? place}${app ? ` ${app}` : ''}${system}`;
+  const name = [pod?.namespace, pod?.name].filter(Boolean).join('/');
+  const account = pod?.serviceAccount ? `, service account ${pod.serviceAccount}` : '';
+  const node = pod?.node ? `, node ${pod.node}` : '';
+  return `pod ${name}${account}${node}`.replace('pod ,', 'pod');
+}
+
+const PLACES: Record<string, string> = {
+  machine: 'this machine',
+  container: 'a container',
+  ci: 'a pipeline',
+  'app-service': 'App Service',
+  functions: 'Functions',
+  'container-apps': 'Container Apps',
+  'service-fabric': 'Service Fabric',
+  'azure-ml': 'Azure Machine Learning',
+  'cloud-shell': 'Cloud Shell',
+  codespaces: 'Codespaces',
+  devcontainer: 'a development container',
+  arc: 'a server with Azure Arc',
+};
+
+/** The credential that is configured for this place. */
+function configurationInWords(e: Evidence): string {
+  const { facts, identity } = e;
+  const clientId = clientIdOf(e);
+  const id = clientId === undefined ? '' : ` for ${clientId}`;
+  if (facts.variables['AZURE_CLIENT_SECRET']) return `client secret${id}`;
+  if (facts.variables['AZURE_CLIENT_CERTIFICATE_PATH']) return `client certificate${id}`;
+  const { projectedToken: token } = facts;
+  if (token)
+    return token.problem
+      ? `token file ${token.file} ${token.problem}`
+      : `projected token of ${token.sub ?? 'no subject'}`;
+  if (usesPodIdentity(e)) return `label aadpodidbinding=${facts.podLabels?.aadpodidbinding}`;
+  if (facts.kubernetes) {
+    const label = facts.podLabels?.['azure.workload.identity/use'];
+    if (isLabelled(e) === undefined) return 'no projected token; the labels of the pod are not visible';
+    return label === null
+      ? 'no label for Workload ID or pod identity'
+      : `label azure.workload.identity/use=${label}, nothing injected`;
+  }
+  if (facts.identityEndpoint) return `identity endpoint ${facts.identityEndpoint.host}${id}`;
+  if (facts.identityEndpointMissing) return 'no identity endpoint: no identity is assigned';
+  if (identity) return identity.credential;
+  const tool = e.findings.find(isTool);
+  return tool
+    ? `${tool.name}: ${tool.text.problem?.replaceAll('-', ' ') ?? 'no token'}`
+    : 'no credential is configured';
+}
+
+function providerInWords(e: Evidence): string {
+  const { identity, facts } = e;
+  const finding = decisive(e);
+  const credential = identity?.credential ?? finding?.name ?? '';
+  if (finding && isProjected(finding)) return new URL(facts.cloud.authorityHost).hostname;
+  if (/^ManagedIdentity/.test(credential)) return facts.identityEndpoint?.host ?? facts.metadataService;
+  if (/Cli|PowerShell/.test(credential)) return credential.replace('Credential', '');
+  return new URL(facts.cloud.authorityHost).hostname;
+}

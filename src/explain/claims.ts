@@ -1,0 +1,53 @@
+/**
+ * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7519
+ */
+export function readClaims(token: string): Record<string, unknown> | undefined {
+  const [, payload, signature] = token.split('.');
+  if (payload === undefined || signature === undefined) return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? { ...claims } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who a token says we are; null for a missing claim. For display only: a token is opaque to its client. */
+export interface Identity {
+  type: 'app' | 'user' | null;
+  tenantId: string | null;
+  objectId: string | null;
+  clientId: string | null;
+  /** The ARM id of the managed identity, if the token has one. */
+  managedIdentityResourceId?: string;
+}
+
+/**
+ * Reads the claims of an access token of Microsoft Entra ID.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+ */
+export function readIdentity(token: string): Identity {
+  const claims = readClaims(token) ?? {};
+  const text = (...names: string[]) => {
+    const value = names.map((name) => claims[name]).find((claim) => typeof claim === 'string' && claim !== '');
+    return typeof value === 'string' ? value : null;
+  };
+  const managedIdentityResourceId = text('xms_mirid');
+  return {
+    type: typeOf(text('idtyp'), text('scp')),
+    tenantId: text('tid'),
+    objectId: text('oid'),
+    // Tokens of version 2.0 call it azp.
+    clientId: text('appid', 'azp'),
+    ...(managedIdentityResourceId !== null && { managedIdentityResourceId }),
+  };
+}
+
+/** `idtyp` is an optional claim. Only users have delegated permissions (`scp`). */
+function typeOf(idtyp: string | null, scp: string | null): Identity['type'] {
+  if (idtyp === 'app' || idtyp === 'user') return idtyp;
+  return scp === null ? null : 'user';
+}

@@ -1,0 +1,277 @@
+import { type AadstsClass, aadstsClass } from './aadsts.ts';
+import { type Facts, type IdentityEndpoint, isLoopback } from './facts.ts';
+import type { Attempt, Exchange, Failure, Listed, Outcome, TokenIdentity } from './outcome.ts';
+import { readText, type TextFields } from './read-text.ts';
+import { bodySummary, sdkSummary, toolSummary, withoutNoise } from './summary.ts';
+
+/** What rows match and speak about: an outcome, read. */
+export interface Evidence {
+  facts: Facts;
+  /** Undefined if there is a list, for a row that warns. */
+  failure: Failure | undefined;
+  /** Who the latest token says we are, if there was one. */
+  identity: TokenIdentity | undefined;
+  list: Listed | undefined;
+  /** The outcome of each credential that was asked, in the order of the chain; empty if there is a token. */
+  findings: readonly Finding[];
+  /** The failure of Resource Manager or on the way to it; undefined if there is no token. */
+  resourceManager: Finding | undefined;
+}
+
+/** The evidence together with the finding that decided the match of a row. */
+export interface Case extends Evidence {
+  finding: Finding;
+}
+
+/** The means of getting a token. */
+export type CredentialKind =
+  | 'client-secret'
+  | 'client-certificate'
+  | 'user-password'
+  | 'projected-token'
+  | 'identity-binding'
+  | 'managed-identity'
+  | 'azure-cli'
+  | 'powershell'
+  | 'azd'
+  | 'other';
+
+/** Who responded. `none`: no response; `not-asked`: no request; `unknown`: something that should not be there. */
+export type Responder =
+  | 'entra'
+  | 'imds'
+  | 'nmi'
+  | IdentityEndpoint
+  | 'token-proxy'
+  | 'http-proxy'
+  | 'resource-manager'
+  | 'unknown'
+  | 'none'
+  | 'not-asked';
+
+type Content = 'json' | 'text' | 'page' | 'nothing';
+
+/** One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager. */
+export interface Finding {
+  credential: CredentialKind | undefined;
+  /** The class of the credential; empty for Resource Manager. */
+  name: string;
+  outcome: Attempt['outcome'];
+  responder: Responder;
+  /** The host that was asked. */
+  host: string | undefined;
+  /** How far the last request came, and the address that it came to. */
+  phase: Exchange['phase'];
+  address: string | undefined;
+  tookMs: number | undefined;
+  aadsts: number | undefined;
+  aadstsClass: AadstsClass | undefined;
+  /** HTTP status of the response. */
+  status: number | undefined;
+  /** The kind of body, if the response is not a token. */
+  content: Content | undefined;
+  /** The Server header of the response. */
+  server: string | undefined;
+  /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
+  errorCode: string | undefined;
+  /** The system or TLS error code, if there was no response. */
+  networkCode: string | undefined;
+  /** How many seconds the server's clock was ahead of ours. */
+  serverAheadSeconds: number | undefined;
+  /** The WWW-Authenticate header of a refusal, which says what is missing. */
+  wwwAuthenticate: string | undefined;
+  /** The original message, unchanged. */
+  message: string;
+  /** The part of the message that is meant for people, without the SDK's additions. */
+  summary: string;
+  /** The fields that the message and the body contain. */
+  text: TextFields;
+  /** The name of the original error. */
+  errorName: string | undefined;
+}
+
+/** Reads the failure of an outcome, or of another failure such as that of a renewal. */
+export function gatherEvidence(outcome: Outcome, failure = outcome.failure ?? undefined): Evidence {
+  const { facts, attempts, identity, list } = outcome;
+  const isWithoutToken = failure !== undefined && hasNoToken(failure);
+  return {
+    facts,
+    failure,
+    identity: identity ?? undefined,
+    list: list ?? undefined,
+    findings: isWithoutToken
+      ? attempts.filter(({ outcome: result }) => result !== 'not-tried').map((attempt) => findingOf(attempt, facts))
+      : [],
+    resourceManager: failure === undefined || isWithoutToken ? undefined : resourceManagerFinding(failure, facts),
+  };
+}
+
+export function hasNoToken({ kind }: Pick<Failure, 'kind'>): boolean {
+  return kind === 'no-token' || kind === 'token-timeout';
+}
+
+/** The finding of a token that works, for rows that warn about it. */
+export function tokenFinding({ credential }: Pick<TokenIdentity, 'credential'>, facts: Facts): Finding {
+  return findingOf({ name: credential, outcome: 'succeeded', message: '' }, facts);
+}
+
+function findingOf(attempt: Attempt, facts: Facts): Finding {
+  const { name, outcome, message, exchange } = attempt;
+  const credential = credentialKind(name, facts);
+  // The body of a refusal says more than the SDK's message.
+  const text = readText(`${message}\n${exchange?.body ?? ''}`);
+  const aadsts = text.aadsts ?? attempt.aadsts;
+  const isTool = credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
+  return {
+    credential,
+    name,
+    outcome,
+    responder: isTool ? responderBehindTool(text) : responderOf(credential, attempt, aadsts, facts),
+    host: exchange?.host ?? text.host ?? (isTool ? new URL(facts.cloud.authorityHost).hostname : undefined),
+    phase: exchange?.phase,
+    address: exchange?.address,
+    tookMs: exchange?.tookMs,
+    aadsts,
+    aadstsClass: aadstsClass(aadsts),
+    status: exchange?.isProbe ? undefined : (exchange?.status ?? text.status),
+    content: exchange?.status === undefined ? undefined : contentOf(exchange),
+    server: exchange?.server,
+    errorCode: errorCodeIn(exchange) ?? attempt.code,
+    networkCode: isTool ? text.networkCode : exchange?.code,
+    serverAheadSeconds: exchange?.serverAheadSeconds,
+    wwwAuthenticate: undefined,
+    message,
+    summary: isTool ? toolSummary(message) : ((exchange && bodySummary(exchange)) ?? sdkSummary(message)),
+    text,
+    errorName: attempt.errorName,
+  };
+}
+
+function credentialKind(name: string, { variables, projectedToken }: Facts): CredentialKind {
+  if (name.includes('identity binding')) return 'identity-binding';
+  switch (name) {
+    case 'EnvironmentCredential':
+      if (variables['AZURE_CLIENT_SECRET']) return 'client-secret';
+      if (variables['AZURE_CLIENT_CERTIFICATE_PATH']) return 'client-certificate';
+      return variables['AZURE_USERNAME'] && variables['AZURE_PASSWORD'] ? 'user-password' : 'other';
+    case 'WorkloadIdentityCredential':
+      return 'projected-token';
+    case 'ManagedIdentityCredential':
+      // It makes a token exchange if all variables for one are set.
+      return projectedToken && variables['AZURE_CLIENT_ID'] && variables['AZURE_TENANT_ID']
+        ? 'projected-token'
+        : 'managed-identity';
+    case 'AzureCliCredential':
+      return 'azure-cli';
+    case 'AzurePowerShellCredential':
+      return 'powershell';
+    case 'AzureDeveloperCliCredential':
+      return 'azd';
+    default:
+      return 'other';
+  }
+}
+
+/** Only the message of a tool shows who responded to it. */
+function responderBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Responder {
+  if (aadsts !== undefined) return 'entra';
+  if (problem === 'identity-endpoint-failed') return 'not-asked';
+  if (isProxyFailure) return 'http-proxy';
+  if (networkCode !== undefined) return 'none';
+  return status === undefined ? 'not-asked' : 'entra';
+}
+
+function responderOf(
+  credential: CredentialKind,
+  { outcome, exchange }: Attempt,
+  aadsts: number | undefined,
+  facts: Facts,
+): Responder {
+  if (exchange === undefined) return outcome === 'pending' ? 'none' : 'not-asked';
+  if (exchange.status === undefined) return 'none';
+  const { host } = exchange;
+  const content = contentOf(exchange);
+  if (credential === 'managed-identity') {
+    if (host !== facts.metadataService) {
+      if (facts.proxy.hosts.includes(host) && content !== 'json') return 'http-proxy';
+      const endpoint = facts.identityEndpoint;
+      const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
+      // MSAL also finds the Azure Arc agent by its installed program, without any variable.
+      return isEndpoint ? endpoint.kind : 'arc';
+    }
+    if (OTHER_CLOUDS.test(exchange.body ?? '') || MESH.test(exchange.server ?? '')) return 'unknown';
+    if (content === 'json') return 'imds';
+    if (facts.proxy.hosts.includes(host)) return 'http-proxy';
+    if (facts.kubernetes && content === 'text') return 'nmi';
+    // A fault of the service may have no body. A refusal without one, or a gateway's 502 or 504, comes from something else.
+    return content === 'nothing' && isFault(exchange.status) ? 'imds' : 'unknown';
+  }
+  if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
+  if (aadsts !== undefined || content === 'json') return 'entra';
+  return facts.proxy.hosts.includes(host) && isProxyStatus(exchange.status) ? 'http-proxy' : 'unknown';
+}
+
+/** The metadata services of other clouds answer at the same address. */
+const OTHER_CLOUDS =
+  /Metadata-Flavor|computeMetadata|metadata\.google|\bEC2\b|\baws\b|latest\/meta-data|openstack|oracle ?cloud|\/opc\/|aliyun|hetzner/i;
+
+/** The Server headers of meshes, proxies and gateways that answer in place of the metadata service. */
+const MESH = /envoy|istio|linkerd|squid|zscaler|bluecoat|haproxy|traefik/i;
+
+function isFault(status: number): boolean {
+  return [404, 408, 410, 429].includes(status) || (status >= 500 && status !== 502 && status !== 504);
+}
+
+/** Classifies a body by its content and type: NMI sends plain text, all Azure services send JSON; anything else is a page. */
+function contentOf({ body, contentType = '' }: Exchange): Content {
+  if (body === undefined) return /json/i.test(contentType) ? 'json' : 'page';
+  if (body.trim() === '') return 'nothing';
+  if (/^\s{0,50}\{/.test(body) || (/json/i.test(contentType) && !/^\s{0,50}</.test(body))) return 'json';
+  return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
+}
+
+/** Statuses that a proxy may respond with itself. */
+function isProxyStatus(status: number): boolean {
+  return [403, 407, 502, 503, 504].includes(status);
+}
+
+/** The error code of a JSON body, in the forms of OAuth 2.0, Resource Manager and its providers. */
+function errorCodeIn(exchange: Exchange | undefined): string | undefined {
+  return /"(?:error|code|Code)"\s{0,5}:\s{0,5}"([^"]{1,100})"/.exec(exchange?.body ?? '')?.[1];
+}
+
+function resourceManagerFinding(failure: Failure, facts: Facts): Finding {
+  const { message, code, status, exchange } = failure;
+  const text = readText(message);
+  const networkCode = exchange?.code ?? (failure.kind === 'unreachable' ? code : undefined);
+  return {
+    credential: undefined,
+    name: '',
+    outcome: 'failed',
+    responder: resourceManagerResponder(failure, facts),
+    host: exchange?.host ?? new URL(facts.cloud.resourceManager).hostname,
+    phase: exchange?.phase,
+    address: exchange?.address,
+    tookMs: exchange?.tookMs,
+    aadsts: text.aadsts,
+    aadstsClass: aadstsClass(text.aadsts),
+    status,
+    content: undefined,
+    server: exchange?.server,
+    errorCode: failure.kind === 'unreachable' ? undefined : code,
+    networkCode,
+    serverAheadSeconds: exchange?.serverAheadSeconds,
+    wwwAuthenticate: failure.wwwAuthenticate,
+    message,
+    summary: withoutNoise(failure.said ?? message),
+    text,
+    errorName: failure.errorName,
+  };
+}
+
+function resourceManagerResponder({ kind, status, isAzureError }: Failure, { proxy, cloud }: Facts): Responder {
+  if (kind === 'unreachable' || kind === 'timeout') return 'none';
+  if (status === undefined || isAzureError || status === 401) return 'resource-manager';
+  const isProxied = proxy.hosts.includes(new URL(cloud.resourceManager).hostname);
+  return isProxied && isProxyStatus(status) ? 'http-proxy' : 'unknown';
+}

@@ -1,0 +1,136 @@
+import { CATALOGUE, WARNINGS } from './catalogue.ts';
+import { type Check, type CheckName, checksOf, failingCheck } from './checks.ts';
+import { type Case, type Evidence, type Finding, gatherEvidence, tokenFinding } from './evidence.ts';
+import type { Failure, Outcome } from './outcome.ts';
+import type { Row } from './row.ts';
+import { unknownRow } from './unknown.ts';
+
+/** Why there is no list, or what works but smells, and what to do about it. */
+export interface Diagnosis {
+  /** A stable identifier, such as `clock-skew`. */
+  reason: string;
+  /** One phrase for each reason, without values. */
+  title: string;
+  /** One sentence: what is wrong here, with the actual values. */
+  problem: string;
+  /** One or two short sentences: what to do. */
+  hint: string;
+  /** Complete lines for bash, in the order in which to run them; may be empty. */
+  commands: readonly string[];
+  /** The original message that decided it, unchanged. */
+  detail: string;
+  documentation?: string;
+}
+
+/** What an outcome means. */
+export interface Explanation {
+  /** Why there is no list (or no token, if only a token was asked for); null if there is one. */
+  failure: Diagnosis | null;
+  /** What works but smells; empty if there is no token. */
+  warnings: readonly Diagnosis[];
+  /** The eight checks, in order. */
+  checks: readonly Check[];
+}
+
+/** Explains an outcome. It never fails, asks nothing and reads nothing but the outcome. */
+export function explain(outcome: Outcome): Explanation {
+  const evidence = gatherEvidence(outcome);
+  const found = outcome.failure ? recognize(evidence, outcome.failure) : undefined;
+  const warnings = warningsOf(outcome, evidence);
+  return {
+    failure: found?.diagnosis ?? null,
+    warnings: warnings.map(({ diagnosis }) => diagnosis),
+    checks: checksOf(evidence, {
+      failure: found?.diagnosis.reason,
+      warnings: new Map<CheckName, string>(
+        warnings.toReversed().map(({ row, diagnosis }) => [row.check, diagnosis.reason]),
+      ),
+      isTokenOnly: outcome.failure === null && outcome.list === null,
+    }),
+  };
+}
+
+interface Recognized {
+  row: Row;
+  diagnosis: Diagnosis;
+}
+
+function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
+  const { identity, renewal, facts } = outcome;
+  if (!identity || evidence.findings.length > 0) return [];
+  const finding = tokenFinding(identity, facts);
+  const about = { ...evidence, finding };
+  const found = WARNINGS.flatMap((row) => (matches(row, about) ? [written(row, about, '')] : []));
+  // The token still works. Why it cannot be renewed has a diagnosis of its own, and the warning belongs to the token.
+  const renewalFailure = renewal && recognize(gatherEvidence(outcome, renewal), renewal);
+  if (renewalFailure) {
+    const { diagnosis, row } = renewalFailure;
+    const problem = `The token still works, but it cannot be renewed. ${diagnosis.problem}`;
+    found.push({ row: { ...row, check: 'token' }, diagnosis: { ...diagnosis, problem } });
+  }
+  return found;
+}
+
+function matches(row: Row, about: Case): boolean {
+  try {
+    return row.when(about) !== undefined;
+  } catch {
+    // A row that throws for unexpected evidence does not match.
+    return false;
+  }
+}
+
+function recognize(evidence: Evidence, failure: Failure): Recognized {
+  for (const row of CATALOGUE) {
+    try {
+      const finding = row.when(evidence);
+      if (finding) return written(row, { ...evidence, finding }, failure.message);
+    } catch {
+      // A row that throws for unexpected evidence does not match.
+    }
+  }
+  const finding = evidence.resourceManager ?? evidence.findings.find(({ outcome }) => outcome === 'failed');
+  return written(unknownRow(failingCheck(evidence)), { ...evidence, finding: finding ?? NO_FINDING }, failure.message);
+}
+
+/** For a failure before anything was asked. */
+const NO_FINDING: Finding = {
+  credential: undefined,
+  name: '',
+  outcome: 'failed',
+  responder: 'not-asked',
+  host: undefined,
+  phase: undefined,
+  address: undefined,
+  tookMs: undefined,
+  aadsts: undefined,
+  aadstsClass: undefined,
+  status: undefined,
+  content: undefined,
+  server: undefined,
+  errorCode: undefined,
+  networkCode: undefined,
+  serverAheadSeconds: undefined,
+  wwwAuthenticate: undefined,
+  message: '',
+  summary: '',
+  text: {},
+  errorName: undefined,
+};
+
+function written(row: Row, about: Case, message: string): Recognized {
+  const { reason, title, problem, hint, commands, documentation } = row;
+  const link = typeof documentation === 'function' ? documentation(about) : documentation;
+  return {
+    row,
+    diagnosis: {
+      reason,
+      title,
+      problem: problem(about),
+      hint: hint(about),
+      commands: commands?.(about) ?? [],
+      detail: about.finding.message || message,
+      ...(link !== undefined && { documentation: link }),
+    },
+  };
+}

@@ -1,0 +1,345 @@
+/**
+ * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
+ * Only this file parses such texts; rules match the fields. Texts change with versions and languages, so each field has several
+ * patterns.
+ */
+export interface TextFields {
+  /** The error number of Microsoft Entra ID. */
+  aadsts?: number;
+  /** Why a server was not reached, as an error code of Node, whichever program reported it. */
+  networkCode?: string;
+  /** The connection failed at a proxy. */
+  isProxyFailure?: true;
+  /** The status of a proxy's response to CONNECT. */
+  proxyStatus?: number;
+  /** The host that was not reached. */
+  host?: string;
+  /** The status that the text quotes. */
+  status?: number;
+  problem?: Problem;
+  /** The file or directory with the problem. */
+  path?: string;
+  /** The extension with the problem. */
+  extension?: string;
+  /** The tenant, application and subscription in the text: ids or names, as written. */
+  tenant?: string;
+  application?: string;
+  subscription?: string;
+  /** The assertion that was presented, as the text quotes it. */
+  assertion?: { issuer?: string; subject?: string; audience?: string };
+  /** Seconds after which to try again. */
+  waitSeconds?: number;
+  /** The time of Microsoft Entra ID, and when the assertion is valid, in milliseconds since the epoch. */
+  assertionTimes?: { now: number; from: number; to: number };
+  /** What a service for managed identities says about the identity. */
+  identity?: 'not-found' | 'ambiguous' | 'pending';
+  /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
+  login?: 'service-principal' | 'managed-identity';
+}
+
+/** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
+export type Problem =
+  | 'clock-wrong'
+  | 'wrong-architecture'
+  | 'extension-broken'
+  | 'login-certificate-missing'
+  | 'locked'
+  | 'killed'
+  | 'not-installed'
+  | 'installation-broken'
+  | 'too-old'
+  | 'permission-denied'
+  | 'read-only'
+  | 'disk-full'
+  | 'cache-encrypted'
+  | 'cache-corrupt'
+  | 'account-not-in-cache'
+  | 'not-logged-in'
+  | 'no-subscription'
+  | 'cloud-unknown'
+  | 'ca-bundle-missing'
+  | 'identity-endpoint-failed'
+  | 'broker-failed'
+  | 'module-missing';
+
+/** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
+const LONGEST_TEXT = 8000;
+
+const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
+
+/** `az` continues if it cannot load a module of other commands. Only its later messages count. */
+function withoutSkippedModules(text: string): string {
+  const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
+  return /^ERROR: /m.test(others) ? others : text;
+}
+
+export function readText(whole: string): TextFields {
+  const half = LONGEST_TEXT / 2;
+  const text = withoutSkippedModules(
+    whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
+  );
+  const aadsts = aadstsNumber(text);
+  const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
+  const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
+  const isProxyFailure =
+    /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
+  return {
+    ...field('aadsts', aadsts),
+    ...field('networkCode', networkCode),
+    ...(isProxyFailure && { isProxyFailure }),
+    ...field(
+      'proxyStatus',
+      toNumber(/Tunnel connection failed: (\d{3})/.exec(text)?.[1] ?? (/\b407 Proxy/.test(text) ? '407' : undefined)),
+    ),
+    ...field('host', first(text, HOSTS)),
+    ...field('status', toNumber(first(text, STATUSES))),
+    ...field('problem', problem),
+    ...field('path', first(text, PATHS)),
+    ...field('extension', first(text, EXTENSIONS)),
+    ...field('tenant', first(text, TENANTS)),
+    ...field('application', first(text, APPLICATIONS)),
+    ...field('subscription', first(text, SUBSCRIPTIONS)),
+    ...field('assertion', assertionIn(text)),
+    ...field('waitSeconds', toNumber(first(text, WAITS))),
+    ...field('assertionTimes', assertionTimes(text)),
+    ...field('identity', IDENTITIES.find(([, form]) => form.test(text))?.[0]),
+    ...field('login', loginOf(text)),
+  };
+}
+
+/**
+ * Matches all digits, because a longer number contains a shorter one. If a message has two numbers, 70002 only wraps the other
+ * one.
+ */
+function aadstsNumber(text: string): number | undefined {
+  const numbers = [...text.matchAll(/AADSTS(\d{4,8})/g)].map(([, digits]) => Number(digits));
+  const [inList] = [/(?:error_codes"?:\s?\[|Error\(s\): )(\d{4,8})/.exec(text)?.[1]].map(toNumber);
+  const [number = inList] = numbers.filter((candidate) => candidate !== 70002);
+  return number ?? numbers[0];
+}
+
+/** In order: specific problems come before general ones. */
+const PROBLEMS: [Problem, RegExp][] = [
+  [
+    'clock-wrong',
+    /(?:token|assertion|certificate|signature) (?:is|was) not yet valid|ID token (?:already|has) expired|computer's time|time zone (?:is|are)|check (?:your|the) (?:system )?(?:clock|time)|clock skew|RequestTimeTooSkewed|used before issued/i,
+  ],
+  ['ca-bundle-missing', /Could not find a suitable TLS CA certificate bundle|invalid path: .{0,200}\.(?:pem|crt)/],
+  [
+    'login-certificate-missing',
+    /No such file or directory: ['"][^'"\n]{1,300}\.(?:pem|pfx|p12|crt|cer|key)['"]|(?:load|deserialize|parse|read) .{0,30}(?:PEM|private key|certificate|key data)|certificate file .{0,200}(?:not found|does not exist|invalid)|Invalid (?:certificate|PEM)/i,
+  ],
+  ['read-only', /Read-only file system|Errno 30\b/],
+  ['disk-full', /No space left on device|Errno 28\b/],
+  [
+    'permission-denied',
+    /Permission denied|PermissionError|Errno 13\b|Access is denied|WinError 5\b|Operation not permitted/,
+  ],
+  [
+    'cache-encrypted',
+    /decrypt|CryptUnprotectData|CryptProtectData|DPAPI|msal_extensions[\\/](?:windows|libsecret|osx)|Key not valid for use in specified state|WinError (?:-2146893813|-2146892987|87\b|13\b)|libsecret|keyring|Unable to load .{0,40}keychain|login keychain/i,
+  ],
+  [
+    'cache-corrupt',
+    /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
+  ],
+  [
+    'locked',
+    /LockException|AlreadyLocked|Resource temporarily unavailable|database is locked|\.lockfile|being used by another process|WinError 32\b/,
+  ],
+  [
+    'account-not-in-cache',
+    /does not exist in MSAL token cache|Can't find token from MSAL cache|Could not retrieve (?:token|credential) from local cache|No matching account|not found in (?:the )?token cache|Secret of service principal .{0,100} not found/i,
+  ],
+  [
+    'no-subscription',
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|subscription of '.{0,100}' doesn't exist/i,
+  ],
+  ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
+  [
+    'identity-endpoint-failed',
+    /Failed to connect to MSI|managed_identity_(?:request_failed|unreachable)|ManagedIdentityError|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
+  ],
+  [
+    'wrong-architecture',
+    /Exec format error|cannot execute binary|Bad CPU type|incompatible architecture|wrong ELF class|Rosetta|mach-o|WinError (?:193|216)\b|not a valid Win32|\/mnt\/[a-z]\/.{0,200}wbin|UtilBindVsock|qemu-/i,
+  ],
+  [
+    'extension-broken',
+    /azext_|cliextensions|[Uu]nable to load extension|Error loading (?:command module|extension)|[Ee]xtension '?[\w-]{1,60}'? (?:is not|has|could not|cannot|failed)|ExtensionNotInstalled/,
+  ],
+  ['killed', /MemoryError|Cannot allocate memory|Out of memory|oom-kill|\bSIGKILL\b|code 137\b|^Killed$/im],
+  [
+    'installation-broken',
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
+  ],
+  ['module-missing', /Az\.Accounts?\b/],
+  ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
+  [
+    'not-installed',
+    /could not be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+  ],
+  ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
+  [
+    'not-logged-in',
+    /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
+  ],
+];
+
+/** What the metadata service, NMI and identity endpoints say about an identity. */
+const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
+  ['ambiguous', /Multiple user assigned identities/i],
+  ['pending', /AzureAssignedIdentity|in (?:CREATED|ASSIGNED) state/],
+  [
+    'not-found',
+    /Identity not found|no azure identity found|azureidentity is not configured|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI|identity)(?: was)? (?:found|assigned|configured)|Unable to (?:load|find|get) (?:the )?(?:proper|requested|specified)? ?(?:Managed )?Identity|identit(?:y|ies) .{0,80}(?:not found|does not exist|not (?:been )?(?:enabled|configured))|ManagedIdentityNotFound|IdentityNotFound/i,
+  ],
+];
+
+/** The wordings of Python, Go, .NET, curl and Node. */
+const NETWORK_CODES: [string, RegExp][] = [
+  ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
+  ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    /Hostname mismatch|doesn't match either of|certificate is valid for .{0,200}, not|ALTNAME_INVALID/i,
+  ],
+  [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)/i,
+  ],
+  [
+    'EPROTO',
+    /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,
+  ],
+  [
+    'EAI_AGAIN',
+    /Temporary failure in name resolution|Errno -3\b|\bEAI_AGAIN\b|server misbehaving|dial tcp: i\/o timeout|lookup .{1,253}i\/o timeout/i,
+  ],
+  [
+    'ENOTFOUND',
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
+  ],
+  ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
+  ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|\bENETUNREACH\b|unreachable network/i],
+  ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|\bEHOSTUNREACH\b|unreachable host/i],
+  [
+    'ECONNRESET',
+    /Connection reset|ConnectionResetError|Connection aborted|RemoteDisconnected|Remote end closed|Errno (?:104|54)\b|WinError 1005[34]|\bECONNRESET\b|forcibly closed|ProtocolError|IncompleteRead|broken pipe/i,
+  ],
+  [
+    'ETIMEDOUT',
+    /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|\bETIMEDOUT\b/i,
+  ],
+];
+
+const HOSTS = [
+  /host='([\w.-]{1,253})'/,
+  /lookup ([\w.-]{1,253})/,
+  /(?:Post|Get|Put) "?https?:\/\/([\w.-]{1,253})/,
+  /Connection to ([\w.-]{1,253}) timed out/,
+  /\(([\w-]{1,63}(?:\.[\w-]{1,63}){1,6}):\d{2,5}\)/,
+  /https?:\/\/([\w.-]{1,253})[^\s'"]{0,300}(?:oauth2|openid|\/token)/,
+];
+
+const STATUSES = [
+  /http error: (\d{3})/,
+  /<Response \[(\d{3})\]>/,
+  /Status Code = '?(\d{3})/i,
+  /[Ss]tatus code:? (\d{3})\b/,
+];
+
+const PATHS = [
+  /(?:Permission denied|Read-only file system|No space left on device|No such file or directory|Access is denied|Operation not permitted): ?['"]?((?:\/|[A-Za-z]:\\)[^'"\n]{1,300}?)['"]?(?=\n|$|['"])/,
+  /invalid path: ['"]?([^'"\n]{1,300})/,
+  /open\(?\s?['"]((?:\/|[A-Za-z]:\\)[^'"\n]{1,300})['"]/,
+];
+
+const EXTENSIONS = [
+  /cliextensions[\\/]([\w-]{1,60})/,
+  /[Ee]xtension '?([\w-]{2,60})'? (?:is|has|could|cannot|failed|was)/,
+  /load(?:ing)? (?:the )?extension:? '?([\w-]{2,60})/,
+  /azext_(\w{1,60})/,
+];
+
+const TENANTS = [
+  new RegExp(`must match (?:the tenant|one of the tenants) '?https://[\\w.]{1,60}/(${GUID})`),
+  /[Tt]enant '([^'\n]{1,100})' not found/,
+  /does not exist in tenant '([^'\n]{1,100})'/,
+  /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
+  /directory '([^'\n]{1,100})'/,
+  /exist in the ([\w.-]{3,100}) directory/,
+  /tenant named ([^.\n]{1,100})\. /,
+  /tenant identifier '([^'\n]{1,100})'/,
+  new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
+];
+
+const APPLICATIONS = [
+  /[Aa]pplication(?: with identifier| with appid| with ID| ID)? '([^'\n]{1,200})'/,
+  /\bapp(?: Id| id)? '([^'\n]{1,200})'/,
+  new RegExp(`client application (${GUID})`),
+  new RegExp(`service principal '?(${GUID})`, 'i'),
+  /[Tt]he client '([^'\n]{1,200})'/,
+];
+
+const SUBSCRIPTIONS = [/subscription(?: identifier)? '([^'\n]{1,100})'/i, new RegExp(`/subscriptions/(${GUID})`, 'i')];
+
+const WAITS = [
+  /again after '?(\d{1,6})'? ?s/i,
+  /retry after '?(\d{1,6})'? ?s/i,
+  /Retry-After: (\d{1,6})/i,
+  /in (\d{1,5}) seconds/i,
+];
+
+/** A refusal quotes what it compared: `Assertion Issuer: '…'` or `presented assertion issuer '…'`. */
+function assertionIn(text: string): TextFields['assertion'] {
+  const value = (name: string) => new RegExp(`[Aa]ssertion ${name}:? '([^'\\n]{1,300})'`, 'i').exec(text)?.[1];
+  const assertion = {
+    ...field('issuer', value('issuer')),
+    ...field('subject', value('subject')),
+    ...field('audience', value('audience')),
+  };
+  return Object.keys(assertion).length > 0 ? assertion : undefined;
+}
+
+/** `Current time: …, assertion valid from …, expiry time of assertion …`: Entra's time, and two times from the assertion. */
+function assertionTimes(text: string): TextFields['assertionTimes'] {
+  const time = '([\\dT:.-]{19,30})Z?';
+  const found = new RegExp(
+    `Current time: ${time},? assertion valid from ${time},? expiry time of assertion ${time}`,
+  ).exec(text);
+  const [now, from, to] = (found?.slice(1, 4) ?? []).map((iso) => Date.parse(`${iso.slice(0, 19)}Z`));
+  return [now, from, to].some((ms) => ms === undefined || Number.isNaN(ms))
+    ? undefined
+    : { now: Number(now), from: Number(from), to: Number(to) };
+}
+
+function loginOf(text: string): TextFields['login'] {
+  if (/MSI\b|ManagedIdentity|managed identity|169\.254\.169\.254|az login --identity/.test(text))
+    return 'managed-identity';
+  if (
+    /service principal '?[0-9a-f]{8}|[Ss]ecret of service principal|--service-principal|for this service principal/i.test(
+      text,
+    )
+  ) {
+    return 'service-principal';
+  }
+  return undefined;
+}
+
+function first(text: string, forms: readonly RegExp[]): string | undefined {
+  for (const form of forms) {
+    const found = form.exec(text)?.[1];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function toNumber(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function field<Name extends string, Value>(name: Name, value: Value | undefined): { [name in Name]?: Value } {
+  // The computed key is widened to string.
+  return value === undefined ? {} : ({ [name]: value } as { [name in Name]: Value });
+}

@@ -1,0 +1,56 @@
+/**
+ * The error codes of Azure Resource Manager, by what they mean for the user. There are hundreds, and each resource provider has
+ * its own: some are matched by name, the others by what their names have in common.
+ *
+ * @see https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
+ */
+const FORMS = {
+  /** The request comes from, or over, a network that is not allowed. */
+  network:
+    /Private(Link|Endpoint|Network)|PublicNetwork|Network(Access|Acl|Rule|Security)|Firewall|IpAddress|IPNotAllowed|VirtualNetwork|SecurityPerimeter/i,
+  deny: /^DenyAssignment/,
+  /** A policy of the organization. */
+  policy: /Policy|DisallowedByManagementGroup/,
+  /** Azure itself requires a stronger login, such as multi-factor authentication. */
+  'stronger-login': /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i,
+  lock: /^ScopeLocked$|Lock(ed)?$/,
+  'subscription-disabled':
+    /^(ReadOnly)?DisabledSubscription$|Subscription(NotEnabled|IsDisabled|Disabled|Warned|PastDue|Expired|Suspended|Deleted|NotActive|Inactive|Blocked|ReadOnly|Terminated)|InactiveSubscription/,
+  registration: /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/,
+  'subscription-unknown':
+    /^(SubscriptionNotFound|InvalidSubscriptionId|SubscriptionIdIsInvalid|MissingSubscription|SubscriptionIdNotSpecified)$/,
+  /** The endpoint is not the one that this program was made for. */
+  endpoint: /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/,
+  role: /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|RoleAssignment(Missing|Required)/i,
+} as const satisfies Record<string, RegExp>;
+
+export type ResourceManagerClass = keyof typeof FORMS;
+
+/** Words with the same meaning, for a general code such as Forbidden. */
+const WORDS: [ResourceManagerClass, RegExp][] = [
+  ['deny', /deny assignment/i],
+  [
+    'network',
+    /private (?:link|endpoint|virtual network)|public network access|ip address .{0,60}not (?:allowed|permitted)/i,
+  ],
+  ['policy', /disallowed by (?:one or more )?polic/i],
+  ['stronger-login', /multi-?factor|conditional access/i],
+  [
+    'subscription-disabled',
+    /subscription.{0,100} (?:is|was|has been) (?:disabled|suspended|expired|read-only|deactivated|blocked|in a (?:disabled|suspended|warned))/i,
+  ],
+  [
+    'role',
+    /does not have (?:authorization|permission|access|the required)|not authorized to perform|insufficient privileges/i,
+  ],
+];
+
+/** The class of an error of Resource Manager, by its code or else by its words; undefined if unknown. */
+export function resourceManagerClass(code: string | undefined, message: string): ResourceManagerClass | undefined {
+  const names = Object.entries(FORMS);
+  const byCode = names.find(([, form]) => code !== undefined && form.test(code))?.[0];
+  // The keys of FORMS, which Object.entries widens to string.
+  if (byCode !== undefined) return byCode as ResourceManagerClass;
+  const start = message.slice(0, 2000);
+  return WORDS.find(([, form]) => form.test(start))?.[0];
+}

@@ -1,0 +1,61 @@
+import type { Exchange } from './outcome.ts';
+
+/** The parts of messages that are meant for people. */
+
+/** The message of a response: a JSON field, the text, or the title and visible text of a page. */
+export function bodySummary({
+  body = '',
+  contentType = '',
+}: Pick<Exchange, 'body' | 'contentType'>): string | undefined {
+  const text = body.trim();
+  if (text === '') return undefined;
+  if (text.startsWith('<')) return pageSummary(text);
+  if (!text.startsWith('{') && !/json/i.test(contentType)) return text;
+  const field = /"(?:error_description|message|Message|detail)"\s{0,5}:\s{0,5}"((?:[^"\\]|\\.){1,900})/.exec(text)?.[1];
+  return field ? withoutNoise(field.replace(/\\[nrt]/g, ' ').replace(/\\(.)/g, '$1')) : text;
+}
+
+/** The title of a page, then its visible text. */
+export function pageSummary(page: string): string {
+  const title = /<title[^>]{0,100}>([^<]{1,200})</i.exec(page)?.[1]?.trim();
+  const visible = page
+    .replace(/<(script|style|title|head)\b[\s\S]{0,20000}?<\/\1>/gi, ' ')
+    .replace(/<[^>]{0,2000}>?/g, ' ')
+    .replace(/&nbsp;|\s{1,1000}/g, ' ')
+    .trim();
+  return [title, visible].filter(Boolean).join(': ').slice(0, 300) || 'a page without text';
+}
+
+/** Text that readers do not need: links to more documentation, and ids that `detail` has. */
+const NOISE =
+  /^EnvironmentCredential authentication failed\.|^ManagedIdentityCredential: Authentication failed\. Message |(?:To troubleshoot,? visit|To mitigate this issue,? .{0,80}? at|See the troubleshooting guide.{0,60}?:) https?:\S{1,200}|Status code: \d{3}$|More details:|\s(?:Trace|Correlation) ID: .{1,300}$/gms;
+
+/** MSAL quotes a response that it does not understand after these words. */
+const QUOTED_RESPONSE = /Http status message: (.{1,1000}?)(?: - Correlation ID|$)/s;
+
+/** The message of an error of the SDK. */
+export function sdkSummary(message: string): string {
+  const response = QUOTED_RESPONSE.exec(message)?.[1];
+  return (response && bodySummary({ body: response })) ?? withoutNoise(message);
+}
+
+export function withoutNoise(message: string): string {
+  return message.replace(NOISE, ' ').trim();
+}
+
+/** The message of a tool: its ERROR line, or the end of a Python traceback. */
+export function toolSummary(message: string): string {
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(
+      (line) =>
+        line !== '' && !/^(WARNING|To re-authenticate|To check existing|Traceback|File ")|traceback:$/.test(line),
+    );
+  const isTraceback = /Traceback \(most recent call last\)/.test(message);
+  const exception = isTraceback
+    ? lines.findLast((line) => /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(line))
+    : undefined;
+  const line = exception ?? lines.find((each) => each.startsWith('ERROR:')) ?? lines.at(-1) ?? message;
+  return withoutNoise(line.replace(/^ERROR: /, ''));
+}

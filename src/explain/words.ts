@@ -1,0 +1,131 @@
+import type { Case, Evidence, Finding } from './evidence.ts';
+import { PADDED_SECRET, type ProjectedToken, SECRET, SHORT_SECRET } from './facts.ts';
+
+/** What is known even if nothing fails. */
+type WithFacts = Pick<Evidence, 'facts'>;
+
+/** Notes that stand for values that may be secret. */
+const NOTES: readonly unknown[] = [SECRET, PADDED_SECRET, SHORT_SECRET];
+
+/** Whether a value is known and may be shown. */
+export function hasValue(value: string | null | undefined): value is string {
+  return value !== undefined && value !== null && value !== '' && !NOTES.includes(value);
+}
+
+/** A value for a sentence, short and without control characters or backticks; for one that is not known, the other words. */
+export function shown(value: string | null | undefined, otherwise: string): string {
+  if (!hasValue(value)) return otherwise;
+  return (
+    value
+      .slice(0, 300)
+      .replace(/[\p{Cc}`]/gu, ' ')
+      .trim() || otherwise
+  );
+}
+
+export function isSet({ facts }: WithFacts, variable: string): boolean {
+  return facts.variables[variable] !== undefined;
+}
+
+/** Whether the variable is set to an empty value. */
+export function isEmpty({ facts }: WithFacts, variable: string): boolean {
+  return facts.emptyVariables?.includes(variable) ?? false;
+}
+
+export function isPadded({ facts }: WithFacts, variable: string): boolean {
+  return facts.variables[variable] === PADDED_SECRET;
+}
+
+export function isTooShort({ facts }: WithFacts, variable: string): boolean {
+  return facts.variables[variable] === SHORT_SECRET;
+}
+
+/** AZURE_CLIENT_ID, if its value may be shown. */
+export function clientIdOf({ facts }: WithFacts): string | undefined {
+  const value = facts.variables['AZURE_CLIENT_ID'];
+  return hasValue(value) ? value : undefined;
+}
+
+export function tenantIdOf({ facts }: WithFacts): string | undefined {
+  const value = facts.variables['AZURE_TENANT_ID'];
+  return hasValue(value) ? value : undefined;
+}
+
+/** The subscription that was listed or that is configured. */
+export function subscriptionOf({ failure, list, facts }: Evidence): string | undefined {
+  const configured = facts.variables['AZURE_SUBSCRIPTION_ID'];
+  return list?.subscriptionId ?? failure?.subscriptionId ?? (hasValue(configured) ? configured : undefined);
+}
+
+export function projectedToken({ facts }: WithFacts): Partial<ProjectedToken> {
+  return facts.projectedToken ?? {};
+}
+
+/** "the identity 1111…", or "this identity" where its client id is not known. */
+export function identityInWords(e: WithFacts): string {
+  const clientId = clientIdOf(e);
+  return clientId === undefined ? 'this identity' : `the identity ${shown(clientId, '')}`;
+}
+
+/** "the service account shop/orders", as far as it is known. */
+export function serviceAccountInWords({ facts: { pod } }: WithFacts): string {
+  const { namespace, serviceAccount } = pod ?? {};
+  if (serviceAccount === undefined) return 'the service account of this pod';
+  return `the service account ${[namespace, serviceAccount].filter(Boolean).join('/')}`;
+}
+
+/** "node aks-1", or "this pod's node". */
+export function nodeInWords({ facts: { pod } }: WithFacts): string {
+  return pod?.node === undefined ? "this pod's node" : `node ${pod.node}`;
+}
+
+/** Whether the pod has the label of Workload ID as the webhook expects it; undefined if its labels are not visible. */
+export function isLabelled({ facts }: WithFacts): boolean | undefined {
+  return facts.podLabels && facts.podLabels['azure.workload.identity/use'] === 'true';
+}
+
+/** Whether the pod has the label of pod identity. If so, NMI should answer in place of the metadata service. */
+export function usesPodIdentity({ facts }: WithFacts): boolean {
+  return Boolean(facts.podLabels?.aadpodidbinding);
+}
+
+/** The variable that names the proxy in use: the first one wins. */
+export function proxyVariableOf({ facts }: WithFacts): string {
+  return facts.proxy.variables.find((name) => name !== 'NO_PROXY') ?? 'HTTPS_PROXY';
+}
+
+/** The host that was asked. */
+export function hostOf({ finding }: Pick<Case, 'finding'>): string {
+  return finding.host ?? 'Azure';
+}
+
+/** The most informative code of a failed request, such as `HTTP 503`, `ECONNREFUSED` or `AADSTS700016`. */
+export function codeOf({ networkCode, status, errorCode, text, aadsts }: Finding): string {
+  if (aadsts !== undefined) return `AADSTS${aadsts}`;
+  if (networkCode !== undefined) return networkCode;
+  const httpStatus = status ?? text.proxyStatus;
+  return httpStatus === undefined ? (errorCode ?? 'no response') : `HTTP ${httpStatus}`;
+}
+
+/** How far our clock is `behind` or `ahead of` another, in words. */
+export function skewInWords(serverAheadSeconds: number): string {
+  const minutes = Math.round(Math.abs(serverAheadSeconds) / 60);
+  const amount = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+  return `${amount} ${serverAheadSeconds > 0 ? 'behind' : 'ahead of'}`;
+}
+
+/** The variable that is set instead of this unset one: another tool's name for it, or a typo. */
+export function misnamed({ facts }: WithFacts, variable: string): string | undefined {
+  return Object.entries(facts.misnamed ?? {}).find(([, meant]) => meant === variable)?.[0];
+}
+
+/** Nobody reads a sentence with a longer quotation; `detail` has the whole message. */
+const QUOTED_LENGTH = 160;
+
+/** Quotes the beginning of a message, for a failure without its own row. */
+export function quoted({ summary }: Pick<Finding, 'summary'>): string {
+  const text = shown(summary.replaceAll('"', "'").replace(/\s{1,100}/g, ' '), 'nothing');
+  return text.length <= QUOTED_LENGTH
+    ? `"${text.replace(/[.\s]{1,3}$/, '')}"`
+    : `"${text.slice(0, QUOTED_LENGTH).replace(/\s\S{0,30}$/, '')} …"`;
+}
