@@ -1,4 +1,18 @@
+import { AZURE_CLI, AZURE_CLI_ABSENT } from './catalogue/azure-cli.ts';
+import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
+import { IDENTITY_BINDING } from './catalogue/identity-binding.ts';
+import { IDENTITY_ENDPOINT } from './catalogue/identity-endpoint.ts';
+import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './catalogue/managed-identity.ts';
+import { NETWORK } from './catalogue/network.ts';
+import { NMI } from './catalogue/nmi.ts';
+import { NO_RESPONSE } from './catalogue/no-response.ts';
+import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
+import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
+import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
+import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
+import { OTHER_TOOLS } from './catalogue/tools.ts';
+import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import type { Row, Warning } from './row.ts';
 
 /**
@@ -8,10 +22,29 @@ import type { Row, Warning } from './row.ts';
  *
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
-export const CATALOGUE: readonly Row[] = [...FEDERATION];
+export const CATALOGUE: readonly Row[] = [
+  ...WORKLOAD_IDENTITY_SETUP,
+  ...IDENTITY_BINDING,
+  ...SERVICE_PRINCIPAL_SETUP,
+  ...FEDERATION,
+  ...ENTRA,
+  ...NETWORK,
+  ...MISNAMED,
+  ...POD_LABELS,
+  ...NMI,
+  ...MANAGED_IDENTITY,
+  ...IDENTITY_ENDPOINT,
+  ...AZURE_CLI,
+  ...OTHER_TOOLS,
+  ...AZURE_CLI_ABSENT,
+  ...NO_METADATA_SERVICE,
+  ...NO_RESPONSE,
+  ...ROLES,
+  ...RESOURCE_MANAGER,
+];
 
 /** All rows about something that works but smells. Each match is a warning. */
-export const WARNINGS: readonly Warning[] = [];
+export const WARNINGS: readonly Warning[] = [...POD_WARNINGS, ...EMPTY_LIST];
 
 /** The reason of a failure that no row matches. */
 export const UNKNOWN = 'unknown';

@@ -1,0 +1,5 @@
+import type { Row } from '../row.ts';
+
+export const MANAGED_IDENTITY: readonly Row[] = [];
+
+export const NO_METADATA_SERVICE: readonly Row[] = [];
