@@ -4,24 +4,18 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { originalError } from './azure/errors.ts';
 import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
-import type { Snapshot } from './azure/snapshot.ts';
+import { REASONS } from './explain/catalogue.ts';
 import { acceptsHtml } from './http/accepts-html.ts';
 import { docsPage } from './http/docs-page.ts';
 import { openApi } from './http/openapi.ts';
 import { PAGE_HEADERS, page } from './http/page.ts';
-import {
-  type Documents,
-  headOf,
-  listResponse,
-  type PreparedResponse,
-  prepare,
-  problemDetails,
-  whoAmIResponse,
-} from './http/responses.ts';
+import { type PreparedResponse, prepare, prepareJson, prepareProblem } from './http/prepared-response.ts';
 import { lazy, memoizeLast } from './memoize.ts';
+import { redactValue } from './redaction.ts';
+import { isFallback, listResponse, statusAndHeaders, whoAmIResponse } from './responses.ts';
+import { findings, type Snapshot } from './snapshot.ts';
 import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import { type Redact, redactValue } from './telemetry/redaction.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import type { View } from './view.ts';
 
@@ -29,14 +23,15 @@ export type App = Hono<{ Bindings: HttpBindings }>;
 
 const METHODS = ['GET', 'HEAD'];
 
+/** A scrape starts a new look at Azure if the last one is older, so that a canary that nobody asks notices, too. */
+const IDLE_LOOK_MS = 30_000;
+
 /** Creates the routes. There is no middleware, because Hono calls the only handler of a path directly, which is faster. */
 export function createApp(deps: {
   version: string;
   snapshots: RefreshAheadCache<Snapshot, IncomingHttpHeaders>;
   viewOf: (snapshot: Snapshot) => Promise<View>;
   scrapes: RefreshAheadCache<string, undefined>;
-  documents: Documents;
-  redact: Redact;
   /** Whether the process has started to shut down. */
   isDraining: () => boolean;
   /** A remark at the top of the page. */
@@ -44,7 +39,7 @@ export function createApp(deps: {
   metrics: Metrics;
   log: Logger;
 }): App {
-  const { snapshots, viewOf, scrapes, documents, metrics, log } = deps;
+  const { snapshots, viewOf, scrapes, metrics, log } = deps;
   const app: App = new Hono();
 
   app.get('/', (c) => {
@@ -55,54 +50,48 @@ export function createApp(deps: {
   /** Renders a snapshot for a response, and counts the responses without a list because authentication or authorization failed. */
   function counted<Rendered>(render: (snapshot: Snapshot) => Rendered): (snapshot: Snapshot) => Rendered {
     return (snapshot) => {
-      if (snapshot.listing.kind === 'fallback') metrics.recordFallback(snapshot.listing.diagnosis.reason);
+      if (snapshot.failure && isFallback(snapshot)) metrics.recordFallback(snapshot.failure.reason);
       return render(snapshot);
     };
   }
 
-  const renderList = counted(memoizeLast((snapshot: Snapshot) => listResponse(documents, snapshot)));
+  const renderList = counted(memoizeLast(listResponse));
 
   const renderPage = counted(
     memoizeLast(async (snapshot: Snapshot) => {
-      const { status, headers } = headOf(snapshot);
-      const { who, listing, ...others } = await viewOf(snapshot);
-      const html = await page({
-        // Leave out the errors themselves, which contain more than the page may show.
-        ...redactValue(deps.redact, {
-          ...others,
-          who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
-          listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
-        }),
-        badge: deps.pageBadge,
-        links: PAGE_LINKS,
-      });
-      return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
+      const { status, headers } = statusAndHeaders(snapshot);
+      const view = await viewOf(snapshot);
+      const shown = { ...view, ...view.outcome, findings: findings(view), badge: deps.pageBadge, links: PAGE_LINKS };
+      const html = String(await page(redactValue(shown)));
+      return prepare(html, 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
     }),
   );
 
   app.get('/whoami', (c) => respond(snapshots.get(c.env.incoming.headers), renderWhoAmI));
 
-  const renderWhoAmI = memoizeLast(async (snapshot: Snapshot) => whoAmIResponse(documents, await viewOf(snapshot)));
+  const renderWhoAmI = memoizeLast(async (snapshot: Snapshot) => whoAmIResponse(await viewOf(snapshot)));
 
   app.get('/healthz', () => toResponse(healthy));
 
   app.get('/readyz', () => toResponse(deps.isDraining() ? draining : healthy));
 
-  const healthy = prepare('{"status":"ok"}', 'application/json');
-  const draining = documents.problem(
-    problemDetails(503, 'Service Unavailable', { detail: 'The process is shutting down' }),
-  );
+  const healthy = prepare('{"status":"ok"}\n', 'application/json');
+  const draining = prepareProblem(503, 'Service Unavailable', 'The process is shutting down');
 
-  app.get('/metrics', () => respond(scrapes.get(), (text) => prepare(text, metrics.contentType)));
+  app.get('/metrics', () => {
+    // A scrape does not wait for Azure. The look logs and counts its own failures.
+    if ((snapshots.ageMs() ?? 0) > IDLE_LOOK_MS) Promise.resolve(snapshots.get()).catch(() => {});
+    return respond(scrapes.get(), (text) => prepare(text, metrics.contentType));
+  });
 
   app.get('/openapi.json', () => toResponse(openApiDocument()));
 
-  const openApiDocument = lazy(() => documents.json(openApi(deps.version)));
+  const openApiDocument = lazy(() => prepareJson(openApi(deps.version, REASONS)));
 
   app.get('/docs', async () => toResponse(await docs()));
 
   const docs = lazy(async () =>
-    prepare(String(await docsPage(openApi(deps.version))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS),
+    prepare(String(await docsPage(openApi(deps.version, REASONS))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS),
   );
 
   const routes = routesOf(app);
@@ -111,9 +100,7 @@ export function createApp(deps: {
     const { path } = c.req;
     if (routes.has(path)) {
       const detail = `${path} supports ${METHODS.join(' and ')}`;
-      return toResponse(
-        documents.problem(problemDetails(405, 'Method Not Allowed', { detail }), { Allow: METHODS.join(', ') }),
-      );
+      return toResponse(prepareProblem(405, 'Method Not Allowed', detail, { Allow: METHODS.join(', ') }));
     }
     const withoutSlash = path.replace(/\/$/, '');
     if (routes.has(withoutSlash) && METHODS.includes(c.req.method)) {
@@ -121,16 +108,16 @@ export function createApp(deps: {
       return toResponse(prepare('', 'text/plain; charset=UTF-8', 301, { Location }));
     }
     const detail = 'No such route; GET / lists the resource groups, GET /whoami says who we are';
-    return toResponse(documents.problem(problemDetails(404, 'Not Found', { detail })));
+    return toResponse(prepareProblem(404, 'Not Found', detail));
   });
 
   app.onError((error, c) => {
     log.error(
       { error: originalError(error), stack: framesOf(error), ...traceField(traceContextOf(c.env.incoming.headers)) },
-      'a bug: an unexpected error',
+      'unexpected error; please report it',
     );
-    const detail = 'A bug in rg-api; its log has the details';
-    return toResponse(documents.problem(problemDetails(500, 'Internal Server Error', { detail })));
+    const detail = 'An unexpected error in rg-api; its log has the details';
+    return toResponse(prepareProblem(500, 'Internal Server Error', detail));
   });
 
   return app;

@@ -1,74 +1,64 @@
 import { setTimeout } from 'node:timers/promises';
-import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
-import type { Snapshot } from './azure/snapshot.ts';
-import type { Warning } from './azure/whoami.ts';
-import { whoAmIDocument } from './http/responses.ts';
+import { findings, isHealthy, type Snapshot } from './snapshot.ts';
+import { wrap } from './telemetry/wrap.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
-import { isWell, type View } from './view.ts';
+import type { View } from './view.ts';
 
 /** The pause between two tries of `--wait`, in milliseconds. */
 const PAUSE_MS = 1000;
 
 /**
- * Takes snapshots until everything works or the time is up, but at least one.
- *
- * @returns the view of the last snapshot
+ * Takes looks until everything works or the time is up, but at least one. `onChange` is called for each look with another reason
+ * than the one before.
  */
 export async function check(
-  deps: { snapshots: Pick<RefreshAheadCache<Snapshot, never>, 'get'>; viewOf: (snapshot: Snapshot) => Promise<View> },
+  look: () => Promise<Snapshot>,
   waitMs: number,
-): Promise<View> {
+  onChange: (snapshot: Snapshot) => void,
+): Promise<Snapshot> {
   const endsAtMs = performance.now() + waitMs;
+  let last: string | undefined;
   while (true) {
-    const snapshot = await deps.snapshots.get();
+    const snapshot = await look();
     const remainingMs = endsAtMs - performance.now();
-    if (isWell(snapshot) || remainingMs <= 0) return deps.viewOf(snapshot);
+    if (isHealthy(snapshot) || remainingMs <= 0) return snapshot;
+    const reason = findings(snapshot)[0]?.reason;
+    if (reason !== last) onChange(snapshot);
+    last = reason;
     await setTimeout(Math.min(PAUSE_MS, remainingMs));
   }
 }
 
-/** The report for machines: the document of `/whoami`, with the number of resource groups; null if there is no list. */
-export function checkDocument(view: View): object {
-  const document = whoAmIDocument(view);
-  const resourceGroups = view.listing.kind === 'listed' ? view.listing.names.length : null;
-  return { resourceGroups, ...('problem' in document ? document.problem : document.identity) };
-}
+const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
 
-/** The report for people: who we are and what we see, or what is wrong and what to do. */
-export function checkReport(view: View): string {
-  const { who, listing, subscription, warnings, instance } = view;
-  const lines = [isWell(view) ? 'OK' : 'NOT OK'];
-  const line = (term: string, value: string | null | undefined) => {
-    if (value) lines.push(`  ${`${term}:`.padEnd(18)}${toSafeText(value)}`);
-  };
-  line('pod', instance.pod && [instance.namespace, instance.pod].filter(Boolean).join('/'));
-  if (who.kind === 'identified') {
-    const { type, clientId, objectId, tenantId, managedIdentityResourceId } = who.identity;
-    line('credential', who.credential);
-    line('identity', type);
-    line('client id', clientId);
-    line('object id', objectId);
-    line('tenant id', tenantId);
-    line('resource id', managedIdentityResourceId);
-    line('token until', who.expiresOn);
-  } else {
-    const { projectedToken, variables } = who.diagnosis.facts;
-    line('client id', variables['AZURE_CLIENT_ID']);
-    line('tenant id', variables['AZURE_TENANT_ID']);
-    line('issuer', projectedToken?.iss);
-    line('subject', projectedToken?.sub);
-    line('audience', projectedToken?.aud?.join(', '));
+/** The report for people: the verdict, the checks, then for each problem what it is and what to do. Texts wrap at `columns`. */
+export function checkReport(view: View, columns: number): string {
+  const problems = findings(view);
+  const [first] = problems;
+  const lines = [first ? `NOT OK: ${first.title}` : `OK: ${view.names ? count(view.names.length) : 'there is a token'}`];
+  for (const { name, status, summary } of view.checks) {
+    const link = `  ${MARKS[status]} ${name.padEnd(18)}`;
+    lines.push(...wrap(toSafeText(summary), columns, link, ' '.repeat(link.length)));
   }
-  line('subscription', subscription && [subscription.name, subscription.id].filter(Boolean).join(' '));
-  line('resource groups', listing.kind === 'listed' ? String(listing.names.length) : null);
-  const problems: Warning[] = who.kind === 'unidentified' ? [who.diagnosis] : [...warnings];
-  if (who.kind === 'unidentified' && listing.kind !== 'listed' && listing.diagnosis.reason !== who.diagnosis.reason) {
-    problems.push(listing.diagnosis);
-  }
-  for (const { reason, hint, commands, documentation, detail } of problems) {
-    lines.push('', `${reason}: ${toSafeText(hint)}`, ...commands.map((command) => `  $ ${toSafeText(command)}`));
-    line('documentation', documentation);
-    line('detail', detail);
+  for (const { reason, title, problem, hint, commands, detail, documentation } of problems) {
+    lines.push('', `${reason}: ${title}`);
+    lines.push(...wrap(toSafeText(problem), columns), ...wrap(toSafeText(hint), columns));
+    // A line for the shell is never wrapped, so that it can be copied.
+    lines.push(...commands.map((command) => `  $ ${toSafeText(command)}`));
+    if (detail !== '') lines.push(...wrap(excerpt(detail), columns, '  detail: ', '    '));
+    if (documentation !== undefined) lines.push(`  see ${documentation}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The beginning of a message; `--json` has the whole. */
+const EXCERPT_LENGTH = 240;
+
+function excerpt(detail: string): string {
+  const text = toSafeText(detail.replace(/\s+/g, ' ').trim());
+  return text.length <= EXCERPT_LENGTH ? text : `${text.slice(0, EXCERPT_LENGTH)} …`;
+}
+
+function count(groups: number): string {
+  return groups === 1 ? '1 resource group' : `${groups} resource groups`;
 }

@@ -1,4 +1,4 @@
-import type { Facts } from './azure/diagnosis/facts.ts';
+import type { Facts } from './explain/facts.ts';
 
 /** The process that responds, to tell replicas apart; null for what is unknown. */
 export interface Instance {
@@ -11,17 +11,12 @@ export interface Instance {
   startedAt: string;
 }
 
-/** Describes this process from the Downward API, or else from the subject of the projected token. */
-export function describeInstance(
-  { pod = {}, projectedToken }: Facts,
-  process: Pick<Instance, 'version' | 'startedAt'>,
-): Instance {
-  const [, namespace, serviceAccount] =
-    /^system:serviceaccount:([^:]{1,253}):([^:]{1,253})$/.exec(projectedToken?.sub ?? '') ?? [];
+/** Describes this process by what the pod says about itself. */
+export function describeInstance({ pod = {} }: Facts, process: Pick<Instance, 'version' | 'startedAt'>): Instance {
   return {
     pod: pod.name ?? null,
-    namespace: pod.namespace ?? namespace ?? null,
-    serviceAccount: pod.serviceAccount ?? serviceAccount ?? null,
+    namespace: pod.namespace ?? null,
+    serviceAccount: pod.serviceAccount ?? null,
     node: pod.node ?? null,
     ...process,
   };

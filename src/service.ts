@@ -1,21 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { createApp, routesOf } from './app.ts';
-import { createAzure } from './azure/azure.ts';
+import { type Azure, createAzure } from './azure/azure.ts';
 import type { Cloud } from './azure/cloud.ts';
-import { REASONS } from './azure/diagnosis/catalogue.ts';
 import { createRefreshAheadCache } from './azure/refresh-ahead-cache.ts';
-import { type Snapshot, takeSnapshot } from './azure/snapshot.ts';
 import type { Config } from './config.ts';
+import { FALLBACK_REASONS } from './explain/catalogue.ts';
 import { createHistory } from './history.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
-import { createDocuments, problemDetails } from './http/responses.ts';
+import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
 import { memoizeLast } from './memoize.ts';
+import { explained, findings, isHealthy, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
-import { type Redact, redactValue } from './telemetry/redaction.ts';
-import { toSafeJson } from './telemetry/safe-json.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
 
@@ -27,45 +25,52 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
-  redact: Redact;
+  /** Whether this runs in a container. */
+  isContainer: boolean;
   log: Logger;
 }) {
-  const { config, version, env, redact, log } = options;
+  const { config, version, env, log } = options;
   const startedAt = new Date().toISOString();
 
+  let latest: Snapshot | undefined;
   const metrics = createMetrics({
     version,
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => snapshots.ageMs(),
-    fallbackReasons: REASONS,
+    fallbackReasons: FALLBACK_REASONS,
+    verdict: () => latest && { isHealthy: isHealthy(latest), reason: findings(latest)[0]?.reason },
   });
 
-  const azure = createAzure({
+  const azure: Azure = createAzure({
     ...config,
     cloud: options.cloud,
     userAgentPrefix: `rg-api/${version}`,
     env,
     podLabelsFile: options.podLabelsFile,
+    isContainer: options.isContainer,
     onCall: metrics.recordAzureCall,
     onWarning: (message) => log.warn(message),
   });
 
   const history = createHistory();
-  const listingLog = createFailureLog(log, 'the resource groups are listed again');
+  const failureLog = createFailureLog(log, 'the resource groups are listed again');
   const snapshots = createRefreshAheadCache(async (headers?: IncomingHttpHeaders) => {
     const trace = headers && traceContextOf(headers);
-    const snapshot = await takeSnapshot(azure, trace?.headers);
-    const { listing } = snapshot;
+    const snapshot = explained(await azure.look(trace?.headers));
+    latest = snapshot;
     history.record(changeOf(snapshot));
-    if (listing.kind === 'listed') listingLog.succeeded(snapshot.warnings, trace?.traceId);
-    else listingLog.failed(listing.failure, listing.diagnosis, trace?.traceId);
+    failureLog.record(snapshot, trace?.traceId);
     return snapshot;
   }, config.answerMaxAgeMs);
   const viewOf = memoizeLast((snapshot: Snapshot) =>
-    createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
+    createView(snapshot, {
+      nameSubscription: azure.nameSubscription,
+      deadlineMs: config.deadlineMs,
+      history,
+      process: { version, startedAt },
+    }),
   );
 
-  const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
   /** The last Host that was allowed; nearly all requests have the same one. */
   let allowedHost: string | undefined;
   const logsRequests = log.isLevelEnabled('debug');
@@ -77,8 +82,7 @@ export function createService(options: {
       allowedHost = host;
       return undefined;
     },
-    problem: (status, title) =>
-      documents.problem(problemDetails(status, title, { detail: 'The server cannot read this request' })),
+    problem: (status, title) => prepareProblem(status, title, 'The server cannot read this request'),
     onAnswered({ method = '', url = '', headers }, status, durationMs) {
       const query = url.indexOf('?');
       const path = query === -1 ? url : url.slice(0, query);
@@ -90,14 +94,11 @@ export function createService(options: {
       }
     },
   });
-  const withoutHost = documents.problem(
-    problemDetails(400, 'Bad Request', { detail: 'An HTTP/1.1 request needs a Host header' }),
-  );
-  const misdirected = documents.problem(
-    problemDetails(421, 'Misdirected Request', {
-      detail:
-        'This service does not accept this Host. Use localhost or an IP address, or add the host to ALLOWED_HOSTS',
-    }),
+  const withoutHost = prepareProblem(400, 'Bad Request', 'An HTTP/1.1 request needs a Host header');
+  const misdirected = prepareProblem(
+    421,
+    'Misdirected Request',
+    'This service does not accept this Host. Use localhost or an IP address, or add the host to ALLOWED_HOSTS',
   );
 
   const app = createApp({
@@ -105,8 +106,6 @@ export function createService(options: {
     snapshots,
     viewOf,
     scrapes: createRefreshAheadCache(() => metrics.scrape(), config.answerMaxAgeMs),
-    documents,
-    redact,
     isDraining: server.isDraining,
     pageBadge: config.pageBadge,
     metrics,

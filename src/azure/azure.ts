@@ -1,26 +1,18 @@
+import { isNodeIdentity } from '../explain/node-identity.ts';
+import { readIdentity } from '../explain/claims.ts';
+import { gatherFacts } from '../explain/facts.ts';
 import type { Cloud } from './cloud.ts';
-import { createDiagnosis, type Diagnose } from './diagnosis/diagnose.ts';
-import { type Facts, gatherFacts } from './diagnosis/facts.ts';
-import { isNodeIdentity } from './diagnosis/node-identity.ts';
 import { defaultChain } from './identity/chain.ts';
-import { readIdentity } from './identity/claims.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
+import { readSmallFile } from './identity/token-file.ts';
 import type { OnCall } from './instrument.ts';
+import { createProbe, type Probe } from './probe.ts';
 import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
-import { createWhoAmI, type WhoAmI } from './whoami.ts';
 
 /** Azure, as far as this service needs it. */
 export interface Azure extends ResourceGroupListing {
   credential: TokenCache;
-  /**
-   * Reads who we are from the current token.
-   *
-   * @throws {AzureFailure} `no-token`, or `token-timeout` at the deadline
-   */
-  whoAmI: () => Promise<WhoAmI>;
-  diagnose: Diagnose;
-  /** Gathers what the process, its files and its environment say about its identity. Never throws. */
-  facts: () => Promise<Facts>;
+  look: Probe;
 }
 
 /** Creates the access to one cloud: one credential, and everything that uses it. Sends no request yet. */
@@ -30,6 +22,8 @@ export function createAzure(options: {
   identityBinding: boolean;
   /** The subscription to list, or undefined: the first that the identity sees. */
   subscriptionId: string | undefined;
+  /** Ask for a token of this scope only, and for nothing of Resource Manager. */
+  scope?: string | undefined;
   deadlineMs: number;
   /** How old a shared response may be; 0: requests share none. */
   answerMaxAgeMs: number;
@@ -38,41 +32,51 @@ export function createAzure(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
+  /** Whether this runs in a container. */
+  isContainer: boolean;
   onCall: OnCall;
   /** Called when a new version of the SDK lacks something that the service relies on. */
   onWarning: (message: string) => void;
 }): Azure {
-  const { cloud, deadlineMs, userAgentPrefix } = options;
+  const { cloud, deadlineMs, userAgentPrefix, scope, env } = options;
   const acquireToken = defaultChain({
     cloud,
     identityBinding: options.identityBinding,
-    workloadIdentityFile: workloadIdentityFile(options.env),
+    workloadIdentityFile: workloadIdentityFile(env),
     userAgentPrefix,
     onWarning: options.onWarning,
   });
-  const credential = createTokenCache(acquireToken, cloud.scope, {
+  const facts = () =>
+    gatherFacts({
+      env,
+      readText: readSmallFile,
+      isContainer: options.isContainer,
+      platform: process.platform,
+      cloud: { authorityHost: cloud.authorityHost, resourceManager: cloud.resourceManager },
+      podLabelsFile: options.podLabelsFile,
+    });
+  const credential = createTokenCache(acquireToken, scope ?? cloud.scope, {
     onCall: options.onCall,
     // If no response may be older than its request, no refusal may be either.
-    refusalHoldsMs: Math.min(1000, options.answerMaxAgeMs),
+    refusalTtlMs: Math.min(1000, options.answerMaxAgeMs),
     // NMI may start later than the pod, and someone may correct a label.
     shouldRecheck: async ({ token }) => isNodeIdentity(readIdentity(token), await facts()),
   });
-  const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
-  const diagnose = createDiagnosis(credential, facts);
-  return {
+  const listing = createResourceGroupListing({
+    cloud,
     credential,
-    ...createResourceGroupListing({
-      cloud,
-      credential,
-      subscriptionId: options.subscriptionId,
-      deadlineMs,
-      userAgentPrefix,
-      onCall: options.onCall,
-    }),
-    whoAmI: createWhoAmI({ credential, deadlineMs, gatherFacts: facts, diagnose }),
-    diagnose,
-    facts,
-  };
+    subscriptionId: options.subscriptionId,
+    deadlineMs,
+    userAgentPrefix,
+    onCall: options.onCall,
+  });
+  const look = createProbe({
+    credential,
+    listing: scope === undefined ? listing : undefined,
+    gatherFacts: facts,
+    deadlineMs,
+  });
+  return { credential, ...listing, look };
 }
 
 /** The path of the projected token, if all variables for its exchange are set. */

@@ -14,6 +14,7 @@ import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal
 import { OTHER_TOOLS } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import type { Row, Warning } from './row.ts';
+import { unknownRow } from './unknown.ts';
 
 /**
  * All rows, in order: the first match is the diagnosis. Credentials that are configured for this process come before fallbacks,
@@ -46,11 +47,17 @@ export const CATALOGUE: readonly Row[] = [
 /** All rows about something that works but smells. Each match is a warning. */
 export const WARNINGS: readonly Warning[] = [...POD_WARNINGS, ...EMPTY_LIST];
 
-/** The reason of a failure that no row matches. */
-export const UNKNOWN = 'unknown';
-
 /** Every reason that a diagnosis may have. */
 export const REASONS: readonly string[] = [
   ...new Set([...CATALOGUE, ...WARNINGS].map(({ reason }) => reason)),
-  UNKNOWN,
+  unknownRow().reason,
+];
+
+/**
+ * The reasons that an empty list may have: those of every failure of the identity. A reason of the way to Resource Manager is
+ * one, too, where the same can happen on the way to Microsoft Entra ID.
+ */
+export const FALLBACK_REASONS: readonly string[] = [
+  ...new Set(CATALOGUE.filter(({ check }) => check !== 'resource-manager').map(({ reason }) => reason)),
+  unknownRow().reason,
 ];

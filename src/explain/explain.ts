@@ -30,6 +30,18 @@ export interface Explanation {
   warnings: readonly Diagnosis[];
   /** The eight checks, in order. */
   checks: readonly Check[];
+  /** The error behind the failure, for the log; null without a failure. */
+  original: OriginalError | null;
+}
+
+/** The informative fields of an error; missing ones are left out. */
+export interface OriginalError {
+  name: string;
+  message: string;
+  /** Azure's error code, a system errno, or the number of an AADSTS error. */
+  code?: string | number;
+  /** HTTP status. */
+  status?: number;
 }
 
 /** Explains an outcome. It never fails, asks nothing and reads nothing but the outcome. */
@@ -39,6 +51,7 @@ export function explain(outcome: Outcome): Explanation {
   const warnings = warningsOf(outcome, evidence);
   return {
     failure: found?.diagnosis ?? null,
+    original: found && outcome.failure ? originalError(found.finding, outcome.failure) : null,
     warnings: warnings.map(({ diagnosis }) => diagnosis),
     checks: checksOf(evidence, {
       failure: found?.diagnosis.reason,
@@ -52,6 +65,7 @@ export function explain(outcome: Outcome): Explanation {
 
 interface Recognized {
   row: Row;
+  finding: Finding;
   diagnosis: Diagnosis;
 }
 
@@ -66,9 +80,20 @@ function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
   if (renewalFailure) {
     const { diagnosis, row } = renewalFailure;
     const problem = `The token still works, but it cannot be renewed. ${diagnosis.problem}`;
-    found.push({ row: { ...row, check: 'token' }, diagnosis: { ...diagnosis, problem } });
+    found.push({ ...renewalFailure, row: { ...row, check: 'token' }, diagnosis: { ...diagnosis, problem } });
   }
   return found;
+}
+
+function originalError(finding: Finding, failure: Failure): OriginalError {
+  const { errorName, message, aadsts, networkCode, errorCode, status } = finding;
+  const code = aadsts ?? networkCode ?? errorCode ?? failure.code;
+  return {
+    name: errorName ?? failure.errorName ?? 'Error',
+    message: message || failure.message,
+    ...(code !== undefined && { code }),
+    ...(status !== undefined && { status }),
+  };
 }
 
 function matches(row: Row, about: Case): boolean {
@@ -123,6 +148,7 @@ function written(row: Row, about: Case, message: string): Recognized {
   const link = typeof documentation === 'function' ? documentation(about) : documentation;
   return {
     row,
+    finding: about.finding,
     diagnosis: {
       reason,
       title,

@@ -2,12 +2,50 @@ import document from './openapi.json' with { type: 'json' };
 
 /**
  * The OpenAPI document of this version of the service. Its schemas are closed: a response has no member and no header that the
- * document does not describe. A test checks every response against it.
+ * document does not describe. A test checks every response against it. The reasons come from the catalogue of the diagnosis, and
+ * HEAD is described like GET.
  *
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
-export function openApi(version: string) {
-  return { ...document, info: { ...document.info, version } };
+export function openApi(version: string, reasons: readonly { reason: string; title: string }[]) {
+  const { info, paths, components } = document;
+  const titles = reasons.map(({ reason, title }) => `- \`${reason}\`: ${title}`).join('\n');
+  const { Reason, ...schemas } = components.schemas;
+  return {
+    ...document,
+    info: { ...info, version },
+    paths: mapValues(paths, ({ get }) => ({ get, head: headOf(get) })),
+    components: {
+      ...components,
+      schemas: {
+        Reason: {
+          ...Reason,
+          description: `${Reason.description}\n\n${titles}`,
+          enum: reasons.map(({ reason }) => reason),
+        },
+        ...schemas,
+      },
+    },
+  };
 }
 
 export type OpenApiDocument = ReturnType<typeof openApi>;
+
+type Get = (typeof document.paths)[keyof typeof document.paths]['get'];
+
+function headOf({ responses, ...get }: Get) {
+  // Another method than GET and HEAD is not HEAD.
+  const { 405: _, ...others } = responses;
+  return { ...get, operationId: `${get.operationId}Head`, tags: ['HEAD'], responses: others };
+}
+
+function mapValues<Key extends string, Value, Result>(
+  object: Record<Key, Value>,
+  map: (value: Value) => Result,
+): Record<Key, Result> {
+  // Object.entries widens the keys to string.
+  return Object.fromEntries(Object.entries<Value>(object).map(([key, value]) => [key, map(value)])) as Record<
+    Key,
+    Result
+  >;
+}

@@ -15,16 +15,17 @@ function applyFilter() {
   const items = [...document.querySelectorAll('.groups li')];
   for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
   const count = items.filter((item) => !item.hidden).length;
-  document.getElementById('matches').value = wanted ? count + ' of ' + items.length : '';
+  const matches = count === 0 ? 'no match' : count + ' of ' + items.length;
+  document.getElementById('matches').value = wanted ? matches : '';
 }
 document.addEventListener('input', applyFilter);
 
 document.addEventListener('click', async ({ target }) => {
-  if (!target.matches('.copy')) return;
-  const text = target.parentElement.querySelector('code');
-  getSelection().selectAllChildren(text);
+  if (!target.matches('.copy, .copy-all')) return;
+  const codes = [...target.parentElement.querySelectorAll('.block code')];
+  getSelection().selectAllChildren(codes.length > 1 ? target.parentElement : codes[0]);
   try {
-    await navigator.clipboard.writeText(text.textContent);
+    await navigator.clipboard.writeText(codes.map(({ textContent }) => textContent).join('\\n'));
     target.textContent = 'Copied';
   } catch {
     // Browsers allow this only on localhost and over https. Elsewhere the command is at least selected.

@@ -37,9 +37,9 @@ header, section { container-type: inline-size; }
 header { padding-block: 0.5rem clamp(1.25rem, 3vw, 2.25rem); }
 header p { color: var(--quiet); }
 .lead { font-size: clamp(1.1rem, 2.2vw, 1.6rem); }
-.well h1::before, .warned h1::before, .ill h1::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-right: 0.3em; border-radius: 50%; background: var(--good); }
-.warned h1::before { background: var(--warn); border-radius: 0 50% 50%; }
-.ill h1::before { background: var(--bad); border-radius: 0.08em; }
+.healthy h1::before, .warning h1::before, .failing h1::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-right: 0.3em; border-radius: 50%; background: var(--good); }
+.warning h1::before { background: var(--warn); border-radius: 0 50% 50%; }
+.failing h1::before { background: var(--bad); border-radius: 0.08em; }
 section { margin-bottom: 1.25rem; padding: clamp(1rem, 2.5vw, 1.75rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
 .cards { display: grid; gap: 0 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); }
 dl { display: grid; grid-template-columns: minmax(6.5rem, auto) 1fr; gap: 0.2rem 1rem; margin: 0; }
@@ -53,16 +53,26 @@ dd { margin: 0; }
 .filter { display: none; margin: 0 0 1rem; }
 [data-script] .filter { display: block; }
 input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; background: var(--inset); border: 1px solid var(--quiet); border-radius: 0.4rem; }
-.hint { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
+.hint { font-size: clamp(1.1rem, 2vw, 1.4rem); line-height: 1.4; }
 .reason { color: var(--bad); font-weight: 600; }
-.warning { border-left: 0.4rem solid var(--warn); }
 .warning .reason { color: var(--warn); }
+.problem { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
+.checks { display: grid; gap: 0.5rem 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); margin: 0 0 1.25rem; padding: 0; list-style: none; }
+.checks li { padding: 0.6rem 0.9rem; background: var(--card); border: 1px solid var(--line); border-left: 0.35rem solid var(--line); border-radius: 0.5rem; }
+.checks .pass { border-left-color: var(--good); } .checks .warn { border-left-color: var(--warn); } .checks .fail { border-color: var(--bad); border-left-width: 0.6rem; }
+.checks .skip { color: var(--quiet); border-style: dashed; }
+.checks .mark { display: inline-block; width: 1.3em; font-weight: 700; }
+.pass .mark { color: var(--good); } .warn .mark { color: var(--warn); } .fail .mark { color: var(--bad); }
+.checks .status { color: var(--quiet); font-size: 0.85em; }
+.checks .summary { display: block; font-size: 0.85em; color: var(--quiet); }
 .detail { color: var(--quiet); white-space: pre-wrap; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
 .block pre { flex: 1; }
 .block .id { font-size: min(1em, 3.8cqi); }
-.copy { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
+.copy, .copy-all { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
 [data-script] .copy { display: block; }
+[data-script] .copy-all { display: inline-block; margin-top: 0.75rem; }
+[data-lost] main { opacity: 0.55; }
 ol, ul { margin: 0; padding-left: 1.5rem; }
 .attempts li + li { margin-top: 0.75rem; }
 .history { padding: 0; list-style: none; font-variant-numeric: tabular-nums; }

@@ -1,28 +1,59 @@
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
-import type { Facts } from '../azure/diagnosis/facts.ts';
-import type { Warning, WhoAmI } from '../azure/whoami.ts';
-import type { View } from '../view.ts';
 import { SCRIPT } from './page-script.ts';
 import { ICON, STYLE } from './page-style.ts';
 
-/** What the page shows. Variants differ by member names, not by values: redaction may change any value, such as `listed`. */
-export interface PageView extends Pick<View, 'asOf' | 'subscription' | 'instance' | 'history'> {
-  /** Who we are, or why there is no token. */
-  who: WhoAmI | { diagnosis: Explained };
-  /** What we see, or why we see nothing. */
-  listing: { names: readonly string[] } | { diagnosis: Explained };
+/** What the page shows. */
+export interface PageView {
+  /** ISO 8601. */
+  asOf: string;
+  checks: readonly { name: string; status: 'pass' | 'warn' | 'fail' | 'skip'; summary: string; reason?: string }[];
+  /** What is wrong, the failure first; empty if everything works. */
+  findings: readonly Finding[];
+  /** Why there is no list; null if there is one. */
+  failure: Finding | null;
+  /** Who the token says we are; null without a token. */
+  identity: {
+    type: string | null;
+    tenantId: string | null;
+    objectId: string | null;
+    clientId: string | null;
+    managedIdentityResourceId?: string;
+    credential: string;
+  } | null;
+  expiresOn: string | null;
+  subscription: { id: string; name: string | null } | null;
+  /** The names of the resource groups; null without a list. */
+  names: readonly string[] | null;
+  facts: {
+    projectedToken?: { file: string; problem?: string; iss?: string; sub?: string; aud?: string[]; exp?: string };
+    variables: Record<string, string>;
+  };
+  attempts: readonly { name: string; outcome: string; message: string }[];
+  instance: {
+    pod: string | null;
+    namespace: string | null;
+    serviceAccount: string | null;
+    node: string | null;
+    version: string;
+    startedAt: string;
+  };
+  history: readonly { at: string; reason: string | null; resourceGroups: number | null }[];
   /** A remark that nobody must overlook. */
   badge?: string | undefined;
   /** The other routes, relative to this one, such as `whoami`. */
   links: readonly string[];
 }
 
-interface Explained extends Pick<Diagnosis, 'reason' | 'hint' | 'commands' | 'documentation' | 'detail'> {
-  attempts: readonly Pick<Diagnosis['attempts'][number], 'name' | 'outcome' | 'message'>[];
-  facts: Pick<Facts, 'projectedToken' | 'variables'>;
+interface Finding {
+  reason: string;
+  title: string;
+  problem: string;
+  hint: string;
+  commands: readonly string[];
+  detail: string;
+  documentation?: string;
 }
 
 type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -56,12 +87,9 @@ export const PAGE_HEADERS = {
 
 /** `GET /` for a browser: the same as the JSON, who sees it, and what to do. Everything that comes from Azure is escaped. */
 export function page(view: PageView): Html {
-  const { who, listing, instance, asOf } = view;
+  const { findings, failure, instance, asOf, names } = view;
   const [title, subtitle] = headline(view);
-  const noList = 'diagnosis' in listing ? listing.diagnosis : undefined;
-  // The page already says above them why there is no list.
-  const warnings = 'warnings' in who ? who.warnings.filter(({ reason }) => reason !== noList?.reason) : [];
-  const state = noList ? 'ill' : warnings.length > 0 ? 'warned' : 'well';
+  const state = failure ? 'failing' : findings.length > 0 ? 'warning' : 'healthy';
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -77,17 +105,17 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 <div role="status"><h1>${title}</h1><p class="lead">${subtitle}</p></div>
 <p id="as-of">As of ${moment(asOf)}</p>
 <noscript><p>This page does not refresh itself without scripts. Reload it to see changes.</p></noscript>
-<p class="lost" role="alert">The service does not answer any more; still trying.</p>
+<p class="lost" role="alert">Connection lost. Retrying… If this is a port-forward, start kubectl port-forward again.</p>
 </header>
 <main>
-${noList && failure(noList)}
-${warnings.map(warning)}
+<ol class="checks" aria-label="Checks">${view.checks.map(check)}</ol>
+${findings.map(finding)}
 <div class="cards" id="cards">
-${'diagnosis' in who ? evidence(who.diagnosis.facts) : identity(who, view.subscription)}
-${whoAnswers(view)}
+${view.identity ? identity(view) : configuration(view.facts)}
+${instanceCard(view)}
 </div>
-${'diagnosis' in who && attempts(who.diagnosis)}
-${'names' in listing && groups(listing.names)}
+${!view.identity && attempts(view, findings[0]?.detail ?? '')}
+${names && groups(names)}
 </main>
 <footer>
 <span>rg-api ${instance.version}</span>
@@ -99,52 +127,55 @@ ${'names' in listing && groups(listing.names)}
 `;
 }
 
-function headline({ who, listing, subscription }: PageView): [title: string, subtitle: string | Html] {
-  if ('diagnosis' in listing) {
-    return ['diagnosis' in who ? 'No token' : 'A token, but no list', listing.diagnosis.reason];
-  }
+function headline({ findings, identity, subscription, names }: PageView): [title: string, subtitle: string | Html] {
+  const seen = names === null ? '' : count(names.length);
   const where = subscription && html` in ${unbroken(subscription.name ?? subscription.id)}`;
-  return [count(listing.names.length), html`${'credential' in who && `Seen by ${who.credential}`}${where}`];
+  const by = identity && html`Seen by ${identity.credential}${where}`;
+  const [first] = findings;
+  if (!first) return [seen || 'There is a token', by ?? ''];
+  return [first.title, html`${first.reason}${seen !== '' && `, ${seen}`}`];
+}
+
+/** The marks are text, so that they are there without colors, too. */
+const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
+const STATUS_WORDS = { pass: 'passed', warn: 'warning', fail: 'failed', skip: 'not reached' } as const;
+
+function check({ name, status, summary }: PageView['checks'][number]): Html {
+  return html`<li class="${status}"><span class="mark" aria-hidden="true">${MARKS[status]}</span><b>${name}</b> <span class="status">${STATUS_WORDS[status]}</span><span class="summary">${unbroken(summary)}</span></li>
+`;
+}
+
+function finding({ reason, title, problem, hint, commands, documentation, detail }: Finding, index: number): Html {
+  const id = index === 0 ? 'finding' : `finding-${index}`;
+  const link = documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`;
+  const all = html`<button type="button" class="copy-all">Copy all commands</button>`;
+  return html`<section class="finding" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>
+<p class="problem">${unbroken(problem)}</p>
+<p class="hint">${unbroken(hint)}</p>
+${blocks(commands)}
+${commands.length > 1 && all}
+<p><code class="reason">${reason}</code>${link}</p>
+${detail !== '' && html`<p class="detail">${unbroken(detail)}</p>`}</section>
+`;
+}
+
+function blocks(commands: readonly string[]): Html[] {
+  return commands.map(
+    (command) =>
+      html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy" aria-label="Copy: ${command.slice(0, 60)}">Copy</button></div>`,
+  );
 }
 
 function count(groups: number): string {
   return `${groups} resource ${groups === 1 ? 'group' : 'groups'}`;
 }
 
-function failure({ reason, hint, documentation, detail, commands }: Explained): Html {
-  return html`<section id="failure" aria-labelledby="failure-title"><h2 id="failure-title">Why, and what to do</h2>
-<p class="hint">${prose(hint)}</p>
-${blocks(commands)}
-${reasonLine(reason, documentation)}
-<p class="detail">${unbroken(detail)}</p></section>`;
-}
-
-function warning({ reason, hint, documentation, commands }: Warning, index: number): Html {
-  const id = `warning-${index}`;
-  return html`<section class="warning" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">Warning</h2>
-<p class="hint">${prose(hint)}</p>
-${blocks(commands)}
-${reasonLine(reason, documentation)}</section>`;
-}
-
-function reasonLine(reason: string, documentation: string | undefined): Html {
-  const link = documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`;
-  return html`<p><code class="reason">${reason}</code>${link}</p>`;
-}
-
-function blocks(commands: readonly string[]): Html[] {
-  return commands.map(
-    (command) =>
-      html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy">Copy</button></div>`,
-  );
-}
-
 /** What the credentials used. */
-function evidence({ projectedToken, variables }: Explained['facts']): Html | false {
+function configuration({ projectedToken, variables }: PageView['facts']): Html | false {
   const ids = [entry('Client id', variables['AZURE_CLIENT_ID']), entry('Tenant', variables['AZURE_TENANT_ID'])];
   if (!projectedToken && !ids.some(Boolean)) return false;
   const { file, problem, iss, sub, aud, exp } = projectedToken ?? {};
-  return html`<section id="evidence" aria-labelledby="evidence-title"><h2 id="evidence-title">What the credentials used</h2><dl>
+  return html`<section id="configuration" aria-labelledby="configuration-title"><h2 id="configuration-title">Configuration in use</h2><dl>
 ${entry('Token file', file)}
 ${entry('Problem', problem)}
 ${entry('Issuer', iss)}
@@ -156,25 +187,27 @@ ${ids}
 }
 
 /** What each credential said. A message that is already on the page is not quoted again. */
-function attempts({ attempts, detail }: Explained): Html | false {
+function attempts({ attempts }: PageView, detail: string): Html | false {
   if (attempts.length === 0) return false;
   const items = attempts.map(({ name, outcome, message }, i) => {
-    const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((said) => gist(said) === gist(message));
+    const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((shown) => withoutIds(shown) === withoutIds(message));
     const quote = html`<br><span class="detail">${unbroken(message)}</span>`;
     return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the same message as above' : quote)}</li>`;
   });
-  return html`<section id="attempts" aria-labelledby="attempts-title"><h2 id="attempts-title">The credentials that were asked for a token</h2>
+  return html`<section id="attempts" aria-labelledby="attempts-title"><h2 id="attempts-title">Credentials asked for a token</h2>
 <ol class="attempts">${items}</ol></section>`;
 }
 
 /** A message without ids and times, which differ for each request. */
-function gist(message: string): string {
+function withoutIds(message: string): string {
   return message.replace(GUID, '').replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ/g, '');
 }
 
-function identity({ identity, credential, expiresOn }: WhoAmI, subscription: PageView['subscription']): Html {
-  return html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
-<dt>Token from</dt><dd>${credential}</dd>
+function identity({ identity, expiresOn, subscription }: PageView): Html | null {
+  return (
+    identity &&
+    html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
+<dt>Token from</dt><dd>${identity.credential}</dd>
 ${expiresOn && html`<dt>Valid until</dt><dd>${moment(expiresOn)}</dd>`}
 ${entry('Type', identity.type)}
 ${entry('Client id', identity.clientId)}
@@ -183,12 +216,13 @@ ${entry('Tenant', identity.tenantId)}
 ${entry('Resource', identity.managedIdentityResourceId)}
 ${entry('Subscription', subscription?.name)}
 ${entry('Subscription id', subscription?.id)}
-</dl></section>`;
+</dl></section>`
+  );
 }
 
-function whoAnswers(view: PageView): Html {
+function instanceCard(view: PageView): Html {
   const { pod, namespace, serviceAccount, node, version, startedAt } = view.instance;
-  return html`<section id="instance" aria-labelledby="instance-title"><h2 id="instance-title">Who answers</h2><dl>
+  return html`<section id="instance" aria-labelledby="instance-title"><h2 id="instance-title">This instance</h2><dl>
 ${entry('Pod', pod)}
 ${entry('Namespace', namespace)}
 ${entry('Service account', serviceAccount)}
@@ -209,9 +243,10 @@ function history({ history, asOf }: PageView): Html {
     const outcome = [groups, groups && reason && ', ', reason && html`<code class="reason">${reason}</code>`];
     const isToday = at.slice(0, 10) === asOf.slice(0, 10);
     const time = isToday ? html`<time datetime="${at}">${at.slice(11, 19)}</time>` : moment(at);
-    return html`<li>${time} ${outcome} for\u00a0${duration(seconds)}</li>\n`;
+    const lasted = seconds > 0 && html` for\u00a0${duration(seconds)}`;
+    return html`<li>${time} ${outcome}${lasted}</li>\n`;
   });
-  return html`<h3>What it has seen</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
+  return html`<h3>History</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
 }
 
 function groups(names: readonly string[]): Html {
@@ -220,7 +255,7 @@ function groups(names: readonly string[]): Html {
 ${names.length > FILTERED_GROUPS && filter}
 ${
   names.length === 0
-    ? html`<p>The subscription is there, and empty.</p>`
+    ? html`<p>This subscription has no resource groups.</p>`
     : html`<ul class="groups${names.length > MANY_GROUPS && ' many'}">${names.map((name) => html`<li>${name}</li>\n`)}</ul>`
 }</section>`;
 }
@@ -238,13 +273,6 @@ function unbroken(text: string): Html[] {
     const id = ids[i];
     return html`${words}${id !== undefined && html`<span class="id">${id}</span>`}`;
   });
-}
-
-/** The same for one of our own texts, in which backticks mark code. */
-function prose(text: string): Html[] {
-  return text
-    .split('`')
-    .map((piece, i) => (i % 2 === 0 ? html`${unbroken(piece)}` : html`<code>${unbroken(piece)}</code>`));
 }
 
 function moment(iso: string): Html {

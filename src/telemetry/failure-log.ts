@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import { toSafeJson } from './safe-json.ts';
 
 /** The pause between two lines about the same failure. */
@@ -14,64 +13,72 @@ const FRAME_BYTES = 100;
 /** The share that is reserved for the message of Azure, however long the hint is. */
 const MIN_DETAIL_BYTES = 120;
 
-/** A warning of /whoami. */
-interface Warning {
+/** What is wrong, for people. */
+interface Finding {
   reason: string;
+  title: string;
+  problem: string;
   hint: string;
+}
+
+/** A verdict about the identity. */
+export interface Verdict {
+  /** Why there is no list. */
+  failure: Finding | null;
+  /** What works but smells. */
+  warnings: readonly Finding[];
+  /** The error behind the failure. */
+  original: { name: string; message: string; code?: string | number; status?: number } | null;
 }
 
 interface Details {
   trace_id?: string;
   original?: object;
   /** Fields with the message of Azure, cut to this length. */
-  words?: (maxBytes: number) => object;
+  message?: (maxBytes: number) => object;
 }
 
-/** Logs a failure that may repeat with every request. `traceId` is the trace of the request that hit it. */
+/** Logs verdicts, which may be the same for every request. */
 export interface FailureLog {
-  /** Logs one line when the reason changes, then at most one per reason and minute; the details at debug. */
-  failed(failure: Error, diagnosis: Diagnosis, traceId?: string): void;
-  /** Logs each warning like a failure. Without a warning, it logs one line after a failure. */
-  succeeded(warnings?: readonly Warning[], traceId?: string): void;
+  /**
+   * Logs one line when the reason changes, then at most one per reason and minute; the details at debug. Without a failure and a
+   * warning, it logs one line after them. `traceId` is the trace of the request that brought the verdict.
+   */
+  record(verdict: Verdict, traceId?: string): void;
 }
 
-/** Creates the log of one kind of failure. `recovered` is the text of the line that ends it. */
+/** Creates the log. `recovered` is the text of the line that ends a failure. */
 export function createFailureLog(log: Logger, recovered: string): FailureLog {
   /** The reasons since everything worked last. */
-  const lasting = new Map<string, { loggedAtMs: number; unlogged: number }>();
+  const lasting = new Map<string, { loggedAtMs: number; suppressed: number }>();
 
   /** Logs one line, or counts it if there was one within the last minute. */
-  function warn({ reason, hint }: Warning, { words, ...fields }: Details): boolean {
+  function warn({ reason, title, problem, hint }: Finding, { message, ...fields }: Details): boolean {
     const nowMs = performance.now();
     const lasts = lasting.get(reason);
     if (lasts && nowMs - lasts.loggedAtMs < REMINDER_MS) {
-      lasts.unlogged += 1;
+      lasts.suppressed += 1;
       return false;
     }
-    lasting.set(reason, { loggedAtMs: nowMs, unlogged: 0 });
-    const known = { reason, ...(lasts && { timesSinceLastLine: lasts.unlogged + 1 }), ...fields };
+    lasting.set(reason, { loggedAtMs: nowMs, suppressed: 0 });
+    const known = { reason, ...(lasts && { suppressed: lasts.suppressed }), ...fields };
     const restBytes = MAX_LINE_BYTES - FRAME_BYTES - Buffer.byteLength(toSafeJson(known));
-    const msg = cut(`${reason}: ${hint}`, restBytes - (words ? MIN_DETAIL_BYTES : 0));
-    log.warn({ ...known, ...words?.(restBytes - bytesOf(msg)) }, msg);
+    const msg = cut(`${title}. ${problem} ${hint}`, restBytes - (message ? MIN_DETAIL_BYTES : 0));
+    log.warn({ ...known, ...message?.(restBytes - bytesOf(msg)) }, msg);
     return true;
   }
 
   return {
-    failed(failure, diagnosis, traceId) {
-      const { reason, original, attempts } = diagnosis;
-      const { message, ...codes } = original;
+    record({ failure, warnings, original }, traceId) {
       const trace = traceId === undefined ? {} : { trace_id: traceId };
-      const stack = reason === 'unknown' ? framesOf(failure) : undefined;
-      const words = (maxBytes: number) =>
-        stack !== undefined
-          ? { original: { ...codes, message: cut(message, maxBytes / 2) }, stack: cut(stack, maxBytes / 2) }
-          : { original: { ...codes, message: cut(message, maxBytes) } };
-      if (!warn(diagnosis, { ...trace, original: codes, words })) return;
-      log.debug({ reason, original, attempts, stack, ...trace }, failure.message);
-    },
-    succeeded(warnings = [], traceId) {
-      for (const warning of warnings) warn(warning, traceId === undefined ? {} : { trace_id: traceId });
-      if (warnings.length > 0 || lasting.size === 0) return;
+      if (failure && original) {
+        const { message, ...codes } = original;
+        const cutMessage = (maxBytes: number) => ({ original: { ...codes, message: cut(message, maxBytes) } });
+        const isLogged = warn(failure, { ...trace, original: codes, message: cutMessage });
+        if (isLogged) log.debug({ reason: failure.reason, original, ...trace }, message);
+      }
+      for (const warning of warnings) warn(warning, trace);
+      if (failure || warnings.length > 0 || lasting.size === 0) return;
       log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
       lasting.clear();
     },

@@ -1,5 +1,4 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { AzureCall } from '../azure/instrument.ts';
 
 /** The label for unknown paths and methods, which clients can choose freely. */
 export const OTHER = '_OTHER';
@@ -10,7 +9,7 @@ export interface Metrics {
   recordRequest(route: string, method: string, status: number, durationMs: number): void;
   /** Counts a `[]` because authentication or authorization failed. */
   recordFallback(reason: string): void;
-  recordAzureCall(call: AzureCall): void;
+  recordAzureCall(call: { operation: string; outcome: string; durationMs: number }): void;
   /** Adds prom-client's default metrics: CPU, memory, event loop, garbage collection. */
   addProcessMetrics(): void;
   /** The text of one scrape, and its media type. */
@@ -47,6 +46,8 @@ export function createMetrics(options: {
   fallbackReasons: readonly string[];
   /** The age of the shared snapshot in milliseconds; undefined before the first. */
   answerAgeMs: () => number | undefined;
+  /** The verdict of the latest snapshot; undefined before the first. */
+  verdict: () => { isHealthy: boolean; reason: string | undefined } | undefined;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -84,6 +85,21 @@ export function createMetrics(options: {
     'When the current access token expires, in seconds since the epoch; absent while there is none.',
     () => inSeconds(options.tokenExpiresOn()),
   );
+  gauge('rgapi_identity_ok', '1: a list and no warning; 0: not; absent before the first verdict.', () => {
+    const verdict = options.verdict();
+    return verdict && Number(verdict.isHealthy);
+  });
+  new Gauge({
+    name: 'rgapi_identity_reason',
+    help: '1 for the reason why there is no list, or else of the first warning; otherwise absent.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      const reason = options.verdict()?.reason;
+      if (reason !== undefined) this.set({ reason }, 1);
+    },
+  });
   new Gauge({
     name: 'rgapi_build_info',
     help: 'Always 1; the label is the running version.',
