@@ -11,6 +11,8 @@ import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
 import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
 import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
 import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
+import { SUBSCRIPTION } from './catalogue/subscription.ts';
+import { TOKEN_REJECTED } from './catalogue/token-rejected.ts';
 import { OTHER_TOOLS } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import type { Row, Warning } from './row.ts';
@@ -40,17 +42,20 @@ export const CATALOGUE: readonly Row[] = [
   ...AZURE_CLI_ABSENT,
   ...NO_METADATA_SERVICE,
   ...NO_RESPONSE,
+  ...TOKEN_REJECTED,
   ...ROLES,
+  ...SUBSCRIPTION,
   ...RESOURCE_MANAGER,
 ];
 
 /** All rows about something that works but smells. Each match is a warning. */
 export const WARNINGS: readonly Warning[] = [...POD_WARNINGS, ...EMPTY_LIST];
 
-/** Every reason that a diagnosis may have. */
-export const REASONS: readonly string[] = [
-  ...new Set([...CATALOGUE, ...WARNINGS].map(({ reason }) => reason)),
-  unknownRow().reason,
+/** Every reason that a diagnosis may have, with its title, in the order of the catalogue. */
+export const REASONS: readonly Pick<Row, 'reason' | 'title'>[] = [
+  ...new Map(
+    [...CATALOGUE, ...WARNINGS, unknownRow()].map(({ reason, title }) => [reason, { reason, title }]),
+  ).values(),
 ];
 
 /**

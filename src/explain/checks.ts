@@ -103,11 +103,17 @@ function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {
   );
 }
 
-function resourceManagerCheck({ failure }: Evidence, finding: Finding): CheckName {
+function resourceManagerCheck({ failure, identity, facts }: Evidence, finding: Finding): CheckName {
   const code = resourceManagerClass(finding.errorCode, finding.summary);
+  const isAboutAccess = failure?.kind === 'no-subscription' || failure?.kind === 'not-authorized';
+  if (isAboutAccess && isNodeIdentity(identity, facts)) return 'identity';
   switch (failure?.kind) {
     case 'token-rejected':
-      return finding.errorCode === 'InvalidAuthenticationTokenTenant' ? 'identity' : 'token';
+      if (clockSkew(finding) !== undefined) return 'identity-provider';
+      if (/'?Authorization'? header/.test(finding.message)) return 'resource-manager';
+      return finding.errorCode === 'InvalidAuthenticationTokenTenant' || finding.text.tenant !== undefined
+        ? 'identity'
+        : 'token';
     case 'no-subscription':
       return 'subscription';
     case 'not-authorized':

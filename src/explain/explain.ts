@@ -30,6 +30,8 @@ export interface Explanation {
   warnings: readonly Diagnosis[];
   /** The eight checks, in order. */
   checks: readonly Check[];
+  /** The check that the reason of the failure belongs to. The checks come from the evidence alone, and the two agree. */
+  check: CheckName | null;
   /** The error behind the failure, for the log; null without a failure. */
   original: OriginalError | null;
 }
@@ -51,6 +53,7 @@ export function explain(outcome: Outcome): Explanation {
   const warnings = warningsOf(outcome, evidence);
   return {
     failure: found?.diagnosis ?? null,
+    check: found?.row.check ?? null,
     original: found && outcome.failure ? originalError(found.finding, outcome.failure) : null,
     warnings: warnings.map(({ diagnosis }) => diagnosis),
     checks: checksOf(evidence, {

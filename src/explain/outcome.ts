@@ -28,6 +28,8 @@ export interface Listed {
   subscriptionId: string;
   /** How many resource groups there are. */
   resourceGroups: number;
+  /** Of an empty list: whether the identity may read the groups of the whole subscription; missing if that is not known. */
+  mayRead?: boolean;
 }
 
 /** The outcome of asking one credential of the chain for a token. */

@@ -51,6 +51,10 @@ export function resourceManagerClass(code: string | undefined, message: string):
   const byCode = names.find(([, form]) => code !== undefined && form.test(code))?.[0];
   // The keys of FORMS, which Object.entries widens to string.
   if (byCode !== undefined) return byCode as ResourceManagerClass;
-  const start = message.slice(0, 2000);
-  return WORDS.find(([, form]) => form.test(start))?.[0];
+  return WORDS.find(([, form]) => form.test(message))?.[0];
+}
+
+/** The class of what Resource Manager said. */
+export function classOf(finding: { errorCode: string | undefined; summary: string }): ResourceManagerClass | undefined {
+  return resourceManagerClass(finding.errorCode, finding.summary);
 }

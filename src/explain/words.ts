@@ -107,6 +107,11 @@ export function codeOf({ networkCode, status, errorCode, text, aadsts }: Finding
   return httpStatus === undefined ? (errorCode ?? 'no response') : `HTTP ${httpStatus}`;
 }
 
+/** Status and error code of Resource Manager, such as `403 AuthorizationFailed`. */
+export function statusAndCode({ status, errorCode }: Finding): string {
+  return [status, errorCode].filter(Boolean).join(' ') || 'no code';
+}
+
 /** How far our clock is `behind` or `ahead of` another, in words. */
 export function skewInWords(serverAheadSeconds: number): string {
   const minutes = Math.round(Math.abs(serverAheadSeconds) / 60);

@@ -1,5 +1,162 @@
-import type { Row } from '../row.ts';
+import { bash, guid } from '../bash.ts';
+import { assignReader, listIdentities, loginToTenant } from '../commands.ts';
+import type { Case, Evidence } from '../evidence.ts';
+import { ofKind, only, type When } from '../match.ts';
+import { isNodeIdentity } from '../node-identity.ts';
+import { classOf } from '../resource-manager-codes.ts';
+import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
+import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalAtStart } from '../whose.ts';
+import { isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { POD_WARNINGS } from './pod-labels.ts';
 
-export const ROLES: readonly Row[] = [];
+const NONE = { reason: 'no-subscription', title: 'The identity sees no subscription', check: 'subscription' } as const;
+const FORBIDDEN = {
+  reason: 'not-authorized',
+  title: 'The identity may not list resource groups',
+  check: 'resource-groups',
+} as const;
+const EMPTY = {
+  reason: 'no-resource-groups',
+  title: 'No resource group is visible',
+  check: 'resource-groups',
+} as const;
 
-export const EMPTY_LIST: readonly Row[] = [];
+const none = ofKind('no-subscription');
+const forbidden = only(ofKind('not-authorized'), (_, finding) => [undefined, 'role'].includes(classOf(finding)));
+
+/** What differs between the identities: what to do about a missing role. */
+const ROLE_ADVICE: readonly {
+  when: (e: Evidence) => boolean;
+  hint: string;
+  commands: (about: Case) => readonly string[];
+}[] = [
+  {
+    when: isOfSlot,
+    hint: 'A slot has an identity of its own. If the slot needs access, give that one the role Reader; the role of the app in production does not count.',
+    commands: showRoles,
+  },
+  {
+    when: isUnchosen,
+    hint: 'If another identity was meant, set AZURE_CLIENT_ID to its client id. Give this one the role Reader only if it is the right one; through a group, a role takes up to a day.',
+    commands: (c) => [listIdentities(), ...showRoles(c)],
+  },
+  {
+    when: (e) => isSystemAssigned(e) && !isSet(e, 'AZURE_CLIENT_ID'),
+    hint: 'Give it the role Reader, or set AZURE_CLIENT_ID to the client id of a user-assigned identity that has it. A role takes up to 10 minutes, through a group up to a day.',
+    commands: assignReader,
+  },
+  {
+    when: isFromEnvironment,
+    hint: 'Ask an Owner or User Access Administrator for the role Reader (10 minutes, through a group a day). To use your own login instead, unset the AZURE_CLIENT_* variables.',
+    commands: assignReader,
+  },
+  {
+    when: isUser,
+    hint: 'Ask an Owner or User Access Administrator for the role Reader, or activate it if it is only eligible (PIM). Another account or tenant may be the right one.',
+    commands: assignReader,
+  },
+  {
+    when: () => true,
+    hint: 'An Owner or User Access Administrator can assign the role Reader, or activate an eligible one (PIM). It takes up to 10 minutes, through a group up to a day.',
+    commands: assignReader,
+  },
+];
+
+/** One row for each identity, the first that fits. */
+function byIdentity(row: Omit<Row, 'hint' | 'commands' | 'when'>, when: When): Row[] {
+  return ROLE_ADVICE.map((advice) => ({
+    ...row,
+    when: only(when, advice.when),
+    hint: () => advice.hint,
+    commands: advice.commands,
+  }));
+}
+
+/** There is a token, but the identity may not do what is asked. */
+export const ROLES: readonly Row[] = [
+  // The warning about the node's identity becomes the failure where that identity sees nothing.
+  ...POD_WARNINGS.filter(({ reason }) => reason === 'node-identity').map((row) => ({
+    ...row,
+    when: (e: Evidence) => (row.when(e) ? ofKind('no-subscription', 'not-authorized')(e) : undefined),
+  })),
+  {
+    ...NONE,
+    when: only(
+      none,
+      (e, { errorCode }) => errorCode === undefined && misnamed(e, 'AZURE_SUBSCRIPTION_ID') !== undefined,
+    ),
+    problem: (c) =>
+      `${principalAtStart(c)} sees no subscription, and ${misnamed(c, 'AZURE_SUBSCRIPTION_ID')} is not read here.`,
+    hint: () =>
+      'The variable is named AZURE_SUBSCRIPTION_ID. The identity also needs the role Reader on that subscription; a new role takes up to 10 minutes.',
+    commands: assignReader,
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...NONE,
+    when: only(none, (e, { errorCode }) => errorCode === undefined && isUser(e)),
+    problem: (c) =>
+      `${principalAtStart(c)} sees no subscription in the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
+    hint: () =>
+      'Log in to the tenant of your subscription, then ask again. If the tenant is right, ask for the role Reader, or activate it if it is only eligible (PIM).',
+    commands: (c) => [
+      bash`az account list --all --refresh --query '[].[name,id,tenantId]' -o table`,
+      loginToTenant(undefined),
+      ...(c.identity?.credential === 'AzureDeveloperCliCredential'
+        ? [bash`azd auth login --tenant-id $TENANT_ID`]
+        : []),
+    ],
+    documentation: DOCUMENTATION.roles,
+  },
+  ...byIdentity(
+    {
+      ...NONE,
+      problem: (c) =>
+        `${principalAtStart(c)} works, but has no role in any subscription of the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
+      documentation: DOCUMENTATION.roles,
+    },
+    only(none, (_, { errorCode }) => errorCode === undefined),
+  ),
+  {
+    ...FORBIDDEN,
+    when: only(ofKind('not-authorized'), (_, { errorCode }) => errorCode === 'LinkedAuthorizationFailed'),
+    problem: (c) =>
+      `${principalAtStart(c)} may not use a linked resource, which may belong to another tenant or subscription.`,
+    hint: () =>
+      'Check that the identity and the linked resource are in the same tenant, and give the identity a role on both.',
+    commands: showRoles,
+    documentation: DOCUMENTATION.roles,
+  },
+  ...byIdentity(
+    {
+      ...FORBIDDEN,
+      problem: (c) =>
+        `${principalAtStart(c)} has a token, but no role to read the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
+      documentation: DOCUMENTATION.roles,
+    },
+    forbidden,
+  ),
+];
+
+/** The list is there, and empty. */
+export const EMPTY_LIST: readonly Warning[] = [
+  {
+    ...EMPTY,
+    when: (e) =>
+      e.list?.resourceGroups === 0 && e.list.mayRead === false && !isNodeIdentity(e.identity, e.facts)
+        ? (e as Case).finding
+        : undefined,
+    problem: (c) =>
+      `${principalAtStart(c)} sees the subscription ${shown(subscriptionOf(c), 'in use')}, but may not read its resource groups: its role is on something below.`,
+    hint: () => 'Give the identity the role Reader on the whole subscription. A new role takes up to 10 minutes.',
+    commands: assignReader,
+    documentation: DOCUMENTATION.roles,
+  },
+];
+
+/** Shows the roles of the identity, by name and scope. */
+function showRoles(c: Case): string[] {
+  return [
+    bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} --query '[].[roleDefinitionName,scope]' -o table`,
+  ];
+}

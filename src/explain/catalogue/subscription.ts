@@ -1,0 +1,177 @@
+import { bash, guid, host, part } from '../bash.ts';
+import { loginToTenant, unsetVariable } from '../commands.ts';
+import type { Case, Evidence, Finding } from '../evidence.ts';
+import { ofKind, only, resourceManagerMeans } from '../match.ts';
+import { classOf } from '../resource-manager-codes.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { principalAtStart } from '../whose.ts';
+import { codeOf, hostOf, isSet, misnamed, quoted, shown, subscriptionOf } from '../words.ts';
+
+const NETWORK = {
+  reason: 'network-restricted',
+  title: 'Azure Resource Manager refuses this network',
+  check: 'resource-manager',
+} as const;
+const DENY = {
+  reason: 'deny-assignment',
+  title: 'A deny assignment blocks the identity',
+  check: 'resource-groups',
+} as const;
+const DISABLED = {
+  reason: 'subscription-disabled',
+  title: 'The subscription is disabled',
+  check: 'subscription',
+} as const;
+const UNKNOWN = {
+  reason: 'subscription-not-found',
+  title: 'The subscription does not exist here',
+  check: 'subscription',
+} as const;
+const FORBIDDEN = {
+  reason: 'not-authorized',
+  title: 'The identity may not list resource groups',
+  check: 'resource-groups',
+} as const;
+
+const unknown = resourceManagerMeans('subscription-unknown');
+const list = bash`az account list --all --query '[].[id,name,tenantId,state]' -o table`;
+const configured = only(unknown, (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID'));
+
+/** The subscription cannot be used, or something other than a role forbids it. */
+export const SUBSCRIPTION: readonly Row[] = [
+  {
+    ...NETWORK,
+    when: only(resourceManagerMeans('network'), (e) => subscriptionOf(e) !== undefined),
+    problem: (c) =>
+      `The network rules or the private link of the subscription ${shown(subscriptionOf(c), 'in use')} refuse requests from this network (${codeOf(c.finding)}).`,
+    hint: () => 'Ask from a network that is allowed, or have the rules changed. No role helps.',
+    commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
+    documentation:
+      'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
+  },
+  {
+    ...NETWORK,
+    when: resourceManagerMeans('network'),
+    problem: (c) =>
+      `A private link serves ${hostOf(c)} here, and it refuses to list subscriptions (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Set AZURE_SUBSCRIPTION_ID, which spares listing them, or reach Resource Manager over the public network. No role helps.',
+    commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
+    documentation:
+      'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
+  },
+  {
+    ...DENY,
+    when: resourceManagerMeans('deny'),
+    problem: (c) =>
+      `The deny assignment${denyName(c.finding)} forbids ${shown(c.identity?.clientId, 'this identity')} to read the subscription ${shown(subscriptionOf(c), 'in use')}.`,
+    hint: () =>
+      'Use another subscription, or ask the owner of the deny assignment to exclude this identity. No role helps against it.',
+    commands: (c) => [
+      bash`az rest --method get --url ${resourceManager(c)}/subscriptions/${guid(subscriptionOf(c), 'SUBSCRIPTION_ID')}/providers/Microsoft.Authorization/denyAssignments --url-parameters api-version=2022-04-01`,
+    ],
+    documentation: DOCUMENTATION.denyAssignments,
+  },
+  {
+    ...DISABLED,
+    when: resourceManagerMeans('subscription-disabled'),
+    problem: (c) => `The subscription ${shown(subscriptionOf(c), 'in use')} is disabled (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Ask its owner to reactivate it (billing, spending limit, an expired trial), or set AZURE_SUBSCRIPTION_ID to another one.',
+    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
+    documentation: DOCUMENTATION.subscriptionStates,
+  },
+  {
+    ...UNKNOWN,
+    when: only(unknown, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
+    problem: (c) =>
+      `${c.facts.cloud.resourceManager} does not know the subscription ${shown(subscriptionOf(c), 'in use')}, and ${misnamed(c, 'AZURE_AUTHORITY_HOST')} is not read here.`,
+    hint: () =>
+      'The cloud is chosen by AZURE_AUTHORITY_HOST: https://login.microsoftonline.us for Azure Government, https://login.chinacloudapi.cn for China.',
+    commands: () => [list],
+    documentation: DOCUMENTATION.clouds,
+  },
+  {
+    ...UNKNOWN,
+    when: only(configured, (_, { errorCode }) => errorCode !== 'SubscriptionNotFound'),
+    problem: (c) =>
+      `AZURE_SUBSCRIPTION_ID is ${shown(subscriptionOf(c), 'not an id')}, which is not the id of a subscription.`,
+    hint: () => 'Set it to the id, a GUID, or remove it to use the first subscription that the identity sees.',
+    commands: () => [list],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...UNKNOWN,
+    when: only(configured, (e) => e.facts.kubernetes),
+    problem: missing,
+    hint: () =>
+      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
+    commands: (c) => [list, ...unsetVariable(c, part`AZURE_SUBSCRIPTION_ID`)],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...UNKNOWN,
+    when: configured,
+    problem: missing,
+    hint: () =>
+      'Correct AZURE_SUBSCRIPTION_ID, or unset it to use the first subscription that the identity sees. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
+    commands: () => [list],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...UNKNOWN,
+    when: unknown,
+    problem: (c) =>
+      `The subscription ${shown(subscriptionOf(c), 'in use')} was the first that the identity saw, and is gone or was moved to another tenant.`,
+    hint: () => 'Ask again in some minutes, or set AZURE_SUBSCRIPTION_ID to another subscription.',
+    commands: () => [list],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...FORBIDDEN,
+    when: resourceManagerMeans('stronger-login'),
+    problem: (c) => `${principalAtStart(c)} needs multi-factor authentication for this request (${codeOf(c.finding)}).`,
+    hint: () => 'Log in again with multi-factor authentication.',
+    commands: (c) => [loginToTenant(c.identity?.tenantId)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FORBIDDEN,
+    when: only(resourceManagerMeans('policy'), (_, { message }) => /multi-?factor|\bMFA\b/i.test(message)),
+    problem: (c) =>
+      `A policy demands multi-factor authentication (MFA), and ${shown(c.identity?.credential, 'the login')} was without it.`,
+    hint: () => 'Log in again with multi-factor authentication, to the tenant of the subscription.',
+    commands: (c) => [loginToTenant(c.identity?.tenantId)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FORBIDDEN,
+    when: only(ofKind('not-authorized'), (_, finding) => classOf(finding) === 'policy'),
+    problem: (c) => `Azure Policy forbids the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () => 'Ask the owner of the policy that the message names for an exemption. No role helps.',
+    commands: (c) => [
+      bash`az policy assignment list --scope /subscriptions/${guid(subscriptionOf(c), 'SUBSCRIPTION_ID')} --query '[].[name,displayName]' -o table`,
+    ],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...FORBIDDEN,
+    when: ofKind('not-authorized'),
+    problem: (c) => `Azure Resource Manager forbids the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () => 'Follow the message, then ask again. A role may not be what is missing.',
+    documentation: DOCUMENTATION.roles,
+  },
+];
+
+function missing(c: Case): string {
+  return `The subscription ${shown(subscriptionOf(c), 'in use')} of AZURE_SUBSCRIPTION_ID is gone, in another tenant than ${shown(c.identity?.tenantId, 'that of the token')}, or in another cloud than ${c.facts.cloud.resourceManager}.`;
+}
+
+function resourceManager(e: Evidence) {
+  return part`https://${host(URL.parse(e.facts.cloud.resourceManager)?.hostname, 'HOST')}`;
+}
+
+function denyName({ message }: Finding): string {
+  const found = /deny assignment with name '([^']{1,300})/.exec(message)?.[1];
+  return found === undefined ? '' : ` ${shown(found, '')}`;
+}

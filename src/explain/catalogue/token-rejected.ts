@@ -1,0 +1,191 @@
+import { bash, guid } from '../bash.ts';
+import { challengeOf } from '../challenge.ts';
+import { loginToTenant, restart } from '../commands.ts';
+import type { Case } from '../evidence.ts';
+import { clockSkew, either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { isSystemAssigned, isUser } from '../whose.ts';
+import { hostOf, nodeInWords, quoted, shown, skewInWords, statusAndCode, subscriptionOf } from '../words.ts';
+
+const POLICY = {
+  reason: 'blocked-by-policy',
+  title: 'A policy of the tenant blocks this token',
+  check: 'token',
+} as const;
+const NO_PRINCIPAL = {
+  reason: 'service-principal-missing',
+  title: 'The application has no service principal in this tenant',
+  check: 'token',
+} as const;
+const TENANT = { reason: 'wrong-tenant', title: 'The token is for another tenant', check: 'identity' } as const;
+const CLOUD = { reason: 'wrong-cloud', title: 'Wrong cloud for this identity', check: 'token' } as const;
+const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
+const REJECTED = {
+  reason: 'token-rejected',
+  title: 'Azure Resource Manager refused the token',
+  check: 'token',
+} as const;
+
+const rejected = ofKind('token-rejected');
+
+/** Azure Resource Manager refused the token. */
+export const TOKEN_REJECTED: readonly Row[] = [
+  {
+    ...POLICY,
+    when: challenged(/location|ipaddr|network/i),
+    problem: (c) =>
+      `Continuous access evaluation refuses the token: ${hostOf(c)} sees this request come from an address that the location policy does not allow.`,
+    hint: () =>
+      'Ask an administrator of the tenant to add the address to the named location of the Conditional Access policy. A new token does not help.',
+    commands: () => [bash`curl -sS https://api.ipify.org`],
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...NO_PRINCIPAL,
+    when: only(
+      resourceManagerSays('InvalidAuthenticationToken'),
+      (e, { summary }) => /'?(?:oid|puid|altsecid)'?/.test(summary) || e.identity?.objectId === null,
+    ),
+    problem: (c) =>
+      `The application ${shown(c.identity?.clientId, 'of this token')} has no service principal in the tenant ${shown(c.identity?.tenantId, 'of the token')}, so the token has no object id.`,
+    hint: () => 'Create the service principal there, or set AZURE_TENANT_ID to the tenant that has it.',
+    commands: (c) => [bash`az ad sp create --id ${guid(c.identity?.clientId, 'CLIENT_ID')}`],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...TENANT,
+    when: only(wrongTenant(), isUser),
+    problem: tenants,
+    hint: () =>
+      'Log in to the tenant of the subscription. If the token of the former login is still used, restart the service.',
+    commands: (c) => [loginToTenant(c.finding.text.tenant)],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...TENANT,
+    when: only(wrongTenant(), (e) => isSystemAssigned(e) || e.identity?.credential === 'ManagedIdentityCredential'),
+    problem: (c) => `${tenants(c)} The subscription was probably transferred.`,
+    hint: () =>
+      'Turn the system-assigned identity off and on again, or recreate and reassign the user-assigned one; it stays in the old tenant otherwise. Then assign its roles again.',
+    commands: (c) => [
+      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
+      bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} -o table`,
+    ],
+    documentation: DOCUMENTATION.subscriptionTransfer,
+  },
+  {
+    ...TENANT,
+    when: wrongTenant(),
+    problem: tenants,
+    hint: (c) =>
+      `Use an identity or service principal of the subscription's tenant, and set AZURE_TENANT_ID to ${shown(c.finding.text.tenant, 'that tenant')}.`,
+    commands: (c) => [
+      loginToTenant(c.finding.text.tenant),
+      bash`az account show --subscription ${guid(subscriptionOf(c), 'SUBSCRIPTION_ID')} --query tenantId`,
+    ],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...CLOUD,
+    when: either(
+      resourceManagerSays('InvalidAuthenticationTokenAudience'),
+      only(rejected, (_, { message }) =>
+        /wrong audience|audience .{0,200}(?:invalid|not|does)|Audience validation failed/.test(message),
+      ),
+    ),
+    problem: (c) =>
+      `The token is for another audience than ${hostOf(c)}: the identity and this service are in different clouds (${c.facts.cloud.authorityHost} is in use).`,
+    hint: () =>
+      "Set AZURE_AUTHORITY_HOST to that of the identity's cloud, such as https://login.microsoftonline.us for Azure Government.",
+    documentation: DOCUMENTATION.clouds,
+  },
+  {
+    ...CLOCK,
+    when: only(rejected, (_, finding) => clockSkew(finding) !== undefined),
+    problem: (c) =>
+      `The clock of ${c.facts.kubernetes ? nodeInWords(c) : 'this machine'} is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's, so Resource Manager refuses the token.`,
+    hint: () => 'Correct the time (NTP), then ask again.',
+    commands: () => [bash`timedatectl`, bash`chronyc tracking`],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...REJECTED,
+    check: 'resource-manager',
+    when: only(rejected, (_, { message }) => /'?Authorization'? header/.test(message)),
+    problem: (c) =>
+      `The request reached ${hostOf(c)} without its Authorization header, which something on the way removed.`,
+    hint: () => 'Look for a proxy, gateway or service mesh that inspects or strips headers between here and Azure.',
+    commands: () => [bash`env | grep -i _proxy`],
+    documentation: DOCUMENTATION.proxy,
+  },
+  {
+    ...REJECTED,
+    when: only(challenged(/./), isUser),
+    problem: (c) =>
+      `Continuous access evaluation refused the token of ${shown(c.identity?.credential, 'this login')}: the account changed, or a policy demands more.`,
+    hint: () => 'Log in again with the Azure CLI, then ask again.',
+    commands: (c) => [loginToTenant(c.identity?.tenantId)],
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...REJECTED,
+    when: challenged(/./),
+    problem: () =>
+      'Continuous access evaluation refused the token: the identity or its permissions changed, or a Conditional Access policy demands more.',
+    hint: () =>
+      'Ask again: the next token may be accepted. If not, ask an administrator of the tenant which policy applies.',
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...REJECTED,
+    when: only(rejected, (_, { errorCode }) => errorCode === 'ExpiredAuthenticationToken'),
+    problem: () => 'The token had expired when Azure Resource Manager saw it.',
+    hint: () => 'Ask again for a new token. If that repeats itself, check the clock of this machine.',
+    commands: (c) => (c.facts.kubernetes ? restart(c) : [bash`date -u`]),
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...REJECTED,
+    when: only(rejected, isUser),
+    problem: refusal,
+    hint: () => 'Log in again with the Azure CLI, then ask again.',
+    commands: (c) => [loginToTenant(c.identity?.tenantId)],
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...REJECTED,
+    when: only(rejected, (e) => e.facts.kubernetes),
+    problem: refusal,
+    hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
+    commands: restart,
+    documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...REJECTED,
+    when: rejected,
+    problem: refusal,
+    hint: () => 'Ask again. If it lasts, restart the service for a new token.',
+    documentation: DOCUMENTATION.roles,
+  },
+];
+
+/** A refusal by continuous access evaluation whose demand matches. */
+function challenged(demand: RegExp): When {
+  return only(rejected, (_, finding) => demand.test(challengeOf(finding) ?? ''));
+}
+
+/** A token of another tenant than that of the subscription. */
+function wrongTenant(): When {
+  return either(
+    resourceManagerSays('InvalidAuthenticationTokenTenant'),
+    only(rejected, (_, { message }) => /wrong issuer|must match (?:the|one of the) tenant/.test(message)),
+  );
+}
+
+function tenants(c: Case): string {
+  return `The token is of tenant ${shown(c.identity?.tenantId, 'another')}, the subscription ${shown(subscriptionOf(c), 'in use')} of tenant ${shown(c.finding.text.tenant, 'another')}.`;
+}
+
+function refusal(c: Case): string {
+  return `Azure Resource Manager refused this token (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`;
+}
