@@ -1,8 +1,9 @@
 # One bundled file on a base without shell or package manager:   docker build -t rgapi .
 # The same with the Azure CLI, for the az login of a laptop:     docker build -t rgapi:local --target local .
+# Dependabot keeps the digests of the base images current. Each is that of the index with all platforms.
 
 # Runs on the platform of the builder, because its output is the same for all platforms.
-FROM --platform=$BUILDPLATFORM node:26-slim AS build
+FROM --platform=$BUILDPLATFORM node:26-slim@sha256:930557a230abacbc3f4fd9b8648abf8f4bee1e17cb72195dcdfb2f709bc85b33 AS build
 # The bundle does not list its packages, so the SBOM generator must scan this stage too.
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /build
@@ -14,7 +15,7 @@ RUN npm run --ignore-scripts build
 
 # Debian's Azure CLI works on the same base and every architecture, gets Debian's security updates, and reads the logins of newer
 # versions. Byte-compiling all of it takes minutes and 640 MB, so we compile only what `az account` imports.
-FROM node:26-slim AS local
+FROM node:26-slim@sha256:930557a230abacbc3f4fd9b8648abf8f4bee1e17cb72195dcdfb2f709bc85b33 AS local
 RUN printf '#!/bin/sh\n' > /usr/local/bin/py3compile \
   && chmod 755 /usr/local/bin/py3compile \
   && apt-get update \
@@ -42,13 +43,13 @@ ENTRYPOINT ["node", "/app/main.js"]
 CMD []
 
 # Node's compile cache from one start. It is valid only for the same Node, path and user.
-FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
+FROM gcr.io/distroless/nodejs26-debian13:nonroot@sha256:2ee7b2c54a3e37dfc248af81c9f6bcdcaa50abe4af44aa47a3388431031b9283 AS compiled
 WORKDIR /app
 COPY --from=build /build/dist/ /build/compile-cache.js ./
 USER 65532:65532
 RUN ["/nodejs/bin/node", "/app/compile-cache.js", "/tmp/compile-cache", "/app/main.js"]
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot
+FROM gcr.io/distroless/nodejs26-debian13:nonroot@sha256:2ee7b2c54a3e37dfc248af81c9f6bcdcaa50abe4af44aa47a3388431031b9283
 WORKDIR /app
 COPY --from=build /build/dist/ ./
 COPY --from=compiled --chown=0:0 --chmod=755 /tmp/compile-cache/ compile-cache/

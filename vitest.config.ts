@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** These tests send signals, or use a shell script as the Azure CLI. */
+/** These tests send signals, or run shell scripts. */
 const POSIX_ONLY = [
   'test/main.test.ts',
   'test/demo.test.ts',
+  'test/gate.test.ts',
   'test/azure/identity/token-cache.test.ts',
   'test/azure/diagnosis/diagnose.test.ts',
 ];

@@ -39,7 +39,7 @@ const VERSION =
   /(?:Unreleased \(|rg-?api:|OWNER\/REPO:|refs\/tags\/v|image\.version="|kubernetes\.io\/version: "?)(\d+\.\d+\.\d+)/g;
 
 test('the version is that of package.json in every place', () => {
-  const places = ['Dockerfile', ...globSync(['*.md', 'docs/**/*.md', 'k8s/**/*.{yaml,env}'])].flatMap((file) =>
+  const places = ['Dockerfile', ...globSync(['*.md', 'docs/**/*.{md,yaml}', 'k8s/**/*.{yaml,env}'])].flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(VERSION)].map(([text, version]) => ({ file, text, version })),
   );
   expect(places.length).toBeGreaterThan(3);

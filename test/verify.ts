@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BROWSERS } from './browser/launch.ts';
-import { engine } from './container/engine.ts';
+import { usableDockerfile } from './container/engine.ts';
 
 interface Step {
   /** The script of package.json, with its arguments. */
@@ -14,6 +14,8 @@ interface Step {
   /** Why it cannot run here; undefined if it can. */
   missing: () => string | undefined;
 }
+
+const scratch = mkdtempSync(join(tmpdir(), 'rg-api-verify-'));
 
 const STEPS: Step[] = [
   { script: ['check'], isVitest: false, missing: nothing },
@@ -27,7 +29,7 @@ const STEPS: Step[] = [
     isVitest: true,
     missing: () =>
       unless(
-        hasBaseImages() && works('openssl', 'version'),
+        usableDockerfile(scratch) !== undefined && works('openssl', 'version'),
         'docker or podman, the base images of the Dockerfile, and openssl',
       ),
   },
@@ -69,17 +71,6 @@ function noRig(): string | undefined {
   return unless(canRun, 'root on Linux, iproute2, openssl and taskset');
 }
 
-/** Whether there is an engine that has the base images or can pull them. */
-function hasBaseImages(): boolean {
-  const command = engine;
-  if (command === undefined) return false;
-  const dockerfile = readFileSync('Dockerfile', 'utf8');
-  const images = [...dockerfile.matchAll(/^FROM (?:--\S+ )?(\S+)/gm)].map(([, image = '']) => image);
-  return [...new Set(images)].every(
-    (image) => works(command, 'image', 'inspect', image) || works(command, 'pull', '--quiet', image),
-  );
-}
-
 function reachesRegistry(): boolean {
   return npm('ping', '--fetch-retries=0', '--fetch-timeout=10000').status === 0;
 }
@@ -93,7 +84,6 @@ function npm(...args: string[]) {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const notes: string[] = [];
-const scratch = mkdtempSync(join(tmpdir(), 'rg-api-verify-'));
 
 for (const { script, isVitest, missing } of STEPS) {
   const name = script.join(' ');

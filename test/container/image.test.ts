@@ -8,10 +8,10 @@ import { entra } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 import { startFakeAzureServer } from '../fake-azure/tls-server.ts';
 import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
-import { engine, engineSays, pipe } from './engine.ts';
+import { baseImages } from './base-images.ts';
+import { engine, engineSays, pipe, usableDockerfile } from './engine.ts';
 
 const IMAGE = 'rgapi:test';
-const BASE = 'gcr.io/distroless/nodejs26-debian13:nonroot';
 const FAKE_AZURE_ADDRESS = '127.0.0.43';
 const PORT = '18443';
 
@@ -19,10 +19,13 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
   const containers: string[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'rg-api-image-'));
   let azure: Awaited<ReturnType<typeof startFakeAzureServer>>;
+  let base = '';
 
   beforeAll(async () => {
     azure = await startFakeAzureServer(FAKE_AZURE_ADDRESS, entra(), subscriptions(['One']), groups(20));
-    await engineSays('build', '-t', IMAGE, '.');
+    const dockerfile = usableDockerfile(directory) ?? 'Dockerfile';
+    base = baseImages(readFileSync(dockerfile, 'utf8')).at(-1) ?? '';
+    await engineSays('build', '-t', IMAGE, '-f', dockerfile, '.');
   }, 600_000);
   afterEach(async () => {
     for (const container of containers.splice(0)) await engineSays('rm', '-f', container);
@@ -194,9 +197,9 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
       return (await pipe(`"$ENGINE" export ${container} | tar --list --verbose --numeric-owner`)).split('\n');
     };
     const name = (line: string) => line.split(/\s+/).slice(5).join(' ');
-    const [mine, base] = [await files(IMAGE), new Set((await files(BASE)).map(name))];
+    const [mine, below] = [await files(IMAGE), new Set((await files(base)).map(name))];
     const ofEngine = /^(dev|etc|proc|run|sys)\//;
-    const added = mine.filter((line) => !base.has(name(line)) && !ofEngine.test(name(line)));
+    const added = mine.filter((line) => !below.has(name(line)) && !ofEngine.test(name(line)));
     expect(added.map((line) => name(line).replace(/(?<=cache\/).+?-65532\/(?:[0-9a-f]{8})?/, '…')).sort()).toEqual([
       'app/',
       'app/LICENSE',
@@ -218,10 +221,10 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
   test('is small', async () => {
     const compressed = async (script: string) => Number(await pipe(`${script} | gzip | wc --bytes`)) / 1e6;
     const container = await engineSays('create', IMAGE);
-    const base = await engineSays('create', BASE);
-    containers.push(container, base);
+    const ofBase = await engineSays('create', base);
+    containers.push(container, ofBase);
     const whole = await compressed(`"$ENGINE" export ${container}`);
-    const below = await compressed(`"$ENGINE" export ${base}`);
+    const below = await compressed(`"$ENGINE" export ${ofBase}`);
     const own = await compressed(`"$ENGINE" cp ${container}:/app -`);
     const mb = (size: number) => `${size.toFixed(1)} MB`;
     process.stdout.write(`compressed: ${mb(whole)}, of which the base ${mb(below)} and the service ${mb(own)}\n`);

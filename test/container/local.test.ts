@@ -8,7 +8,7 @@ import { aadsts, entra, instanceDiscovery } from '../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, subscriptions } from '../fake-azure/resource-manager.ts';
 import { startFakeAzureServer } from '../fake-azure/tls-server.ts';
 import { madeUpToken } from '../fake-azure/tokens.ts';
-import { engine, engineSays, pipe } from './engine.ts';
+import { engine, engineSays, pipe, usableDockerfile } from './engine.ts';
 
 const IMAGE = 'rgapi:local';
 const FAKE_AZURE_ADDRESS = '127.0.0.44';
@@ -33,7 +33,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
       subscriptions(['My laptop']),
       groups(3),
     );
-    await engineSays('build', '-t', IMAGE, '--target', 'local', '.');
+    await engineSays('build', '-t', IMAGE, '-f', usableDockerfile(directory) ?? 'Dockerfile', '--target', 'local', '.');
   }, 1_200_000);
   afterEach(async () => {
     for (const container of containers.splice(0)) await engineSays('rm', '-f', container);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { Deployment } from 'kubernetes-models/apps/v1';
@@ -32,7 +32,8 @@ const KINDS = {
 type Manifest = any;
 
 const parse = (yaml: string): Manifest[] => parseAllDocuments(yaml).map((document) => document.toJS());
-const kustomize = (directory: string) => parse(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' }));
+const kustomize = (directory: string) =>
+  parse(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8', stdio: 'pipe' }));
 const hasKubectl = existsSync('/usr/bin/kubectl') || existsSync('/usr/local/bin/kubectl');
 
 /** A copy of k8s/ with a user's settings. */
@@ -47,17 +48,16 @@ writeFileSync(
 );
 writeFileSync(join(edited, 'components/digest/digest.env'), `DIGEST=${DIGEST}\n`);
 
-/** Renders a folder through a user's overlay with these components, in this order. */
-function withComponents(folder: string, ...components: string[]): Manifest[] {
-  const overlay = join(edited, `mine-${[folder, ...components].join('-').replaceAll('/', '-')}`);
-  mkdirSync(overlay, { recursive: true });
+/** Renders a user's overlay of these folders and components, in this order. */
+function overlayOf(folders: string[], components: string[], more: object = {}): Manifest[] {
+  const overlay = mkdtempSync(join(edited, 'mine-'));
+  const resources = folders.map((folder) => `../${folder}`);
   const paths = components.map((component) => `../components/${component}`);
-  writeFileSync(
-    join(overlay, 'kustomization.yaml'),
-    JSON.stringify({ resources: [`../${folder}`], components: paths }),
-  );
+  writeFileSync(join(overlay, 'kustomization.yaml'), JSON.stringify({ resources, components: paths, ...more }));
   return kustomize(overlay);
 }
+
+const withComponents = (folder: string, ...components: string[]) => overlayOf([folder], components);
 
 /**
  * The fields of a manifest that its schema does not know, as in the strict validation of an API server: those that our validation
@@ -114,6 +114,8 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     'identity-binding': identityBinding,
     check,
     'identity-binding/check': bindingCheck,
+    'existing-service-account': kustomize('k8s/existing-service-account'),
+    'existing-service-account/check': kustomize('k8s/existing-service-account/check'),
     'workload-identity with all components': withComponents('workload-identity', ...components),
     'identity-binding with all components': withComponents('identity-binding', ...components),
     'check with a CA and a digest': withComponents('check', 'ca-certificate', 'digest'),
@@ -137,7 +139,8 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
     ]);
   });
 
-  test.each(each.filter(([, kind]) => kind !== 'ServiceMonitor'))(
+  const ofOperator = ['ServiceMonitor', 'PrometheusRule'];
+  test.each(each.filter(([, kind]) => !ofOperator.includes(kind)))(
     '%s: the %s matches the schema of Kubernetes, without unknown fields',
     (_, kind, manifest) => {
       const Model: { new (data: never): { validate(): void } } = KINDS[kind as keyof typeof KINDS];
@@ -252,6 +255,8 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
         expect(container[`${probe}Probe`].httpGet).toEqual({ path, port: 'http' });
         expect(container[`${probe}Probe`].timeoutSeconds, probe).toBeGreaterThan(1);
       }
+      // A probe before the service listens would leave a warning among the events. docs/performance.md has the time that a start takes.
+      expect(container.startupProbe.initialDelaySeconds).toBeGreaterThanOrEqual(2);
       const preStopSeconds = container.lifecycle?.preStop.sleep.seconds ?? 0;
       expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(
         preStopSeconds + readConfig({}).shutdownGraceMs / 1000,
@@ -262,7 +267,8 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   test('everything has the common labels and the namespace', () => {
     for (const [folder, kind, { metadata }] of each) {
       const isOfCluster = ['Namespace', 'ClusterRole', 'ClusterRoleBinding'].includes(kind);
-      expect([folder, kind, metadata.namespace]).toEqual([folder, kind, isOfCluster ? undefined : 'rgapi']);
+      const namespace = folder.startsWith('existing-service-account') ? 'shop' : 'rgapi';
+      expect([folder, kind, metadata.namespace]).toEqual([folder, kind, isOfCluster ? undefined : namespace]);
       expect(metadata.labels, `${folder}: ${kind}`).toHaveProperty(['app.kubernetes.io/part-of'], 'rgapi');
     }
     for (const manifests of [podIdentity, workloadIdentity, identityBinding, check, bindingCheck]) {
@@ -369,7 +375,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   });
 
   test('the component for a CA mounts it where NODE_EXTRA_CA_CERTS points', () => {
-    for (const folder of ['workload-identity', 'identity-binding', 'check']) {
+    for (const folder of ['workload-identity', 'identity-binding', 'check', 'pod-identity']) {
       const { spec } = template(withComponents(folder, 'ca-certificate'));
       const [container] = spec.containers;
       const { value } = container.env.find(({ name }: Manifest) => name === 'NODE_EXTRA_CA_CERTS');
@@ -383,9 +389,98 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the manifests', () => {
   });
 
   test('the component for a digest pins the image, and keeps its tag for people', () => {
-    for (const folder of ['workload-identity', 'identity-binding', 'check']) {
+    for (const folder of ['workload-identity', 'identity-binding', 'check', 'pod-identity']) {
       const { image } = template(withComponents(folder, 'digest')).spec.containers[0];
       expect(image).toBe(`made-up.example:5000/rgapi:9.9.9@${DIGEST}`);
+    }
+  });
+
+  const FOLDERS = [
+    'workload-identity',
+    'identity-binding',
+    'pod-identity',
+    'check',
+    'identity-binding/check',
+    'existing-service-account',
+    'existing-service-account/check',
+  ];
+  const COMPONENTS = [...components, 'identity-binding'];
+  const pairsOf = (names: string[]) =>
+    names.flatMap((one, index) => names.slice(index + 1).map((other): [string, string] => [one, other]));
+  const idOf = ({ kind, metadata: { name, namespace } }: Manifest) => `${kind} ${namespace} ${name}`;
+  const docs = readFileSync('docs/kubernetes.md', 'utf8');
+
+  /** The words with which kustomize refuses a pair of folders. docs/kubernetes.md has each refusal and its reason. */
+  const REFUSED_PAIRS: Record<string, string> = {
+    'workload-identity identity-binding': 'already registered id',
+    'check identity-binding/check': 'already registered id',
+  };
+  /** The words with which kustomize refuses a component on a folder that has no such object. */
+  const NEEDED: Record<string, string> = {
+    'prometheus-operator': 'nothing selected by Service',
+    'wait-for-identity': 'nothing selected by Deployment',
+  };
+
+  test.each(pairsOf(FOLDERS))('one overlay can have %s and %s', (one, other) => {
+    const refused = REFUSED_PAIRS[`${one} ${other}`];
+    if (refused !== undefined) {
+      expect(() => overlayOf([one, other], [])).toThrow(refused);
+      expect(docs).toContain(refused);
+      return;
+    }
+    const both = overlayOf([one, other], []);
+    const apart = [one, other].flatMap((folder) => overlayOf([folder], []));
+    expect(both.map(idOf).toSorted()).toEqual(apart.map(idOf).toSorted());
+    expect(JSON.stringify(both)).not.toContain('set by settings.env');
+    for (const manifest of both) expect(apart).toContainEqual(manifest);
+  });
+
+  test.each(FOLDERS.flatMap((folder) => COMPONENTS.map((component): [string, string] => [folder, component])))(
+    'on %s, the component %s changes something, or is refused',
+    (folder, component) => {
+      const hasDeployment = withComponents(folder).some(({ kind }) => kind === 'Deployment');
+      const refused = hasDeployment ? undefined : NEEDED[component];
+      if (refused !== undefined) {
+        expect(() => withComponents(folder, component)).toThrow(refused);
+        expect(docs).toContain(refused);
+        return;
+      }
+      const hasNoEffect = component === 'identity-binding' && /^identity-binding|^pod-identity$/.test(folder);
+      const isSame = JSON.stringify(withComponents(folder, component)) === JSON.stringify(withComponents(folder));
+      expect(isSame).toBe(hasNoEffect);
+    },
+  );
+
+  test.each(pairsOf(COMPONENTS))('the components %s and %s do not disturb each other', (one, other) => {
+    const ids = new Set([one, other].flatMap((component) => withComponents('workload-identity', component)).map(idOf));
+    expect(withComponents('workload-identity', one, other).map(idOf).toSorted()).toEqual([...ids].toSorted());
+    expect(withComponents('workload-identity', other, one).map(idOf).toSorted()).toEqual([...ids].toSorted());
+  });
+
+  test('everything of an overlay with another namespace moves there, also what a ClusterRoleBinding names', () => {
+    const folders = ['identity-binding', 'identity-binding/check'];
+    const manifests = overlayOf(folders, components.slice(0, 3), { namespace: 'team-a' });
+    for (const { kind, metadata } of manifests) {
+      if (!kind.startsWith('ClusterRole')) expect([kind, metadata.namespace]).toEqual([kind, 'team-a']);
+    }
+    const subjects = [{ kind: 'ServiceAccount', name: 'rgapi', namespace: 'team-a' }];
+    expect(ofKind(manifests, 'ClusterRoleBinding').subjects).toEqual(subjects);
+    expect(ofKind(identityBinding, 'ClusterRoleBinding').subjects).toEqual([{ ...subjects[0], namespace: 'rgapi' }]);
+  });
+
+  test('under an existing service account, only its name and the namespace differ, and two lines are to be changed', () => {
+    for (const [folder, own] of [
+      ['existing-service-account', 'workload-identity'],
+      ['existing-service-account/check', 'check'],
+    ]) {
+      const text = readFileSync(`k8s/${folder}/kustomization.yaml`, 'utf8');
+      expect(text.match(/# change: /g)).toHaveLength(2);
+      const expected = kustomize(`k8s/${own}`).filter(({ kind }) => kind !== 'ServiceAccount');
+      for (const manifest of expected) {
+        manifest.metadata.namespace = 'shop';
+        if (runsPods(manifest)) podOf(manifest).spec.serviceAccountName = 'orders';
+      }
+      expect(kustomize(`k8s/${folder}`)).toEqual(expected);
     }
   });
 
