@@ -35,6 +35,7 @@ const LAYERS = [
   'azure/cloud.ts',
   'azure/clock-skew.ts',
   'azure/proxy.ts',
+  'azure/bounded-json.ts',
 ];
 
 /** Names that do not say what is inside. */

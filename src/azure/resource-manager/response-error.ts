@@ -1,14 +1,18 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { hasMoreElements, parseObject } from '../bounded-json.ts';
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, cutMessage } from '../errors.ts';
-import { excerpt, parseObject } from './page.ts';
+import { excerpt } from './page.ts';
 
 /** Our Retry-After if Azure throttles without giving one. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** The longest wait to pass on. Azure asks for a few hours at most. */
 const MAX_RETRY_AFTER_SECONDS = 86_400;
+
+/** More than any error of Azure has, with all its details. */
+const MAX_ERROR_ELEMENTS = 10_000;
 
 /** Longer than any error code of Azure. */
 const MAX_CODE_LENGTH = 200;
@@ -55,6 +59,7 @@ interface ErrorBody {
 export function readErrorBody(body: string): ErrorBody | undefined {
   const text = body.trimStart();
   if (text.startsWith('<')) return readXmlError(text.slice(0, 10_000));
+  if (hasMoreElements(text, MAX_ERROR_ELEMENTS)) return undefined;
   const document = parseObject(text);
   const error = Object(document?.['error'] ?? document?.['Error'] ?? document);
   const code: unknown = error.code ?? error.Code;
