@@ -30,6 +30,7 @@ const LAYERS = [
   'azure/deadline.ts',
   'azure/sdk-log.ts',
   'azure/errors.ts',
+  'azure/transport.ts',
   // The outcome of a credential. Errors contain it, the chain creates it.
   'azure/identity/attempt.ts',
   'azure/cloud.ts',

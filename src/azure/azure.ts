@@ -2,8 +2,8 @@ import type { Cloud } from './cloud.ts';
 import { createDiagnosis, type Diagnose } from './diagnosis/diagnose.ts';
 import { type Facts, gatherFacts } from './diagnosis/facts.ts';
 import { isNodeIdentity } from './diagnosis/node-identity.ts';
+import { usesPodIdentity } from './diagnosis/values.ts';
 import { defaultChain } from './identity/chain.ts';
-import { readIdentity } from './identity/claims.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
 import type { OnCall } from './instrument.ts';
 import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
@@ -46,16 +46,19 @@ export function createAzure(options: {
   const acquireToken = defaultChain({
     cloud,
     identityBinding: options.identityBinding,
-    workloadIdentityFile: workloadIdentityFile(options.env),
+    selection: options.env['AZURE_TOKEN_CREDENTIALS'],
+    clientId: options.env['AZURE_CLIENT_ID'],
+    workloadIdentity: workloadIdentity(options.env),
+    waitsForNmi: async () => usesPodIdentity({ facts: await facts() }),
     userAgentPrefix,
     onWarning: options.onWarning,
   });
   const credential = createTokenCache(acquireToken, cloud.scope, {
     onCall: options.onCall,
     // If no response may be older than its request, no refusal may be either.
-    refusalHoldsMs: Math.min(1000, options.answerMaxAgeMs),
+    refusalTtlMs: Math.min(1000, options.answerMaxAgeMs),
     // NMI may start later than the pod, and someone may correct a label.
-    shouldRecheck: async ({ token }) => isNodeIdentity(readIdentity(token), await facts()),
+    shouldRecheck: async ({ identity }) => isNodeIdentity(identity, await facts()),
   });
   const facts = () => gatherFacts(options.env, cloud, options.podLabelsFile);
   const diagnose = createDiagnosis(credential, facts);
@@ -75,7 +78,10 @@ export function createAzure(options: {
   };
 }
 
-/** The path of the projected token, if all variables for its exchange are set. */
-function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
-  return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
+/** What the Workload ID webhook injects, if all of it is set. */
+function workloadIdentity(env: NodeJS.ProcessEnv) {
+  const clientId = env['AZURE_CLIENT_ID'];
+  const tenantId = env['AZURE_TENANT_ID'];
+  const file = env['AZURE_FEDERATED_TOKEN_FILE'];
+  return clientId && tenantId && file ? { clientId, tenantId, file } : undefined;
 }

@@ -22,7 +22,8 @@ export function imds({
     if (request.headers.get('Metadata') !== 'true') {
       return HttpResponse.json(
         { error: 'invalid_request', error_description: 'Required metadata header not specified' },
-        { status: 400 },
+        // Because of msw, as in resource-manager.ts.
+        { status: 400, headers: { Connection: 'close' } },
       );
     }
     const other = await answer?.(request);

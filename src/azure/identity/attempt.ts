@@ -8,14 +8,24 @@ export interface Attempt {
   error?: unknown;
   /** Its last completed request; @azure/identity drops most of this. */
   exchange?: Exchange | undefined;
+  /** Its request that has no response yet. */
+  pending?: Exchange | undefined;
 }
 
-/** One request of a credential: its response, or the system error code if there was none. */
+/** One request to Azure: how far it came, and its response, or the system error code if there was none. */
 export interface Exchange {
   host: string;
+  /** What it was waiting for when it ended without a response, or waits for now; unknown through a proxy. */
+  phase?: 'lookup' | 'connect' | 'tls' | 'response';
+  /** The remote IP address, as far as it is known. */
+  address?: string;
+  /** How long it took, or has taken so far. */
+  readonly tookMs?: number;
   code?: string;
   status?: number;
   contentType?: string;
+  /** The `Server` header, cut. */
+  server?: string;
   /** The beginning of a response that is not a token. */
   body?: string;
   /** How many seconds the server's clock was ahead of ours. */

@@ -21,7 +21,7 @@ const MAX_NAME_LENGTH = 90;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How long to remember that looking up a subscription's name failed. */
-const NO_NAME_HOLDS_MS = 60_000;
+const NO_NAME_TTL_MS = 60_000;
 
 interface Subscription {
   id: string;
@@ -127,7 +127,7 @@ export function createResourceGroupListing(options: {
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
     async nameSubscription(id, withinMs, headers) {
-      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_HOLDS_MS)) {
+      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_TTL_MS)) {
         return named.name;
       }
       const work = (deadline: Deadline) => findName(deadline, id);

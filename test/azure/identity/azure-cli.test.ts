@@ -77,7 +77,9 @@ test('an az that cannot be started because the process has no descriptors left i
   expect(outcomes).toHaveLength(13);
   expect(outcomes[1]).toBe('CredentialUnavailableError: az cannot be started: spawn az EMFILE');
   for (const outcome of outcomes) {
-    expect(outcome).toMatch(/^CredentialUnavailableError: (az cannot be started: spawn az E|Azure CLI could not be found)/);
+    expect(outcome).toMatch(
+      /^CredentialUnavailableError: (az cannot be started: spawn az E|Azure CLI could not be found)/,
+    );
   }
 });
 
