@@ -4,7 +4,7 @@ import { type Facts, gatherFacts } from './diagnosis/facts.ts';
 import { isNodeIdentity } from './diagnosis/node-identity.ts';
 import { usesPodIdentity } from './diagnosis/values.ts';
 import { defaultChain } from './identity/chain.ts';
-import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
+import { createTokenCache, type TokenCache, type TokenClaims } from './identity/token-cache.ts';
 import type { OnCall } from './instrument.ts';
 import { createResourceGroupListing, type ResourceGroupListing } from './resource-manager/resource-groups.ts';
 import { createWhoAmI, type WhoAmI } from './whoami.ts';
@@ -13,11 +13,11 @@ import { createWhoAmI, type WhoAmI } from './whoami.ts';
 export interface Azure extends ResourceGroupListing {
   credential: TokenCache;
   /**
-   * Reads who we are from the current token.
+   * Says who we are, from the claims of the given token, or else of the current one.
    *
    * @throws {AzureFailure} `no-token`, or `token-timeout` at the deadline
    */
-  whoAmI: () => Promise<WhoAmI>;
+  whoAmI: (token?: TokenClaims) => Promise<WhoAmI>;
   diagnose: Diagnose;
   /** Gathers what the process, its files and its environment say about its identity. Never throws. */
   facts: () => Promise<Facts>;

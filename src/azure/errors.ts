@@ -1,4 +1,4 @@
-import type { Attempt } from './identity/attempt.ts';
+import type { Attempt, Exchange } from './identity/attempt.ts';
 
 /** How authentication or authorization failed. The diagnosis finds the reason. */
 type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
@@ -33,6 +33,8 @@ export class AzureFailure extends Error {
   readonly attempts: readonly Attempt[] | undefined;
   /** The id of the subscription, if the failure came after it was found. */
   subscriptionId?: string | undefined;
+  /** The last request to Resource Manager, or the one that was pending at the deadline. */
+  exchange?: Exchange | undefined;
 
   constructor(
     kind: FailureKind,

@@ -2,6 +2,8 @@ import type { Azure } from './azure.ts';
 import type { Diagnosis } from './diagnosis/diagnose.ts';
 import type { Facts } from './diagnosis/facts.ts';
 import { AzureFailure } from './errors.ts';
+import { isSameIdentity } from './identity/claims.ts';
+import type { TokenClaims } from './identity/token-cache.ts';
 import type { ResourceGroups } from './resource-manager/resource-groups.ts';
 import { type Warning, type WhoAmI, warningOf, withListing } from './whoami.ts';
 
@@ -37,14 +39,20 @@ export interface Snapshot {
  */
 export async function takeSnapshot(azure: Azure, headers?: Record<string, string>): Promise<Snapshot> {
   const startedAtMs = performance.now();
-  const [who, listing, facts] = await Promise.all([identify(azure), list(azure, headers), azure.facts()]);
+  const [identified, listing, facts] = await Promise.all([identify(azure), list(azure, headers), azure.facts()]);
+  // The identity may have changed in between. One answer is about one identity: the one whose list it is.
+  const isOther =
+    listing.kind === 'listed' &&
+    identified.kind === 'identified' &&
+    !isSameIdentity(identified.identity, listing.token.identity);
+  const who = isOther ? await identify(azure, listing.token) : identified;
   const tookMs = performance.now() - startedAtMs;
   return { asOf: new Date().toISOString(), tookMs, facts, who, listing, warnings: warningsOf(who, listing) };
 }
 
-async function identify(azure: Azure): Promise<Who> {
+async function identify(azure: Azure, token?: TokenClaims): Promise<Who> {
   try {
-    return { kind: 'identified', ...(await azure.whoAmI()) };
+    return { kind: 'identified', ...(await azure.whoAmI(token)) };
   } catch (error) {
     return { kind: 'unidentified', ...(await diagnosed(azure, error)) };
   }

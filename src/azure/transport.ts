@@ -25,7 +25,7 @@ export interface ExchangeRecord {
 }
 
 /** The largest response to read, decompressed, and the most values in its JSON. */
-export interface ResponseLimits {
+interface ResponseLimits {
   maxBytes: number;
   maxElements: number;
 }

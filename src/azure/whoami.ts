@@ -1,9 +1,9 @@
-import { withinDeadline } from './deadline.ts';
+import { type Deadline, withinDeadline } from './deadline.ts';
 import type { Diagnose, Diagnosis } from './diagnosis/diagnose.ts';
 import type { Facts } from './diagnosis/facts.ts';
 import { isNodeIdentity, nodeIdentityCommands, nodeIdentityHint } from './diagnosis/node-identity.ts';
-import { type Identity, readIdentity } from './identity/claims.ts';
-import type { TokenCache } from './identity/token-cache.ts';
+import type { Identity } from './identity/claims.ts';
+import type { TokenCache, TokenClaims } from './identity/token-cache.ts';
 
 /** Something that works but looks suspicious, or that fails although there is a token. */
 export interface Warning {
@@ -25,19 +25,19 @@ export interface WhoAmI {
   warnings: Warning[];
 }
 
-/** Creates the function that reads who we are from the current token. */
+/** Creates the function that says who we are, from the claims of the given token, or else of the current one. */
 export function createWhoAmI(options: {
   credential: TokenCache;
   deadlineMs: number;
   gatherFacts: () => Promise<Facts>;
   diagnose: Diagnose;
-}): () => Promise<WhoAmI> {
+}): (token?: TokenClaims) => Promise<WhoAmI> {
   const { credential, deadlineMs, gatherFacts, diagnose } = options;
 
   /** @throws {AzureFailure} `no-token`, or `token-timeout` at the deadline */
-  return async () => {
-    const token = await withinDeadline(deadlineMs, () => credential.getToken());
-    const identity = readIdentity(token.token);
+  return async (given) => {
+    const token = given ?? (await withinDeadline(deadlineMs, currentToken));
+    const { identity } = token;
     const expires = new Date(token.expiresOnTimestamp);
     const expiresOn = Number.isNaN(expires.getTime()) ? null : expires.toISOString();
     const warnings = suspicions(identity, token.credential, await gatherFacts());
@@ -48,6 +48,11 @@ export function createWhoAmI(options: {
     }
     return { identity, credential: token.credential, expiresOn, warnings };
   };
+
+  function currentToken(deadline: Deadline): Promise<TokenClaims> {
+    deadline.pendingExchange = () => credential.pendingExchange();
+    return credential.getToken();
+  }
 }
 
 export function warningOf({ reason, hint, commands, documentation, detail }: Diagnosis): Warning {

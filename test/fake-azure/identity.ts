@@ -124,8 +124,8 @@ export function entra({
   });
 }
 
-/** Returns a token for any assertion or secret. */
-export function exchange(expiresIn = 3600): Answer {
+/** Returns a token for any assertion or secret, with these claims in addition to the usual ones. */
+export function exchange(expiresIn = 3600, claims: object = {}): Answer {
   return async (request) => {
     const form = new URLSearchParams(await request.text());
     if (!form.get('client_assertion') && !form.get('client_secret')) return aadsts(7000216, 'no assertion')(request);
@@ -134,7 +134,7 @@ export function exchange(expiresIn = 3600): Answer {
       token_type: 'Bearer',
       expires_in: expiresIn,
       ext_expires_in: expiresIn,
-      access_token: madeUpToken(audience, expiresIn),
+      access_token: madeUpToken(audience, expiresIn, claims),
     });
   };
 }

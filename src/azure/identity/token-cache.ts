@@ -2,7 +2,7 @@ import type { AccessToken } from '@azure/core-auth';
 import { untilAborted } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import { instrument, type OnCall } from '../instrument.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt, Exchange } from './attempt.ts';
 import type { AcquireToken } from './chain.ts';
 import { type Identity, readIdentity } from './claims.ts';
 import { hasJumped, wallClockOffsetMs } from './wall-clock.ts';
@@ -31,6 +31,8 @@ export interface TokenCache {
   forgetToken(): void;
   /** The outcome of each credential in the last acquisition, in order. It still changes while an acquisition is pending. */
   attempts(): readonly Attempt[];
+  /** The request of the current acquisition that has no response yet. */
+  pendingExchange(): Exchange | undefined;
   /** The latest token, expired or not, to read its claims. */
   latestToken(): Token | undefined;
   /** Why the current token cannot be renewed; undefined if the last renewal succeeded. */
@@ -159,7 +161,10 @@ export function createTokenCache(
       // Copy the attempts, because a request that timed out may still change its own.
       const error = new AzureFailure('no-token', message, {
         cause,
-        attempts: request.attempts.map((attempt) => ({ ...attempt })),
+        attempts: request.attempts.map((attempt) => ({
+          ...attempt,
+          pending: attempt.pending && { ...attempt.pending },
+        })),
       });
       if (!isRecheck) failure = { error, expiresAtMs: performance.now() + refusalTtlMs };
       throw error;
@@ -208,6 +213,7 @@ export function createTokenCache(
       token = undefined;
     },
     attempts: () => attempts,
+    pendingExchange: () => attempts.findLast(({ pending }) => pending)?.pending,
     latestToken: () => latest,
     renewalFailure: () => failure?.error,
   };

@@ -1,8 +1,9 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
-import { hasMoreElements, parseObject } from '../bounded-json.ts';
+import { parseObject } from '../bounded-json.ts';
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, cutMessage } from '../errors.ts';
+import { RESPONSE_TOO_LARGE } from '../transport.ts';
 import { excerpt } from './page.ts';
 
 /** Our Retry-After if Azure throttles without giving one. */
@@ -10,9 +11,6 @@ const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
 /** The longest wait to pass on. Azure asks for a few hours at most. */
 const MAX_RETRY_AFTER_SECONDS = 86_400;
-
-/** More than any error of Azure has, with all its details. */
-const MAX_ERROR_ELEMENTS = 10_000;
 
 /** Longer than any error code of Azure. */
 const MAX_CODE_LENGTH = 200;
@@ -59,7 +57,6 @@ interface ErrorBody {
 export function readErrorBody(body: string): ErrorBody | undefined {
   const text = body.trimStart();
   if (text.startsWith('<')) return readXmlError(text.slice(0, 10_000));
-  if (hasMoreElements(text, MAX_ERROR_ELEMENTS)) return undefined;
   const document = parseObject(text);
   const error = Object(document?.['error'] ?? document?.['Error'] ?? document);
   const code: unknown = error.code ?? error.Code;
@@ -125,7 +122,9 @@ export function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const message = cutMessage(error.message);
   // A RestError with a code, the errno, means that sending failed. One without is from the pager, for an invalid nextLink.
-  const isTransport = error.name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
+  const code: unknown = Reflect.get(Object(cause), 'code');
+  if (code === RESPONSE_TOO_LARGE) return new AzureFailure('broken', message, { cause });
+  const isTransport = error.name === 'RestError' && code !== undefined;
   return isTransport || error.name === 'AbortError'
     ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
     : new AzureFailure('broken', `The SDK cannot read the response of Resource Manager: ${message}`, { cause });
