@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { findings, isHealthy, type Snapshot } from './snapshot.ts';
-import { wrap } from './telemetry/wrap.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
+import { wrap } from './telemetry/wrap.ts';
 import type { View } from './view.ts';
 
 /** The pause between two tries of `--wait`, in milliseconds. */
@@ -35,7 +35,9 @@ const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
 export function checkReport(view: View, columns: number): string {
   const problems = findings(view);
   const [first] = problems;
-  const lines = [first ? `NOT OK: ${first.title}` : `OK: ${view.names ? count(view.names.length) : 'there is a token'}`];
+  const lines = [
+    first ? `NOT OK: ${first.title}` : `OK: ${view.names ? count(view.names.length) : 'there is a token'}`,
+  ];
   for (const { name, status, summary } of view.checks) {
     const link = `  ${MARKS[status]} ${name.padEnd(18)}`;
     lines.push(...wrap(toSafeText(summary), columns, link, ' '.repeat(link.length)));

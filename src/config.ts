@@ -1,4 +1,4 @@
-import { PROXY_VARIABLES } from './azure/proxy.ts';
+import { PROXY_VARIABLES } from './explain/proxy.ts';
 
 /** The configuration from the environment. Durations are in milliseconds. */
 export interface Config {

@@ -1,9 +1,9 @@
-import type { FailureKind } from './explain/outcome.ts';
 import type { Diagnosis } from './explain/explain.ts';
+import type { FailureKind } from './explain/outcome.ts';
 import { PROBLEM_JSON, type PreparedResponse, prepare, prepareJson } from './http/prepared-response.ts';
 import { redactValue } from './redaction.ts';
-import { toSafeJson } from './telemetry/safe-json.ts';
 import { findings, identityWarnings, type Snapshot } from './snapshot.ts';
+import { toSafeJson } from './telemetry/safe-json.ts';
 import type { View } from './view.ts';
 
 /** Only failures of Azure itself have a status of their own. The others are failures of the identity: 200 and an empty list. */

@@ -30,11 +30,13 @@ const LAYERS = [
   'azure/deadline.ts',
   'azure/sdk-log.ts',
   'azure/errors.ts',
+  'azure/transport.ts',
   // The outcome of a credential. Errors contain it, the chain creates it.
   'azure/identity/attempt.ts',
   'azure/cloud.ts',
   'azure/clock-skew.ts',
   'azure/proxy.ts',
+  'azure/bounded-json.ts',
 ];
 
 /** Names that do not say what is inside. */

@@ -1,6 +1,6 @@
-import { isNodeIdentity } from '../explain/node-identity.ts';
-import { readIdentity } from '../explain/claims.ts';
 import { gatherFacts } from '../explain/facts.ts';
+import { isNodeIdentity } from '../explain/node-identity.ts';
+import { usesPodIdentity } from '../explain/words.ts';
 import type { Cloud } from './cloud.ts';
 import { defaultChain } from './identity/chain.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
@@ -42,7 +42,10 @@ export function createAzure(options: {
   const acquireToken = defaultChain({
     cloud,
     identityBinding: options.identityBinding,
-    workloadIdentityFile: workloadIdentityFile(env),
+    selection: env['AZURE_TOKEN_CREDENTIALS'],
+    clientId: env['AZURE_CLIENT_ID'],
+    workloadIdentity: workloadIdentity(env),
+    waitsForNmi: async () => usesPodIdentity({ facts: await facts() }),
     userAgentPrefix,
     onWarning: options.onWarning,
   });
@@ -60,7 +63,7 @@ export function createAzure(options: {
     // If no response may be older than its request, no refusal may be either.
     refusalTtlMs: Math.min(1000, options.answerMaxAgeMs),
     // NMI may start later than the pod, and someone may correct a label.
-    shouldRecheck: async ({ token }) => isNodeIdentity(readIdentity(token), await facts()),
+    shouldRecheck: async ({ identity }) => isNodeIdentity(identity, await facts()),
   });
   const listing = createResourceGroupListing({
     cloud,
@@ -79,7 +82,10 @@ export function createAzure(options: {
   return { credential, ...listing, look };
 }
 
-/** The path of the projected token, if all variables for its exchange are set. */
-function workloadIdentityFile(env: NodeJS.ProcessEnv): string | undefined {
-  return (env['AZURE_CLIENT_ID'] && env['AZURE_TENANT_ID'] && env['AZURE_FEDERATED_TOKEN_FILE']) || undefined;
+/** What the Workload ID webhook injects, if all of it is set. */
+function workloadIdentity(env: NodeJS.ProcessEnv) {
+  const clientId = env['AZURE_CLIENT_ID'];
+  const tenantId = env['AZURE_TENANT_ID'];
+  const file = env['AZURE_FEDERATED_TOKEN_FILE'];
+  return clientId && tenantId && file ? { clientId, tenantId, file } : undefined;
 }

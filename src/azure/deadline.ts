@@ -1,4 +1,6 @@
+import type { Exchange } from '../explain/outcome.ts';
 import { AzureFailure, errorMessage } from './errors.ts';
+import { waitOf } from './transport.ts';
 
 /**
  * Waits for work that cannot be cancelled, until the signal aborts. Then it rejects with the signal's reason while the work
@@ -22,6 +24,8 @@ export interface Deadline {
   /** Headers for every request to Resource Manager. */
   headers: Record<string, string>;
   waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups';
+  /** The request that has no response yet, if there is one. */
+  pendingExchange?: () => Exchange | undefined;
   /** The failure that made the SDK retry the current request. */
   lastFailure?: AzureFailure | undefined;
   /** The id of the subscription whose resource groups are listed. */
@@ -54,11 +58,16 @@ export async function withinDeadline<T>(
   }
 }
 
-function failureAtEnd({ lastFailure, waitingFor }: Deadline, deadlineMs: number): AzureFailure {
+function failureAtEnd({ lastFailure, waitingFor, pendingExchange }: Deadline, deadlineMs: number): AzureFailure {
   // Azure did respond, with this failure. That is the reason, not the timeout during a retry.
   if (lastFailure) return lastFailure;
   const kind = waitingFor === 'a token' ? 'token-timeout' : 'timeout';
-  return new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms`);
+  const pending = pendingExchange?.();
+  const wait = pending ? `: ${waitOf(pending)}` : '';
+  const failure = new AzureFailure(kind, `Still waiting for ${waitingFor} after ${deadlineMs} ms${wait}`);
+  // A copy, because the request goes on.
+  failure.exchange = pending && { ...pending };
+  return failure;
 }
 
 function asFailure(error: unknown): AzureFailure {

@@ -1,4 +1,5 @@
-import type { Attempt } from './identity/attempt.ts';
+import type { Exchange } from '../explain/outcome.ts';
+import type { WatchedAttempt } from './identity/attempt.ts';
 
 /** How authentication or authorization failed. The diagnosis finds the reason. */
 type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
@@ -30,14 +31,16 @@ export class AzureFailure extends Error {
   /** Seconds until the next try, if Azure gave them. */
   readonly retryAfterSeconds: number | undefined;
   /** The outcome of each credential of the chain, if none got a token. */
-  readonly attempts: readonly Attempt[] | undefined;
+  readonly attempts: readonly WatchedAttempt[] | undefined;
   /** The id of the subscription, if the failure came after it was found. */
   subscriptionId?: string | undefined;
+  /** The last request to Resource Manager, or the one that was pending at the deadline. */
+  exchange?: Exchange | undefined;
 
   constructor(
     kind: FailureKind,
     message: string,
-    options?: ErrorOptions & { retryAfterSeconds?: number | undefined; attempts?: readonly Attempt[] },
+    options?: ErrorOptions & { retryAfterSeconds?: number | undefined; attempts?: readonly WatchedAttempt[] },
   ) {
     super(message, options);
     this.name = 'AzureFailure';

@@ -1,11 +1,10 @@
-import { readIdentity } from '../explain/claims.ts';
 import { hasNoToken } from '../explain/evidence.ts';
 import type { Facts } from '../explain/facts.ts';
-import type { Attempt, Failure, Outcome } from '../explain/outcome.ts';
-import { withinDeadline } from './deadline.ts';
+import type { Attempt, Exchange, Failure, Outcome } from '../explain/outcome.ts';
+import { type Deadline, withinDeadline } from './deadline.ts';
 import { AzureFailure, errorChain, errorMessage } from './errors.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
-import type { TokenCache } from './identity/token-cache.ts';
+import type { TokenCache, TokenClaims } from './identity/token-cache.ts';
 import type { ResourceGroupListing, ResourceGroups } from './resource-manager/resource-groups.ts';
 import { ResourceManagerError } from './resource-manager/response-error.ts';
 
@@ -42,14 +41,15 @@ export function createProbe(deps: {
   return async (headers) => {
     const startedAtMs = performance.now();
     const [{ listed, failure }, facts] = await Promise.all([list(headers), gatherFacts()]);
-    const token = failure && hasNoToken(failure) ? undefined : credential.latestToken();
+    // A list and its identity come from one token.
+    const token = failure && hasNoToken(failure) ? undefined : (listed?.token ?? credential.latestToken());
     // The attempts at the time of the failure, or the current ones while an acquisition is pending.
     const attempts = failure?.attempts ?? credential.attempts();
     const renewal = credential.renewalFailure();
     const outcome: Outcome = {
       facts,
       attempts: attempts.map(plainAttempt),
-      identity: token ? { ...readIdentity(token.token), credential: token.credential } : null,
+      identity: token ? { ...token.identity, credential: token.credential } : null,
       list: listed ? { subscriptionId: listed.subscription.id, resourceGroups: listed.names.length } : null,
       failure: failure ? plainFailure(failure) : null,
       renewal: token && renewal ? plainFailure(renewal) : null,
@@ -69,12 +69,17 @@ export function createProbe(deps: {
   async function list(headers?: Record<string, string>): Promise<{ listed?: ResourceGroups; failure?: AzureFailure }> {
     try {
       if (listing) return { listed: await listing.listResourceGroups(headers) };
-      await withinDeadline(deadlineMs, () => credential.getToken());
+      await withinDeadline(deadlineMs, currentToken);
       return {};
     } catch (error) {
       if (!(error instanceof AzureFailure)) throw error;
       return { failure: error };
     }
+  }
+
+  function currentToken(deadline: Deadline): Promise<TokenClaims> {
+    deadline.pendingExchange = () => credential.pendingExchange();
+    return credential.getToken();
   }
 }
 
@@ -84,7 +89,10 @@ function isoTime(ms: number): string | null {
 }
 
 /** Reduces an error of the SDK to its informative fields. Never serialize one: it contains requests, and requests contain tokens. */
-function plainAttempt({ error, ...attempt }: WatchedAttempt): Attempt {
+function plainAttempt({ name, outcome, message, error, exchange, pending }: WatchedAttempt): Attempt {
+  // A request without a response says more than an answered one before it.
+  const last = pending ?? exchange;
+  const attempt = { name, outcome, message, ...(last && { exchange: plainExchange(last) }) };
   if (!(error instanceof Error)) return attempt;
   const code = textOf(error, 'errorCode') ?? textOf(error, 'code');
   const aadsts = [...errorChain(error)].map((member) => Number(Reflect.get(member, 'errorNo'))).find((no) => no > 0);
@@ -114,8 +122,13 @@ function plainFailure({ kind, message, cause, ...more }: AzureFailure): Failure 
     }),
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(subscriptionId !== undefined && { subscriptionId }),
-    ...(more.exchange && { exchange: more.exchange }),
+    ...(more.exchange && { exchange: plainExchange(more.exchange) }),
   };
+}
+
+/** The time of a pending request goes on, so this takes it now. */
+function plainExchange({ tookMs, ...exchange }: Exchange): Exchange {
+  return { ...exchange, ...(tookMs !== undefined && { tookMs: Math.round(tookMs) }) };
 }
 
 /** The first such text in an error and its causes. */

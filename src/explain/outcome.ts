@@ -52,12 +52,12 @@ export interface Attempt {
 /** One request: its response, the error code if there was none, or how far it has come. */
 export interface Exchange {
   host: string;
-  /** The last phase that was reached. */
+  /** What it was waiting for when it ended without a response, or waits for now; unknown through a proxy. */
   phase?: 'lookup' | 'connect' | 'tls' | 'response';
-  /** The address that was connected to. */
+  /** The remote IP address, as far as it is known. */
   address?: string;
   /** How long it took, or has taken so far, in milliseconds. */
-  tookMs?: number;
+  readonly tookMs?: number;
   /** The system or TLS error code. */
   code?: string;
   status?: number;

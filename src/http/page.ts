@@ -190,7 +190,9 @@ ${ids}
 function attempts({ attempts }: PageView, detail: string): Html | false {
   if (attempts.length === 0) return false;
   const items = attempts.map(({ name, outcome, message }, i) => {
-    const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some((shown) => withoutIds(shown) === withoutIds(message));
+    const isRepeated = [detail, attempts[i - 1]?.message ?? ''].some(
+      (shown) => withoutIds(shown) === withoutIds(message),
+    );
     const quote = html`<br><span class="detail">${unbroken(message)}</span>`;
     return html`<li><code>${name}</code>: ${outcome}${message !== '' && (isRepeated ? ', with the same message as above' : quote)}</li>`;
   });

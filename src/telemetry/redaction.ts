@@ -1,4 +1,4 @@
-import { PROXY_VARIABLES } from '../azure/proxy.ts';
+import { PROXY_VARIABLES } from '../explain/proxy.ts';
 
 /** Removes secrets from a text. */
 export type Redact = (text: string) => string;

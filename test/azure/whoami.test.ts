@@ -176,26 +176,31 @@ test('a token that Resource Manager refuses is still read', async () => {
 });
 
 test('a token that cannot be renewed is a warning with the reason', async () => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
   const { get, log, azure, count } = startService(
     [imds({ expiresIn: 3600, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
     { ANSWER_MAX_AGE_MS: '0' },
   );
   await get();
-  vi.setSystemTime(Date.now() + 3400_000);
-  await get();
-  await eventually(() => expect(log()).toMatchObject([{ reason: 'identity-not-found' }]));
+  vi.advanceTimersByTime(3400_000);
+  await eventually(async () => {
+    await get();
+    expect(log()).toMatchObject([{ reason: 'identity-not-found' }]);
+  });
   const { warnings } = await read(await get('/whoami'));
   expect(warnings.at(-1)).toMatchObject({
     reason: 'identity-not-found',
     hint: expect.stringMatching(/^The token works until .+, but cannot be renewed. .+/),
   });
   azure.use(imds({ expiresIn: 3600 }));
-  vi.setSystemTime(Date.now() + 31_000);
+  vi.advanceTimersByTime(31_000);
   const before = count(TOKEN);
   await get();
   await eventually(() => expect(count(TOKEN)).toBeGreaterThan(before));
-  await eventually(() => expect(log().at(-1)).toMatchObject({ level: 'info', reasons: ['identity-not-found'] }));
+  await eventually(async () => {
+    await get();
+    expect(log().at(-1)).toMatchObject({ level: 'info', reasons: ['identity-not-found'] });
+  });
   expect((await read(await get('/whoami'))).warnings).not.toContainEqual(
     expect.objectContaining({ reason: 'identity-not-found' }),
   );
@@ -271,11 +276,21 @@ test('a credential that stops the chain leaves the others untried', async () => 
 });
 
 test('without a token at the deadline, GET /whoami says what it is waiting for', async () => {
-  const { get } = startService([imds({ answer: hangs })], { AZURE_DEADLINE_MS: '200' });
+  const { get } = startService([imds({ answer: hangs })], {
+    AZURE_DEADLINE_MS: '200',
+    POD_LABELS_FILE: temporaryFile('labels', 'aadpodidbinding="rgapi"\n'),
+  });
   const response = await get('/whoami');
   expect(response.status).toBe(503);
   const { attempts } = await read(response);
-  expect(attempts.at(-1)).toMatchObject({ name: 'ManagedIdentityCredential', outcome: 'pending' });
+  expect(attempts.at(-1)).toMatchObject({
+    name: 'ManagedIdentityCredential',
+    outcome: 'pending',
+    pending: { host: '169.254.169.254', phase: expect.any(String) },
+  });
+  const list = await get();
+  expect(list.status).toBe(504);
+  expect((await read(list)).detail).toMatch(/^Still waiting for a token after 200 ms: .+ 169\.254\.169\.254/);
 });
 
 test('concurrent callers share one acquisition and one listing', async () => {

@@ -22,7 +22,8 @@ export function imds({
     if (request.headers.get('Metadata') !== 'true') {
       return HttpResponse.json(
         { error: 'invalid_request', error_description: 'Required metadata header not specified' },
-        { status: 400 },
+        // Because of msw, as in resource-manager.ts.
+        { status: 400, headers: { Connection: 'close' } },
       );
     }
     const other = await answer?.(request);
@@ -123,8 +124,8 @@ export function entra({
   });
 }
 
-/** Returns a token for any assertion or secret. */
-export function exchange(expiresIn = 3600): Answer {
+/** Returns a token for any assertion or secret, with these claims in addition to the usual ones. */
+export function exchange(expiresIn = 3600, claims: object = {}): Answer {
   return async (request) => {
     const form = new URLSearchParams(await request.text());
     if (!form.get('client_assertion') && !form.get('client_secret')) return aadsts(7000216, 'no assertion')(request);
@@ -133,7 +134,7 @@ export function exchange(expiresIn = 3600): Answer {
       token_type: 'Bearer',
       expires_in: expiresIn,
       ext_expires_in: expiresIn,
-      access_token: madeUpToken(audience, expiresIn),
+      access_token: madeUpToken(audience, expiresIn, claims),
     });
   };
 }

@@ -1,12 +1,16 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import { CredentialUnavailableError } from '@azure/identity';
+import { hasMoreElements, parseObject } from '../bounded-json.ts';
 
 /** `az` takes a few seconds. If it takes this long, it hangs. */
-const PROCESS_LIMIT_MS = 30_000;
+const PROCESS_TIMEOUT_MS = 30_000;
 
 /** A token has a few kilobytes, a Python traceback some tens. */
-const LONGEST_OUTPUT = 65_536;
+const MAX_OUTPUT_LENGTH = 65_536;
+
+/** The output with a token has six members. */
+const MAX_OUTPUT_ELEMENTS = 100;
 
 const IS_WINDOWS = process.platform === 'win32';
 
@@ -36,16 +40,10 @@ function refuseChallenge(scope: string, { claims }: GetTokenOptions = {}): void 
 
 function runAz(resource: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('az', ['account', 'get-access-token', '--output', 'json', '--resource', resource], {
-      // A separate process group, which can be ended as a whole. Windows has no groups, and starts a .cmd only in a shell; the
-      // arguments are constants of this program.
-      detached: !IS_WINDOWS,
-      shell: IS_WINDOWS,
-      windowsHide: true,
-      // Not a directory where somebody may have put an `az`.
-      cwd: IS_WINDOWS ? (process.env['SystemRoot'] ?? 'C:\\Windows') : '/',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = startAz(['account', 'get-access-token', '--output', 'json', '--resource', resource]);
+    // Node emits this after a failed start too, and then the child has no streams: without descriptors there are no pipes.
+    child.once('error', (cause) => settle(() => reject(startFailure(cause))));
+    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null && stream !== undefined);
     const end = () => endProcessTree(child.pid);
     process.once('exit', end);
     let isLate = false;
@@ -53,27 +51,27 @@ function runAz(resource: string): Promise<string> {
       isLate = true;
       end();
       // A process that has left the group may hold the pipes open.
-      child.stdout.destroy();
-      child.stderr.destroy();
-    }, PROCESS_LIMIT_MS);
+      for (const stream of streams) stream.destroy();
+    }, PROCESS_TIMEOUT_MS);
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout = (stdout + text).slice(0, LONGEST_OUTPUT);
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      stdout = (stdout + text).slice(0, MAX_OUTPUT_LENGTH);
     });
     // A traceback has its error at the end.
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr = (stderr + text).slice(-LONGEST_OUTPUT);
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      stderr = (stderr + text).slice(-MAX_OUTPUT_LENGTH);
     });
+    // An error of a pipe ends the process if nobody listens. The pipe closes, and the outcome is that of `close`.
+    for (const stream of streams) stream.on('error', () => {});
     const settle = (outcome: () => void) => {
       clearTimeout(timer);
       process.removeListener('exit', end);
       outcome();
     };
-    child.once('error', (cause) => settle(() => reject(startFailure(cause))));
     child.once('close', (code, signal) => {
       settle(() => {
-        if (isLate) reject(new CredentialUnavailableError(`No answer from az within ${PROCESS_LIMIT_MS / 1000} s`));
+        if (isLate) reject(new CredentialUnavailableError(`No answer from az within ${PROCESS_TIMEOUT_MS / 1000} s`));
         else if (code === 0 && stdout.trim() !== '') resolve(stdout);
         else
           reject(
@@ -84,6 +82,24 @@ function runAz(resource: string): Promise<string> {
       });
     });
   });
+}
+
+/** @throws {CredentialUnavailableError} where Node does not emit the error but throws it */
+function startAz(args: string[]): ChildProcess {
+  try {
+    return spawn('az', args, {
+      // A separate process group, which can be ended as a whole. Windows has no groups, and starts a .cmd only in a shell; the
+      // arguments are constants of this program.
+      detached: !IS_WINDOWS,
+      shell: IS_WINDOWS,
+      windowsHide: true,
+      // Not a directory where somebody may have put an `az`.
+      cwd: IS_WINDOWS ? (process.env['SystemRoot'] ?? 'C:\\Windows') : '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  } catch (error) {
+    throw startFailure(error instanceof Error ? error : new Error(String(error)));
+  }
 }
 
 function startFailure(cause: Error): Error {
@@ -109,7 +125,8 @@ function endProcessTree(pid: number | undefined): void {
 
 /** The text contains a token, so no error may include it. */
 function parseToken(text: string): AccessToken {
-  const { accessToken, expires_on, expiresOn } = parseObject(text);
+  const output = hasMoreElements(text, MAX_OUTPUT_ELEMENTS) ? undefined : parseObject(text);
+  const { accessToken, expires_on, expiresOn } = output ?? {};
   // Seconds since the epoch. Before version 2.54, `az` had only a local time without a zone.
   const seconds = Number(expires_on);
   const expiresOnTimestamp = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : Date.parse(String(expiresOn));
@@ -117,12 +134,4 @@ function parseToken(text: string): AccessToken {
     throw new CredentialUnavailableError('az succeeded, but its output holds no token with an expiry');
   }
   return { token: accessToken, expiresOnTimestamp, tokenType: 'Bearer' };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return {};
-  }
 }

@@ -10,39 +10,45 @@ import {
 } from '@azure/core-rest-pipeline';
 import {
   ChainedTokenCredential,
+  ClientAssertionCredential,
   CredentialUnavailableError,
-  DefaultAzureCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
-import { serverAheadSeconds } from '../clock-skew.ts';
+import type { Exchange } from '../../explain/outcome.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
-import type { Attempt, Exchange } from './attempt.ts';
+import { recordExchange } from '../transport.ts';
+import type { WatchedAttempt } from './attempt.ts';
 import { azureCliCredential } from './azure-cli.ts';
-import { passCacheOnClaims } from './managed-identity-cache.ts';
-import { checkRegularFile } from './token-file.ts';
+import { defaultCredentials, type NamedCredential, unavailable } from './default-credentials.ts';
+import { bypassCacheOnClaims } from './managed-identity-cache.ts';
+import { readSmallFile } from './token-file.ts';
+import { hasJumped, wallClockOffsetMs } from './wall-clock.ts';
 
 /** One request for a token. `attempts` has one entry for each credential of the chain, in order, and is kept up to date while `token` is awaited. */
 interface Acquisition {
-  attempts: readonly Attempt[];
+  attempts: readonly WatchedAttempt[];
   token: Promise<AccessToken | null>;
 }
 
 export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisition;
 
 /** Microsoft Entra ID responds within a second. A request without a response after this time is lost. */
-const ENTRA_LIMIT_MS = 15_000;
+const ENTRA_TIMEOUT_MS = 15_000;
 /** Developers' command-line tools may take some seconds. */
-const PROCESS_LIMIT_MS = 30_000;
+const PROCESS_TIMEOUT_MS = 30_000;
 /** The SDK's own limit, one second, is too short for a cold process on a busy machine. */
-const PROBE_LIMIT_MS = 3000;
+const PROBE_TIMEOUT_MS = 3000;
+/**
+ * A metadata service or endpoint responds within a second or two. After this time the answer is lost, and the retry still gets one
+ * within the usual deadline.
+ */
+const MANAGED_IDENTITY_TIMEOUT_MS = 8000;
 
 const MANAGED_IDENTITY = 'ManagedIdentityCredential';
 
-interface Member {
-  name: string;
-  credential: TokenCredential;
+interface Member extends NamedCredential {
   /** Its last request, in any acquisition. */
   lastExchange?: Exchange | undefined;
 }
@@ -50,11 +56,24 @@ interface Member {
 interface ChainOptions {
   cloud: Cloud;
   identityBinding: boolean;
-  /** AZURE_FEDERATED_TOKEN_FILE, if AZURE_CLIENT_ID and AZURE_TENANT_ID are set too: Workload ID is configured. */
-  workloadIdentityFile: string | undefined;
+  /** AZURE_TOKEN_CREDENTIALS. */
+  selection?: string | undefined;
+  /** AZURE_CLIENT_ID. */
+  clientId?: string | undefined;
+  /** Workload ID, if all its variables are set. */
+  workloadIdentity?: WorkloadIdentity | undefined;
+  /** Whether NMI may hold a request until an identity is assigned to the pod. */
+  waitsForNmi?: () => Promise<boolean>;
   userAgentPrefix: string;
   /** Called with one sentence when something works less well than it could. */
   onWarning?: (message: string) => void;
+}
+
+interface WorkloadIdentity {
+  clientId: string;
+  tenantId: string;
+  /** The path of the projected token. */
+  file: string;
 }
 
 /**
@@ -65,7 +84,23 @@ interface ChainOptions {
  * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
 export function defaultChain(options: ChainOptions): AcquireToken {
-  const { cloud, userAgentPrefix, onWarning = () => {} } = options;
+  let members = membersOf(options);
+  let clockOffsetMs = wallClockOffsetMs();
+
+  return (scope, getTokenOptions) => {
+    // MSAL remembers tokens and refusals by the wall clock, so after that was set it could keep them for years.
+    if (hasJumped(clockOffsetMs)) {
+      members = membersOf(options);
+      clockOffsetMs = wallClockOffsetMs();
+    }
+    const watched = members.map((member) => watch(member, options));
+    const chain = new ChainedTokenCredential(...watched.map(({ credential }) => credential));
+    return { attempts: watched.map(({ attempt }) => attempt), token: chain.getToken(scope, getTokenOptions) };
+  };
+}
+
+function membersOf(options: ChainOptions): Member[] {
+  const { cloud, userAgentPrefix, selection, clientId, onWarning = () => {} } = options;
   // A new object each time, because the credentials modify their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
@@ -75,142 +110,129 @@ export function defaultChain(options: ChainOptions): AcquireToken {
     // retry bridges a hiccup; after that, the next request tries again.
     retryOptions: { maxRetries: 1, retryDelayInMs: 500 },
     // Without it, the SDK would wait forever for a tool that hangs.
-    processTimeoutInMs: PROCESS_LIMIT_MS,
+    processTimeoutInMs: PROCESS_TIMEOUT_MS,
   });
-  let members = membersOf(new DefaultAzureCredential(credentialOptions()), onWarning);
-  if (options.identityBinding) members.unshift(identityBindingMember(credentialOptions));
-  members = members.map((member) => adapt(member, members, options.workloadIdentityFile, credentialOptions, onWarning));
-
-  return (scope, getTokenOptions) => {
-    const watched = members.map((member) => watch(member, limitOf(member.name, options.workloadIdentityFile)));
-    const chain = new ChainedTokenCredential(...watched.map(({ credential }) => credential));
-    return { attempts: watched.map(({ attempt }) => attempt), token: chain.getToken(scope, getTokenOptions) };
-  };
-}
-
-/** The credentials of a DefaultAzureCredential. One that it left out, because the constructor threw, fails with that reason. */
-function membersOf(chain: DefaultAzureCredential, onWarning: (message: string) => void): Member[] {
-  // Private in TypeScript, but the only access. If a new version lacks it, we watch the chain as a whole.
-  const sources: unknown = Reflect.get(chain, '_sources');
-  if (!Array.isArray(sources)) {
-    onWarning(
-      'This version of @azure/identity hides the credentials of its chain: a failure cannot say which credential failed',
-    );
-    return [{ name: 'DefaultAzureCredential', credential: chain }];
-  }
-  return sources.map((credential) => {
-    const leftOut: unknown = Reflect.get(credential, 'credentialUnavailableErrorMessage');
-    if (leftOut === undefined) return { name: credential.constructor.name, credential };
-    // Named after the function that failed to create it, such as createDefaultWorkloadIdentityCredential. The function without
-    // a name creates a ManagedIdentityCredential that was chosen as the only credential.
-    const name = String(Reflect.get(credential, 'credentialName')).replace('createDefault', '') || MANAGED_IDENTITY;
-    return { name, credential: unavailable(String(leftOut)) };
-  });
+  const credentials = defaultCredentials({ credentialOptions, selection, clientId, onWarning });
+  const names = credentials.map(({ name }) => name);
+  const members = credentials.map(({ name, credential }) => ({
+    name,
+    credential: adapt(name, credential, { ...options, names, credentialOptions }),
+  }));
+  return options.identityBinding ? [identityBinding(options, credentialOptions), ...members] : members;
 }
 
 /** Replaces a credential of the SDK that does not do what the service needs. */
 function adapt(
-  member: Member,
-  members: readonly Member[],
-  workloadIdentityFile: string | undefined,
-  options: () => object,
-  onWarning: (message: string) => void,
-): Member {
-  const { name, credential } = member;
-  if (name === 'AzureCliCredential') return { name, credential: azureCliCredential() };
-  if (name === MANAGED_IDENTITY) {
-    if (workloadIdentityFile === undefined)
-      return { name, credential: probingLonger(passCacheOnClaims(credential, onWarning)) };
-    // It would repeat the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
-    if (members.some((other) => other.name === 'WorkloadIdentityCredential')) {
-      return { name, credential: unavailable('Left out: WorkloadIdentityCredential makes the same token exchange') };
-    }
-    return { name, credential: checkingFile(tokenExchange(options), workloadIdentityFile) };
+  name: string,
+  credential: TokenCredential,
+  { names, credentialOptions, ...options }: ChainOptions & { names: string[]; credentialOptions: () => object },
+): TokenCredential {
+  const { workloadIdentity, clientId, userAgentPrefix } = options;
+  switch (name) {
+    case 'AzureCliCredential':
+      return azureCliCredential();
+    case MANAGED_IDENTITY:
+      if (!workloadIdentity) {
+        return probingLonger(bypassCacheOnClaims(credential, { clientId, httpClient, userAgentPrefix }));
+      }
+      // It would make the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
+      return names.includes('WorkloadIdentityCredential')
+        ? unavailable('Left out: WorkloadIdentityCredential makes the same token exchange')
+        : tokenExchange(workloadIdentity, credentialOptions);
+    case 'WorkloadIdentityCredential':
+      return workloadIdentity ? tokenExchange(workloadIdentity, credentialOptions) : credential;
+    default:
+      return credential;
   }
-  if (name.startsWith('WorkloadIdentityCredential') && workloadIdentityFile !== undefined) {
-    return { name, credential: checkingFile(credential, workloadIdentityFile) };
-  }
-  return member;
 }
 
-function tokenExchange(options: () => object): TokenCredential {
+/**
+ * The exchange of WorkloadIdentityCredential, which opens whatever is at the path of its token: a named pipe would block a thread,
+ * and a device would fill the memory. It also keeps a token for five minutes by the wall clock.
+ */
+function tokenExchange({ tenantId, clientId, file }: WorkloadIdentity, options: () => object): TokenCredential {
   try {
-    return new WorkloadIdentityCredential(options());
+    return checkingFile(new ClientAssertionCredential(tenantId, clientId, () => readToken(file), options()), file);
   } catch (cause) {
     return unavailable(errorMessage(cause));
   }
 }
 
-function probingLonger(credential: TokenCredential): TokenCredential {
-  return {
-    getToken: (scopes, options) =>
-      credential.getToken(scopes, { ...options, requestOptions: { timeout: PROBE_LIMIT_MS } }),
-  };
-}
-
-/** The SDK opens any kind of file: a named pipe would block a thread, and a device would fill the memory. */
+/** MSAL wraps an error of its own callback, so a file without a token is reported before MSAL is asked. */
 function checkingFile(credential: TokenCredential, file: string): TokenCredential {
   return {
     async getToken(scopes, options) {
-      try {
-        await checkRegularFile(file);
-      } catch (cause) {
-        throw new CredentialUnavailableError(`The projected token ${file}: ${errorMessage(cause)}`, { cause });
-      }
+      await readToken(file);
       return credential.getToken(scopes, options);
     },
   };
 }
 
-function identityBindingMember(options: () => object): Member {
+/** @throws {CredentialUnavailableError} */
+async function readToken(file: string): Promise<string> {
+  const token = await readSmallFile(file).catch((cause: unknown) => {
+    throw new CredentialUnavailableError(`The projected token ${file}: ${errorMessage(cause)}`, { cause });
+  });
+  if (token.trim() === '') throw new CredentialUnavailableError(`No content on the file ${file}.`);
+  return token.trim();
+}
+
+function probingLonger(credential: TokenCredential): TokenCredential {
+  return {
+    getToken: (scopes, options) =>
+      credential.getToken(scopes, { ...options, requestOptions: { timeout: PROBE_TIMEOUT_MS } }),
+  };
+}
+
+function identityBinding({ workloadIdentity }: ChainOptions, options: () => object): Member {
   const additionalPolicies = [{ policy: observing, position: 'perRetry' as const }];
   let made: WorkloadIdentityCredential | undefined;
+  const credential: TokenCredential = {
+    async getToken(scopes, getTokenOptions) {
+      // Create it on first use: its constructor reads the proxy's certificate, which may come later.
+      try {
+        made ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true, additionalPolicies });
+      } catch (cause) {
+        throw new CredentialUnavailableError(errorMessage(cause), { cause });
+      }
+      return made.getToken(scopes, getTokenOptions);
+    },
+  };
   return {
     name: 'WorkloadIdentityCredential (identity binding)',
-    credential: {
-      async getToken(scopes, getTokenOptions) {
-        // Create it on first use: its constructor reads the proxy's certificate, which may come later.
-        try {
-          made ??= new WorkloadIdentityCredential({ ...options(), enableAzureProxy: true, additionalPolicies });
-        } catch (cause) {
-          throw new CredentialUnavailableError(errorMessage(cause), { cause });
-        }
-        return made.getToken(scopes, getTokenOptions);
-      },
-    },
+    credential: workloadIdentity ? checkingFile(credential, workloadIdentity.file) : credential,
   };
 }
 
-function unavailable(message: string): TokenCredential {
-  return {
-    async getToken() {
-      throw new CredentialUnavailableError(message);
-    },
-  };
+/** The attempt that the current requests belong to, and how long one of them may take. */
+const attempting = new AsyncLocalStorage<{ attempt: WatchedAttempt; requestTimeoutMs: number | undefined }>();
+
+/** How long a credential may take, and each of its requests. The SDK has no timeouts, and the next credential must wait. */
+interface Timeouts {
+  totalMs?: number;
+  requestMs?: number;
 }
 
-/** The attempt that the current requests belong to. */
-const attempting = new AsyncLocalStorage<Attempt>();
-
-/**
- * How long a credential may take. None has its own timeout, and the next one must wait for it. NMI has no limit, because it may
- * wait for an identity to be assigned. Developer tools have the time that their processes get.
- */
-function limitOf(name: string, workloadIdentityFile: string | undefined): number | undefined {
-  if (name === MANAGED_IDENTITY && workloadIdentityFile === undefined) return undefined;
-  return /Cli|PowerShell/.test(name) ? PROCESS_LIMIT_MS + 1000 : ENTRA_LIMIT_MS;
+async function timeoutsOf(name: string, { workloadIdentity, waitsForNmi }: ChainOptions): Promise<Timeouts> {
+  if (name === MANAGED_IDENTITY && !workloadIdentity) {
+    return (await waitsForNmi?.()) ? {} : { requestMs: MANAGED_IDENTITY_TIMEOUT_MS };
+  }
+  return { totalMs: /Cli|PowerShell/.test(name) ? PROCESS_TIMEOUT_MS + 1000 : ENTRA_TIMEOUT_MS };
 }
 
-function watch(member: Member, limitMs: number | undefined): { attempt: Attempt; credential: TokenCredential } {
-  const attempt: Attempt = { name: member.name, outcome: 'not-tried', message: '' };
+function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt; credential: TokenCredential } {
+  const attempt: WatchedAttempt = { name: member.name, outcome: 'not-tried', message: '' };
   return {
     attempt,
     credential: {
-      async getToken(scopes, options) {
+      async getToken(scopes, getTokenOptions) {
         attempt.outcome = 'pending';
         try {
-          const asked = attempting.run(attempt, () => member.credential.getToken(scopes, options));
-          const token = await (limitMs === undefined ? asked : withinLimit(asked, limitMs));
+          const { totalMs, requestMs } = await timeoutsOf(member.name, options);
+          const asked = attempting.run({ attempt, requestTimeoutMs: requestMs }, () =>
+            member.credential.getToken(scopes, getTokenOptions),
+          );
+          const token = await (totalMs === undefined ? asked : withTimeout(asked, totalMs));
           attempt.outcome = token ? 'succeeded' : 'unavailable';
           return token;
         } catch (error) {
@@ -228,11 +250,11 @@ function watch(member: Member, limitMs: number | undefined): { attempt: Attempt;
   };
 }
 
-async function withinLimit<T>(asked: Promise<T>, limitMs: number): Promise<T> {
+async function withTimeout<T>(asked: Promise<T>, timeoutMs: number): Promise<T> {
   const limit = new AbortController();
   const timer = setTimeout(() => {
-    limit.abort(new CredentialUnavailableError(`No answer within ${limitMs / 1000} s`));
-  }, limitMs);
+    limit.abort(new CredentialUnavailableError(`No answer within ${timeoutMs / 1000} s`));
+  }, timeoutMs);
   return untilAborted(asked, limit.signal).finally(() => clearTimeout(timer));
 }
 
@@ -240,44 +262,16 @@ function isOfMsal(error: unknown): boolean {
   return [...errorChain(error)].some((member) => typeof Reflect.get(member, 'errorCode') === 'string');
 }
 
-/** The largest response to read. One with a token has a few kilobytes. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/**
+ * A response with a token has a few kilobytes. The one with the most values describes the endpoints of Microsoft Entra ID and has
+ * about a hundred.
+ */
+const LIMITS = { maxBytes: 64 * 1024, maxElements: 1000 };
 
-/** Long enough for the message in an error's body. */
-const EXCERPT_LENGTH = 1000;
-
-async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
-  const attempt: Partial<Attempt> = attempting.getStore() ?? {};
-  const { hostname: host, pathname } = new URL(request.url);
-  // The SDK's probe leaves out the header on purpose: if something refuses the request, it is a metadata service.
-  const isProbe = pathname.startsWith('/metadata/identity/') && !request.headers.has('Metadata');
-  const common = { host, ...(isProbe && { isProbe }) };
-  request.onDownloadProgress = ({ loadedBytes }) => {
-    if (loadedBytes > MAX_ANSWER_BYTES) throw new Error(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`);
-  };
-  try {
-    const response = await send(request);
-    const { status, bodyAsText, headers } = response;
-    const contentType = headers.get('content-type')?.slice(0, 100);
-    attempt.exchange = {
-      ...common,
-      status,
-      ...(contentType !== undefined && { contentType }),
-      ...(status !== 200 && { body: (bodyAsText ?? '').slice(0, EXCERPT_LENGTH) }),
-      serverAheadSeconds: serverAheadSeconds(response),
-    };
-    return response;
-  } catch (error) {
-    attempt.exchange = { ...common, ...codeOf(error) };
-    throw error;
-  }
-}
-
-/** The system error code. The SDK's own timeout has none. */
-function codeOf(error: unknown): { code?: string } {
-  const code: unknown = Reflect.get(Object(error), 'code');
-  if (typeof code === 'string') return { code };
-  return error instanceof Error && error.name === 'AbortError' ? { code: 'ETIMEDOUT' } : {};
+function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
+  const { attempt = {}, requestTimeoutMs } = attempting.getStore() ?? {};
+  if (request.timeout === 0 && requestTimeoutMs !== undefined) request.timeout = requestTimeoutMs;
+  return recordExchange(request, send, attempt, LIMITS);
 }
 
 const transport = createDefaultHttpClient();

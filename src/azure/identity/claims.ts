@@ -51,3 +51,8 @@ function typeOf(idtyp: string | null, scp: string | null): Identity['type'] {
   if (idtyp === 'app' || idtyp === 'user') return idtyp;
   return scp === null ? null : 'user';
 }
+
+/** Whether two tokens belong to one identity. Those that say nothing are taken for the same. */
+export function isSameIdentity(one: Identity, other: Identity): boolean {
+  return one.tenantId === other.tenantId && one.objectId === other.objectId && one.clientId === other.clientId;
+}

@@ -1,14 +1,22 @@
 import type { AccessToken } from '@azure/core-auth';
+import type { Exchange } from '../../explain/outcome.ts';
 import { untilAborted } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import { instrument, type OnCall } from '../instrument.ts';
-import type { Attempt } from './attempt.ts';
+import type { WatchedAttempt } from './attempt.ts';
 import type { AcquireToken } from './chain.ts';
+import { type Identity, readIdentity } from './claims.ts';
+import { hasJumped, wallClockOffsetMs } from './wall-clock.ts';
 
-/** A token, and the credential of the chain that got it. */
-interface Token extends AccessToken {
+/** What a token says, without the token itself. */
+export interface TokenClaims {
+  /** The credential of the chain that got it. */
   credential: string;
+  identity: Identity;
+  expiresOnTimestamp: number;
 }
+
+type Token = AccessToken & TokenClaims;
 
 /** Caches and renews the token for one scope. */
 export interface TokenCache {
@@ -23,7 +31,9 @@ export interface TokenCache {
   /** Drops the current token, because Resource Manager refused it. The next call replaces it, if the credential can do that. */
   forgetToken(): void;
   /** The outcome of each credential in the last acquisition, in order. It still changes while an acquisition is pending. */
-  attempts(): readonly Attempt[];
+  attempts(): readonly WatchedAttempt[];
+  /** The request of the current acquisition that has no response yet. */
+  pendingExchange(): Exchange | undefined;
   /** The latest token, expired or not, to read its claims. */
   latestToken(): Token | undefined;
   /** Why the current token cannot be renewed; undefined if the last renewal succeeded. */
@@ -34,13 +44,21 @@ export interface TokenCacheOptions {
   /** Called after each acquisition. */
   onCall?: OnCall;
   /** How long later callers share a refusal, in milliseconds. This keeps requests off a broken identity. */
-  refusalHoldsMs?: number;
+  refusalTtlMs?: number;
   /** Whether to fetch a new token every minute in the background, because this one may be for the wrong identity. */
   shouldRecheck?: (token: Token) => boolean | Promise<boolean>;
 }
 
-/** How long to use a token that had expired on arrival: with a wrong clock, every token has. */
-const EXPIRED_TOKEN_HOLDS_MS = 1000;
+/** How long to use a token that had expired on arrival: with a clock that is ahead, every token has. */
+const EXPIRED_TOKEN_TTL_MS = 1000;
+
+/**
+ * The longest use of one token. Those of managed identities live for a day, others with Continuous Access Evaluation for up to 28
+ * hours. With a clock that is behind, a token seems to live for longer, even for years.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes
+ */
+const MAX_TOKEN_TTL_MS = 28 * 3600_000;
 
 /** Stop using a token this long before its expiry, because it could expire on its way. */
 const EXPIRY_MARGIN_MS = 1000;
@@ -52,8 +70,8 @@ const RENEWAL_WINDOW_MS = 270_000;
  * The time limit of an acquisition. NMI may hold a request for 80 to 100 seconds while it waits for an assignment. No credential
  * has a timeout of its own, so without this limit one lost response would block all callers.
  */
-const ACQUISITION_LIMIT_MS = 120_000;
-const NO_ANSWER = `No token within ${ACQUISITION_LIMIT_MS / 1000} s, and no refusal either`;
+const ACQUISITION_TIMEOUT_MS = 120_000;
+const NO_ANSWER = `No token within ${ACQUISITION_TIMEOUT_MS / 1000} s, and no refusal either`;
 
 /** The pause between renewals: short enough for several tries before the expiry, long enough not to start `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
@@ -77,22 +95,31 @@ export function canReplaceToken(credentialName: string): boolean {
   return /^(WorkloadIdentity|Environment)Credential\b/.test(credentialName);
 }
 
+/** Whether a credential gets a new token when it is called with claims, although MSAL has one. The others take no claims. */
+function bypassesCacheOnClaims(credentialName: string): boolean {
+  return canReplaceToken(credentialName) || credentialName === 'ManagedIdentityCredential';
+}
+
 /**
  * Creates the token cache of a credential chain: one acquisition at a time, renewed in the background before the token expires.
  *
  * Credentials do not do this themselves: ten concurrent getToken calls are ten token requests, an Azure CLI credential starts
  * `az` for each, a default chain probes IMDS before it reads its cache, and none of them obeys an abort signal.
+ *
+ * Whatever is due is due by the monotonic clock. The wall clock converts an expiry once, when the token arrives. If that clock was
+ * wrong and is set later, the token is renewed at once, past all caches that still go by the old time.
  */
 export function createTokenCache(
   acquireToken: AcquireToken,
   scope: string,
   options: TokenCacheOptions = {},
 ): TokenCache {
-  const { onCall = () => {}, refusalHoldsMs = 1000, shouldRecheck } = options;
-  let token: { value: Token; usableUntilMs: number; renewAtMs: number } | undefined;
-  let failure: { error: AzureFailure; holdsUntilMs: number } | undefined;
+  const { onCall = () => {}, refusalTtlMs = 1000, shouldRecheck } = options;
+  /** Times are in milliseconds of the monotonic clock. */
+  let token: { value: Token; usableUntilMs: number; renewAtMs: number; wallClockOffsetMs: number } | undefined;
+  let failure: { error: AzureFailure; expiresAtMs: number } | undefined;
   let acquisition: { outcome: Promise<Token>; claims: string | undefined } | undefined;
-  let attempts: readonly Attempt[] = [];
+  let attempts: readonly WatchedAttempt[] = [];
   let latest: Token | undefined;
   /** Whether MSAL's cache holds a token that Resource Manager refused. */
   let isRefused = false;
@@ -117,19 +144,14 @@ export function createTokenCache(
     const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
     if (!isRecheck) attempts = request.attempts;
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new Error(NO_ANSWER)), ACQUISITION_LIMIT_MS);
+    const timer = setTimeout(() => limit.abort(new Error(NO_ANSWER)), ACQUISITION_TIMEOUT_MS);
     try {
       const accessToken = await untilAborted(request.token, limit.signal);
       if (!accessToken) throw new Error('The credential chain returned no token');
       const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
-      const value = { ...accessToken, credential: winner?.name ?? 'unknown' };
-      const now = Date.now();
-      const { expiresOnTimestamp } = value;
-      const usableUntilMs = Math.max(expiresOnTimestamp - EXPIRY_MARGIN_MS, now + EXPIRED_TOKEN_HOLDS_MS);
-      const dueMs =
-        value.refreshAfterTimestamp ?? expiresOnTimestamp - Math.min(RENEWAL_WINDOW_MS, (expiresOnTimestamp - now) / 2);
-      // When a renewal is due, MSAL returns the old token once more and the new one to the next call.
-      token = { value, usableUntilMs, renewAtMs: Math.max(dueMs, now + renewalPauseMs(usableUntilMs - now)) };
+      const identity = readIdentity(accessToken.token);
+      const value = { ...accessToken, credential: winner?.name ?? 'unknown', identity };
+      token = { value, ...whenDue(value), wallClockOffsetMs: wallClockOffsetMs() };
       latest = value;
       attempts = request.attempts;
       failure = undefined;
@@ -140,9 +162,12 @@ export function createTokenCache(
       // Copy the attempts, because a request that timed out may still change its own.
       const error = new AzureFailure('no-token', message, {
         cause,
-        attempts: request.attempts.map((attempt) => ({ ...attempt })),
+        attempts: request.attempts.map((attempt) => ({
+          ...attempt,
+          pending: attempt.pending && { ...attempt.pending },
+        })),
       });
-      if (!isRecheck) failure = { error, holdsUntilMs: Date.now() + refusalHoldsMs };
+      if (!isRecheck) failure = { error, expiresAtMs: performance.now() + refusalTtlMs };
       throw error;
     } finally {
       clearTimeout(timer);
@@ -150,7 +175,7 @@ export function createTokenCache(
   }
 
   async function recheck(): Promise<void> {
-    if (!token || acquisition || Date.now() >= token.usableUntilMs) return;
+    if (!token || acquisition || performance.now() >= token.usableUntilMs) return;
     try {
       if (await shouldRecheck?.(token.value)) await acquire(NO_CLAIMS, true);
     } catch {
@@ -161,32 +186,54 @@ export function createTokenCache(
   if (shouldRecheck) setInterval(recheck, RECHECK_MS).unref();
 
   /** The claims that make MSAL replace a refused token; undefined if none was refused or the last try is too recent. */
-  function replacementClaims(now: number): string | undefined {
-    if (!isRefused || now < nextReplacementAtMs) return undefined;
-    nextReplacementAtMs = now + REPLACEMENT_PAUSE_MS;
+  function replacementClaims(nowMs: number): string | undefined {
+    if (!isRefused || nowMs < nextReplacementAtMs) return undefined;
+    nextReplacementAtMs = nowMs + REPLACEMENT_PAUSE_MS;
     return NO_CLAIMS;
   }
 
   return {
     async getToken(claims) {
-      const now = Date.now();
-      if (token && claims === undefined && now < token.usableUntilMs) {
-        if (now >= token.renewAtMs && !acquisition) {
-          token.renewAtMs = now + renewalPauseMs(token.usableUntilMs - now);
+      const nowMs = performance.now();
+      if (token && claims === undefined && nowMs < token.usableUntilMs) {
+        const isClockSet = hasJumped(token.wallClockOffsetMs);
+        if ((isClockSet || nowMs >= token.renewAtMs) && !acquisition) {
+          token.renewAtMs = nowMs + renewalPauseMs(token.usableUntilMs - nowMs);
+          token.wallClockOffsetMs = wallClockOffsetMs();
+          const bypass = isClockSet && bypassesCacheOnClaims(token.value.credential);
           // `renewalFailure` reports a rejection, and /whoami warns.
-          acquire().catch(() => {});
+          acquire(bypass ? NO_CLAIMS : undefined).catch(() => {});
         }
         return token.value;
       }
-      if (failure && now < failure.holdsUntilMs) throw failure.error;
-      return acquire(claims ?? replacementClaims(now));
+      if (failure && nowMs < failure.expiresAtMs) throw failure.error;
+      return acquire(claims ?? replacementClaims(nowMs));
     },
     forgetToken() {
-      if (token && canReplaceToken(token.value.credential)) isRefused = true;
+      if (token && bypassesCacheOnClaims(token.value.credential)) isRefused = true;
       token = undefined;
     },
     attempts: () => attempts,
+    pendingExchange: () => attempts.findLast(({ pending }) => pending)?.pending,
     latestToken: () => latest,
     renewalFailure: () => failure?.error,
   };
+}
+
+/** When a token that has just arrived is no longer usable, and when to renew it, in milliseconds of the monotonic clock. */
+function whenDue({ expiresOnTimestamp, refreshAfterTimestamp }: AccessToken): {
+  usableUntilMs: number;
+  renewAtMs: number;
+} {
+  const nowMs = performance.now();
+  const wallClockMs = Date.now();
+  const expiresInMs = Math.min(expiresOnTimestamp - wallClockMs, MAX_TOKEN_TTL_MS);
+  const usableForMs = Math.max(expiresInMs - EXPIRY_MARGIN_MS, EXPIRED_TOKEN_TTL_MS);
+  const dueInMs =
+    refreshAfterTimestamp === undefined
+      ? expiresInMs - Math.min(RENEWAL_WINDOW_MS, expiresInMs / 2)
+      : refreshAfterTimestamp - wallClockMs;
+  // When a renewal is due, MSAL returns the old token once more and the new one to the next call.
+  const renewInMs = Math.max(dueInMs, renewalPauseMs(usableForMs));
+  return { usableUntilMs: nowMs + usableForMs, renewAtMs: nowMs + renewInMs };
 }

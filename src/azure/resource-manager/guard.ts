@@ -1,16 +1,12 @@
 import type { TokenCredential } from '@azure/core-auth';
-import {
-  bearerTokenAuthenticationPolicyName,
-  type Pipeline,
-  type PipelinePolicy,
-  type PipelineRequest,
-  type PipelineResponse,
-} from '@azure/core-rest-pipeline';
+import { bearerTokenAuthenticationPolicyName, type Pipeline, type PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
+import { type Identity, isSameIdentity } from '../identity/claims.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
+import { type ExchangeRecord, recordExchange } from '../transport.ts';
 import { reducePage } from './page.ts';
 import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
 
@@ -22,11 +18,15 @@ import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
  */
 const MAX_PAGES = 1000;
 
-/**
- * The largest response to read, decompressed. A page of 980 resource groups has a few hundred kilobytes, or three to four
- * megabytes with 15 long tags each. Reading four megabytes takes 40 MiB of memory for a moment, and a small container has 128.
- */
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+const LIMITS = {
+  /**
+   * A page of 980 resource groups has a few hundred kilobytes, or three to four megabytes with 15 long tags each. Reading four
+   * megabytes takes 40 MiB of memory for a moment, and a small container has 128.
+   */
+  maxBytes: 4 * 1024 * 1024,
+  /** The largest page of Azure has about 60,000 values: 980 resource groups with 50 tags each. */
+  maxElements: 100_000,
+};
 
 /** The options of an ARM client's constructor. */
 interface ClientOptions {
@@ -35,10 +35,18 @@ interface ClientOptions {
   additionalPolicies: { policy: PipelinePolicy; position: 'perRetry' }[];
 }
 
-/** Reads the pages of one list with a new ARM client. */
+/** A list was begun with a token of one identity, and its next page would come with that of another. */
+export class IdentityChanged extends AzureFailure {
+  constructor() {
+    super('broken', 'The identity changed while its list was read');
+  }
+}
+
+/** Reads the pages of one list with a new ARM client, all of them as one identity. */
 export type ReadPages = <Client extends { pipeline: Pipeline }, T>(
   operation: Exclude<AzureOperation, 'acquire-token'>,
   deadline: Deadline,
+  identity: Identity,
   createClient: (credential: TokenCredential, options: ClientOptions) => Client,
   read: (client: Client) => Promise<T>,
 ) => Promise<T>;
@@ -62,16 +70,17 @@ export function createPageReader(options: {
   onCall: OnCall;
 }): ReadPages {
   const { cloud, credential, userAgentPrefix, onCall } = options;
-  const sdkCredential = withoutSdkCache(credential);
 
-  return (operation, deadline, createClient, read) => {
+  return (operation, deadline, identity, createClient, read) => {
     const { waitingFor, fields } = LISTS[operation];
+    const record: ExchangeRecord = {};
     deadline.waitingFor = waitingFor;
+    deadline.pendingExchange = () => record.pending ?? credential.pendingExchange();
     deadline.lastFailure = undefined;
-    const client = createClient(sdkCredential, {
+    const client = createClient(withoutSdkCache(credential, identity), {
       endpoint: cloud.resourceManager,
       userAgentOptions: { userAgentPrefix },
-      additionalPolicies: [{ policy: watchTries(cloud, deadline), position: 'perRetry' }],
+      additionalPolicies: [{ policy: watchTries(cloud, deadline, record), position: 'perRetry' }],
     });
     // An additional policy would run after the one that sets the token and handles claims challenges.
     client.pipeline.addPolicy(guardRequests(cloud, credential, deadline, fields), {
@@ -84,10 +93,11 @@ export function createPageReader(options: {
         try {
           return await read(client);
         } catch (error) {
-          if (error instanceof AzureFailure) throw error;
           // The SDK's error does not say that the deadline aborted it.
-          if (deadline.signal.aborted) throw deadline.lastFailure ?? error;
-          throw sdkFailure(error, cloud);
+          if (deadline.signal.aborted && !(error instanceof AzureFailure)) throw deadline.lastFailure ?? error;
+          const failure = error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+          failure.exchange ??= record.exchange;
+          throw failure;
         }
       },
       deadline.signal,
@@ -99,12 +109,15 @@ export function createPageReader(options: {
  * Creates the credential for the ARM clients. It marks every token as expired, so that the SDK's token cycler caches none. The
  * cycler would keep using a token that we forgot after a 401. Nothing catches the rejections of its background renewals either,
  * so a refusal near the expiry of a token would end the process. The scope is the credential's own.
+ *
+ * @throws {IdentityChanged} instead of a token of another identity, which may see other subscriptions and groups
  */
-function withoutSdkCache(credential: TokenCache): TokenCredential {
+function withoutSdkCache(credential: TokenCache, identity: Identity): TokenCredential {
   return {
     async getToken(_scopes, options) {
-      const { token } = await credential.getToken(options?.claims);
-      return { token, expiresOnTimestamp: 0 };
+      const token = await credential.getToken(options?.claims);
+      if (!isSameIdentity(token.identity, identity)) throw new IdentityChanged();
+      return { token: token.token, expiresOnTimestamp: 0 };
     },
   };
 }
@@ -129,11 +142,7 @@ function guardRequests(
       visited.add(request.url);
       request.abortSignal = deadline.signal;
       for (const [name, value] of Object.entries(deadline.headers)) request.headers.set(name, value);
-      const isTooLarge = limitResponse(request, MAX_RESPONSE_BYTES);
-      const response = await next(request).catch((error: unknown) => {
-        if (!isTooLarge()) throw error;
-        throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_RESPONSE_BYTES} bytes`);
-      });
+      const response = await next(request);
       if (response.status !== 200) {
         if (response.status === 401) credential.forgetToken();
         throw responseFailure(response);
@@ -145,31 +154,19 @@ function guardRequests(
   };
 }
 
-/** Aborts a response that is larger than this when decompressed. The returned function says whether it did. */
-function limitResponse(request: PipelineRequest, maxBytes: number): () => boolean {
-  let isTooLarge = false;
-  request.onDownloadProgress = ({ loadedBytes }) => {
-    isTooLarge = loadedBytes > maxBytes;
-    if (isTooLarge) throw new Error(`a response of more than ${maxBytes} bytes`);
-  };
-  return () => isTooLarge;
-}
-
 /**
  * Watches each try. Keeps the failure that the SDK retries after, and fails at once if the wait would end after the deadline. The
  * SDK would wait for any Retry-After, even an hour.
  */
-function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
+function watchTries(cloud: Cloud, deadline: Deadline, record: ExchangeRecord): PipelinePolicy {
   return {
     name: 'watchTries',
     async sendRequest(request, next) {
-      let response: PipelineResponse;
-      try {
-        response = await next(request);
-      } catch (error) {
-        if (!deadline.signal.aborted) deadline.lastFailure = sdkFailure(error, cloud);
+      const response = await recordExchange(request, next, record, LIMITS).catch((error: unknown) => {
+        const failure = sdkFailure(error, cloud);
+        if (!deadline.signal.aborted) deadline.lastFailure = failure;
         throw error;
-      }
+      });
       const failure = response.status >= 400 ? responseFailure(response) : undefined;
       // The SDK does not retry after a failure of the identity: after a 401, it asks for another token.
       deadline.lastFailure = failure?.category === 'service' ? failure : undefined;

@@ -1,11 +1,6 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { parseObject } from '../bounded-json.ts';
 import { AzureFailure } from '../errors.ts';
-
-/**
- * The limit of values on a page. The largest page of Azure has about 60,000: 980 resource groups with 50 tags each. A limit on
- * bytes is not enough, because a value of two bytes, such as `{}`, takes dozens of bytes of memory once it is parsed.
- */
-const MAX_ELEMENTS = 100_000;
 
 /** Longer than any name that Azure allows, so that the caller can still see that a name is too long. */
 const MAX_FIELD_LENGTH = 256;
@@ -20,11 +15,7 @@ const MAX_LINK_LENGTH = 8192;
  * @throws {AzureFailure} `broken` if the body is not a page of a list
  */
 export function reducePage(response: PipelineResponse, fields: readonly string[]): string {
-  const text = response.bodyAsText ?? '';
-  if (hasTooManyElements(text)) {
-    throw new AzureFailure('broken', `Resource Manager answered with more than ${MAX_ELEMENTS} elements on a page`);
-  }
-  const page = parse(text);
+  const page = parseObject(response.bodyAsText ?? '');
   const elements = page?.['value'];
   if (!Array.isArray(elements)) {
     throw new AzureFailure('broken', `Resource Manager answered 200, but not with a list: ${excerpt(response)}`);
@@ -44,48 +35,9 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
   return JSON.stringify({ value, nextLink });
 }
 
-/** Parses a JSON object; undefined for any other text, and for one with too many elements. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
-  return hasTooManyElements(text) ? undefined : parse(text);
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The declared type of a body, and its beginning. */
 export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
   const body = (bodyAsText ?? '').slice(0, 1000).replace(/\s+/g, ' ').trim();
   const type = headers.get('content-type')?.slice(0, 100) ?? 'no content type';
   return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
-}
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const LEFT_BRACKET = 0x5b;
-const LEFT_BRACE = 0x7b;
-
-/** Counts opening brackets, opening braces and commas, without parsing. */
-function hasTooManyElements(json: string): boolean {
-  let elements = 0;
-  let isInString = false;
-  for (let i = 0; i < json.length; i++) {
-    const character = json.charCodeAt(i);
-    if (isInString) {
-      if (character === BACKSLASH) i += 1;
-      else if (character === QUOTE) isInString = false;
-    } else if (character === QUOTE) {
-      isInString = true;
-    } else if (character === COMMA || character === LEFT_BRACE || character === LEFT_BRACKET) {
-      elements += 1;
-      if (elements > MAX_ELEMENTS) return true;
-    }
-  }
-  return false;
 }

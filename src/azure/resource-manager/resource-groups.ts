@@ -3,9 +3,10 @@ import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
 import type { Cloud } from '../cloud.ts';
 import { type Deadline, withinDeadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
-import type { TokenCache } from '../identity/token-cache.ts';
+import { type Identity, isSameIdentity } from '../identity/claims.ts';
+import type { TokenCache, TokenClaims } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
-import { createPageReader, type ReadPages } from './guard.ts';
+import { createPageReader, IdentityChanged, type ReadPages } from './guard.ts';
 
 /**
  * Ten times the limit of a subscription. A longer list does not come from Resource Manager, and would fill the memory page by
@@ -20,8 +21,11 @@ const MAX_NAME_LENGTH = 90;
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** How often to begin a list when the identity keeps changing. */
+const MAX_BEGINNINGS = 3;
+
 /** How long to remember that looking up a subscription's name failed. */
-const NO_NAME_HOLDS_MS = 60_000;
+const NO_NAME_TTL_MS = 60_000;
 
 interface Subscription {
   id: string;
@@ -30,6 +34,8 @@ interface Subscription {
 }
 
 export interface ResourceGroups {
+  /** Whose token the list came with. */
+  token: TokenClaims;
   subscription: Subscription;
   /** The names of all its resource groups, in the order of Azure Resource Manager. */
   names: string[];
@@ -58,11 +64,11 @@ export function createResourceGroupListing(options: {
   const { credential, deadlineMs } = options;
   const readPages = createPageReader(options);
   const configured = options.subscriptionId === undefined ? undefined : { id: options.subscriptionId };
-  /** The discovered subscription, cached while it works. */
-  let discovered: Subscription | undefined;
+  /** The discovered subscription, cached while it works, for the identity that sees it. */
+  let discovered: { subscription: Subscription; identity: Identity } | undefined;
 
-  function firstSubscription(deadline: Deadline): Promise<Subscription> {
-    return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
+  function firstSubscription(deadline: Deadline, identity: Identity): Promise<Subscription> {
+    return readPages('list-subscriptions', deadline, identity, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId && GUID.test(subscriptionId)) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without a valid id');
@@ -71,11 +77,11 @@ export function createResourceGroupListing(options: {
     });
   }
 
-  async function groupsOf(deadline: Deadline, subscription: Subscription): Promise<ResourceGroups> {
+  async function groupsOf(deadline: Deadline, token: TokenClaims, subscription: Subscription): Promise<ResourceGroups> {
     deadline.subscriptionId = subscription.id;
     const createClient = (...[sdkCredential, clientOptions]: ClientArguments) =>
       new ResourceManagementClient(sdkCredential, subscription.id, clientOptions);
-    return readPages('list-resource-groups', deadline, createClient, async ({ resourceGroups }) => {
+    return readPages('list-resource-groups', deadline, token.identity, createClient, async ({ resourceGroups }) => {
       const names: string[] = [];
       for await (const { name = '' } of resourceGroups.list()) {
         if (name === '' || name.length > MAX_NAME_LENGTH) {
@@ -85,38 +91,56 @@ export function createResourceGroupListing(options: {
           throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
         }
       }
-      return { subscription, names };
+      return { token, subscription, names };
     });
   }
 
-  async function groupsOfFirst(deadline: Deadline): Promise<ResourceGroups> {
-    const subscription = await firstSubscription(deadline);
-    const resourceGroups = await groupsOf(deadline, subscription);
-    discovered = subscription;
+  async function groupsOfFirst(deadline: Deadline, token: TokenClaims): Promise<ResourceGroups> {
+    deadline.subscriptionId = undefined;
+    const { identity } = token;
+    const subscription = await firstSubscription(deadline, identity);
+    const resourceGroups = await groupsOf(deadline, token, subscription);
+    discovered = { subscription, identity };
     return resourceGroups;
   }
 
   async function list(deadline: Deadline): Promise<ResourceGroups> {
-    // The clients would fetch the token themselves, but then we would not know what we are waiting for.
-    await credential.getToken();
-    if (configured) return groupsOf(deadline, configured);
-    if (!discovered) return groupsOfFirst(deadline);
+    for (let beginnings = 1; ; beginnings++) {
+      try {
+        return await listAs(await firstToken(deadline), deadline);
+      } catch (error) {
+        if (!(error instanceof IdentityChanged) || beginnings === MAX_BEGINNINGS) throw error;
+      }
+    }
+  }
+
+  /** The clients would fetch the token themselves, but then we would know neither what we wait for nor whose list it is. */
+  async function firstToken(deadline: Deadline): Promise<TokenClaims> {
+    deadline.waitingFor = 'a token';
+    deadline.pendingExchange = () => credential.pendingExchange();
+    const { credential: name, identity, expiresOnTimestamp } = await credential.getToken();
+    return { credential: name, identity, expiresOnTimestamp };
+  }
+
+  async function listAs(token: TokenClaims, deadline: Deadline): Promise<ResourceGroups> {
+    if (configured) return groupsOf(deadline, token, configured);
+    if (!discovered || !isSameIdentity(discovered.identity, token.identity)) return groupsOfFirst(deadline, token);
     try {
-      return await groupsOf(deadline, discovered);
+      return await groupsOf(deadline, token, discovered.subscription);
     } catch (error) {
       discovered = undefined;
       const isGone = error instanceof AzureFailure && error.category === 'identity' && error.kind !== 'token-rejected';
       if (!isGone) throw error;
-      deadline.subscriptionId = undefined;
-      return groupsOfFirst(deadline);
+      return groupsOfFirst(deadline, token);
     }
   }
 
   /** The name that was looked up last. There is hardly ever another. */
   let named: { id: string; name: string | undefined; lookedUpAtMs: number } | undefined;
 
-  function findName(deadline: Deadline, id: string): Promise<string | undefined> {
-    return readPages('list-subscriptions', deadline, subscriptionClient, async ({ subscriptions }) => {
+  async function findName(deadline: Deadline, id: string): Promise<string | undefined> {
+    const { identity } = await firstToken(deadline);
+    return readPages('list-subscriptions', deadline, identity, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId?.toLowerCase() === id.toLowerCase() && displayName) return displayName;
       }
@@ -127,7 +151,7 @@ export function createResourceGroupListing(options: {
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
     async nameSubscription(id, withinMs, headers) {
-      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_HOLDS_MS)) {
+      if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_TTL_MS)) {
         return named.name;
       }
       const work = (deadline: Deadline) => findName(deadline, id);
@@ -138,7 +162,7 @@ export function createResourceGroupListing(options: {
   };
 }
 
-type ClientArguments = Parameters<Parameters<ReadPages>[2]>;
+type ClientArguments = Parameters<Parameters<ReadPages>[3]>;
 
 function subscriptionClient(...[credential, clientOptions]: ClientArguments): SubscriptionClient {
   return new SubscriptionClient(credential, clientOptions);

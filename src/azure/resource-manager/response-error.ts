@@ -1,8 +1,10 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { parseObject } from '../bounded-json.ts';
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, cutMessage } from '../errors.ts';
-import { excerpt, parseObject } from './page.ts';
+import { RESPONSE_TOO_LARGE } from '../transport.ts';
+import { excerpt } from './page.ts';
 
 /** Our Retry-After if Azure throttles without giving one. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
@@ -120,7 +122,9 @@ export function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   const message = cutMessage(error.message);
   // A RestError with a code, the errno, means that sending failed. One without is from the pager, for an invalid nextLink.
-  const isTransport = error.name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
+  const code: unknown = Reflect.get(Object(cause), 'code');
+  if (code === RESPONSE_TOO_LARGE) return new AzureFailure('broken', message, { cause });
+  const isTransport = error.name === 'RestError' && code !== undefined;
   return isTransport || error.name === 'AbortError'
     ? new AzureFailure('unreachable', `${cloud.resourceManager} cannot be reached: ${message}`, { cause })
     : new AzureFailure('broken', `The SDK cannot read the response of Resource Manager: ${message}`, { cause });

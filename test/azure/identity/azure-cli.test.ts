@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test, vi } from 'vitest';
 import { azureCliCredential } from '../../../src/azure/identity/azure-cli.ts';
 import { temporaryFile } from '../../fake-azure/workload-identity.ts';
@@ -63,6 +65,34 @@ test('no error contains the stdout of az', async () => {
 test('a missing az is reported', async () => {
   process.env['PATH'] = '/nonexistent';
   expect((await failureOf()).message).toBe('Azure CLI could not be found');
+});
+
+test('an az that cannot be started because the process has no descriptors left is a refusal', () => {
+  const script = fileURLToPath(new URL('./exhausted-descriptors.ts', import.meta.url));
+  const output = execFileSync('/bin/sh', ['-c', `ulimit -n 64; exec '${process.execPath}' '${script}'`], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: '/nonexistent', NODE_OPTIONS: '' },
+  });
+  const outcomes = output.trim().split('\n');
+  expect(outcomes).toHaveLength(13);
+  expect(outcomes[1]).toBe('CredentialUnavailableError: az cannot be started: spawn az EMFILE');
+  for (const outcome of outcomes) {
+    expect(outcome).toMatch(
+      /^CredentialUnavailableError: (az cannot be started: spawn az E|Azure CLI could not be found)/,
+    );
+  }
+});
+
+test.each([
+  ['deep nesting', `printf '%060000d' 0 | tr 0 '['`],
+  ['tens of thousands of empty objects', `printf '['; printf '%020000d' 0 | sed 's/0/{},/g'`],
+])('an output of %s is refused before it is parsed', async (_, script) => {
+  installAz(script);
+  const parse = vi.spyOn(JSON, 'parse');
+  expect((await failureOf()).message).toBe('az succeeded, but its output holds no token with an expiry');
+  const calls = parse.mock.calls.length;
+  parse.mockRestore();
+  expect(calls).toBe(0);
 });
 
 test('a claims challenge is refused, because az cannot answer it; an empty one asks az again', async () => {

@@ -1,10 +1,9 @@
-import { DefaultAzureCredential } from '@azure/identity';
+import { writeFileSync } from 'node:fs';
 import { HttpResponse, http } from 'msw';
 import { afterEach, expect, test, vi } from 'vitest';
-import { cloudOf } from '../../../src/azure/cloud.ts';
-import { defaultChain } from '../../../src/azure/identity/chain.ts';
 import { entra, imds } from '../../fake-azure/identity.ts';
 import { groups, subscriptions } from '../../fake-azure/resource-manager.ts';
+import type { Answer } from '../../fake-azure/responses.ts';
 import { temporaryFile, workloadIdentity } from '../../fake-azure/workload-identity.ts';
 import { EXCHANGE, PROBE_OR_TOKEN, startService } from '../../service.ts';
 
@@ -13,7 +12,6 @@ const healthy = [subscriptions(['One']), groups(1)];
 
 afterEach(() => {
   vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 test('with a projected token the managed identity does not repeat the exchange', async () => {
@@ -52,6 +50,26 @@ test.each([
   expect(document).toMatchObject({ reason: 'token-file-unreadable', detail: expect.stringContaining(problem) });
 });
 
+test('a token file that is rotated is read anew for the next exchange', async () => {
+  const assertions: (string | null)[] = [];
+  const record: Answer = async (request) => {
+    assertions.push(new URLSearchParams(await request.text()).get('client_assertion'));
+    return undefined;
+  };
+  const env = workloadIdentity();
+  const { credential } = startService([entra({ answer: record })], env);
+  await credential.getToken();
+  writeFileSync(env.AZURE_FEDERATED_TOKEN_FILE, 'made.up.assertion');
+  await credential.getToken('{"access_token":{"nbf":{"essential":true}}}');
+  expect(assertions[1]).toBe('made.up.assertion');
+});
+
+test('an empty token file is reported, and nothing is sent', async () => {
+  const { get, count } = startService([], workloadIdentity(''));
+  expect(await read(await get('/whoami'))).toMatchObject({ reason: 'token-file-malformed' });
+  expect(count(EXCHANGE)).toBe(0);
+});
+
 test('a metadata service that answers its probe after two seconds is used', { timeout: 30_000 }, async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const probed = Promise.withResolvers<void>();
@@ -72,28 +90,4 @@ test('a metadata service that answers its probe after two seconds is used', { ti
   vi.useRealTimers();
   moment.resolve();
   expect((await token).credential).toBe('ManagedIdentityCredential');
-});
-
-test('a version of the SDK that hides its chain causes one warning, and still works', async () => {
-  const cloud = cloudOf();
-  if (!cloud) throw new Error('the public cloud is always known');
-  const get = vi.spyOn(Reflect, 'get').mockImplementation((target, name) => {
-    if (name === '_sources') return undefined;
-    get.mockRestore();
-    return Object(target)[name];
-  });
-  const warnings: string[] = [];
-  const acquire = defaultChain({
-    cloud,
-    identityBinding: false,
-    workloadIdentityFile: undefined,
-    userAgentPrefix: 'test',
-    onWarning: (warning) => warnings.push(warning),
-  });
-  get.mockRestore();
-  expect(warnings).toEqual([expect.stringContaining('hides the credentials of its chain')]);
-  vi.spyOn(DefaultAzureCredential.prototype, 'getToken').mockRejectedValue(new Error('made up'));
-  const { attempts, token } = acquire('scope', {});
-  await expect(token).rejects.toThrow();
-  expect(attempts).toMatchObject([{ name: 'DefaultAzureCredential', outcome: 'failed' }]);
 });

@@ -8,22 +8,25 @@ import { defaultChain } from '../../../src/azure/identity/chain.ts';
 import { canReplaceToken, createTokenCache } from '../../../src/azure/identity/token-cache.ts';
 import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from '../../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../fake-azure/resource-manager.ts';
-import { type Answer, asUsual, drops, floods, hangs, inTurn, refuses, when } from '../../fake-azure/responses.ts';
+import { type Answer, asUsual, drops, hangs, inTurn, refuses, says, when } from '../../fake-azure/responses.ts';
 import { IDENTITY, madeUpToken } from '../../fake-azure/tokens.ts';
-import { identityBinding, workloadIdentity } from '../../fake-azure/workload-identity.ts';
+import { identityBinding, temporaryFile, workloadIdentity } from '../../fake-azure/workload-identity.ts';
 import { DISCOVERY, EXCHANGE, eventually, PROBE_OR_TOKEN, startService, TOKEN } from '../../service.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rg-api-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-// The clock moves when a test moves it; timers are real.
+// The clocks move when a test moves them; timers are real.
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
 });
 afterEach(() => {
   vi.useRealTimers();
 });
-const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
+/** Time passes: both clocks move. */
+const pass = (seconds: number) => vi.advanceTimersByTime(seconds * 1000);
+/** Somebody sets the wall clock; the monotonic clock stays. */
+const setClock = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000);
 
 test('ten callers at once cause one acquisition', async () => {
   const { credential, count } = startService([imds()]);
@@ -135,7 +138,7 @@ test('a source whose tokens are always due for renewal is not called for every c
 test('when the identity refuses near the expiry of a token, the process survives, reports it and recovers', async () => {
   // Here the SDK's own token cycler would renew in the background, every three seconds until the token has expired. Nothing would
   // handle its last rejection, which would end the process and fail this run.
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   const { get, azure } = startService(
     [imds({ expiresIn: 6, answer: inTurn(asUsual, identityNotFound) }), subscriptions(['One']), groups(1)],
     { ANSWER_MAX_AGE_MS: '0' },
@@ -180,9 +183,106 @@ test('a failed acquisition is not repeated for a second, then it is', async () =
 
 test('a refusal is cached for as long as the options say, and not at all with 0', async () => {
   const source = scripted(new Error('made-up refusal'));
-  const credential = createTokenCache(source.acquire, 'made-up-scope', { refusalHoldsMs: 0 });
+  const credential = createTokenCache(source.acquire, 'made-up-scope', { refusalTtlMs: 0 });
   for (let i = 0; i < 3; i++) await expect(credential.getToken()).rejects.toThrow();
   expect(source.getToken).toHaveBeenCalledTimes(3);
+});
+
+test.each([120, 10 * 365 * 86_400])(
+  'a refusal is not kept when a clock that was %i s ahead is corrected',
+  async (ahead) => {
+    setClock(ahead);
+    const { get, azure } = startService([imds({ answer: identityNotFound }), subscriptions(['One']), groups(1)], {
+      ANSWER_MAX_AGE_MS: '0',
+    });
+    expect(await (await get()).json()).toEqual([]);
+    azure.use(imds());
+    setClock(-ahead);
+    pass(1);
+    expect(await (await get()).json()).toEqual(['rg-1']);
+  },
+);
+
+test('a token that MSAL would keep for years after the clock was corrected is renewed at once', async () => {
+  const tenYears = 10 * 365 * 86_400;
+  setClock(tenYears);
+  // Entra says how long a token lives, and MSAL adds that to the wrong time.
+  const { credential, count } = startService([entra()], workloadIdentity());
+  const first = await credential.getToken();
+  setClock(-tenYears);
+  expect((await credential.getToken()).token).toBe(first.token);
+  await eventually(async () => expect((await credential.getToken()).token).not.toBe(first.token));
+  expect(count(EXCHANGE)).toBe(2);
+  pass(3600 - 200);
+  await credential.getToken();
+  await eventually(() => expect(count(EXCHANGE)).toBe(3));
+});
+
+test('a throttling that MSAL would remember for years ends when the clock is corrected', async () => {
+  const tenYears = 10 * 365 * 86_400;
+  setClock(tenYears);
+  const throttles: Answer = () => HttpResponse.json({ error: 'x' }, { status: 429, headers: { 'Retry-After': '3' } });
+  const { credential, azure } = startService([entra({ answer: throttles })], {
+    ...workloadIdentity(),
+    AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential',
+  });
+  await expect(credential.getToken()).rejects.toThrow();
+  azure.use(entra());
+  setClock(-tenYears);
+  pass(2);
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+});
+
+test('a token that seems to live for years is used for 28 hours', async () => {
+  const source = scripted({ expiresInSeconds: 10 * 365 * 86_400 });
+  const credential = createTokenCache(source.acquire, 'made-up-scope');
+  const first = await credential.getToken();
+  pass(28 * 3600 - 2);
+  expect(await credential.getToken()).toBe(first);
+  pass(2);
+  expect(await credential.getToken()).not.toBe(first);
+});
+
+test('after a clock that was behind is corrected, a token does not outlive its expiry', async () => {
+  setClock(-600);
+  const source = scripted({ expiresInSeconds: 4200 }, { expiresInSeconds: 3600 });
+  const credential = createTokenCache(source.acquire, 'made-up-scope');
+  const first = await credential.getToken();
+  setClock(600);
+  expect(await credential.getToken()).toBe(first);
+  await eventually(async () => expect(await credential.getToken()).not.toBe(first));
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+});
+
+test('a clock that is set for good costs one renewal, even if that fails', async () => {
+  const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
+  const credential = createTokenCache(source.acquire, 'made-up-scope');
+  await credential.getToken();
+  setClock(-86_400);
+  for (let i = 0; i < 10; i++) await credential.getToken();
+  expect(source.getToken).toHaveBeenCalledTimes(2);
+});
+
+test('a refused token is replaced although the clock was set back after the last replacement', async () => {
+  setClock(86_400);
+  const { used, handler } = refusing(() => true);
+  const { get } = startService([handler, entra()], { ...workloadIdentity(), ANSWER_MAX_AGE_MS: '0' });
+  await get();
+  await get();
+  setClock(-86_400);
+  await get();
+  pass(5);
+  await get();
+  expect(used.at(-1)).not.toBe(used.at(-2));
+});
+
+test("a managed identity's token that Resource Manager refused is asked for anew, past MSAL's cache", async () => {
+  const { used, handler } = refusing((turn) => turn === 1);
+  const { get, count } = startService([handler, imds(), subscriptions(['One']), groups(1)], { ANSWER_MAX_AGE_MS: '0' });
+  await get();
+  expect(await (await get()).json()).toEqual(['rg-1']);
+  expect(used[1]).not.toBe(used[0]);
+  expect(count(TOKEN)).toBe(2);
 });
 
 test('an identity that arrives late is found without a restart', async () => {
@@ -218,16 +318,65 @@ test('a token that has expired on arrival does not cause an acquisition per requ
   expect(count(TOKEN)).toBe(1);
 });
 
-test('a token response of more than a megabyte is aborted', async () => {
-  const { credential } = startService([imds({ answer: floods(2 * 2 ** 20) })]);
-  await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
-  expect(credential.attempts().at(-1)?.exchange).toMatchObject({ host: '169.254.169.254' });
-  expect(credential.attempts().at(-1)?.exchange).not.toHaveProperty('status');
+test.each<[string, Answer]>([
+  ['more than 64 KiB', says(' '.repeat(65 * 1024 + 1))],
+  ['deep nesting', says('['.repeat(60_000))],
+  ['thousands of empty objects', says(`[${'{},'.repeat(20_000)}{}]`)],
+])('a response of the metadata service or Entra with %s is refused before it is parsed', async (_, answer) => {
+  for (const [handler, env] of [
+    [imds({ answer }), { AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential' }],
+    [entra({ answer }), { ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'WorkloadIdentityCredential' }],
+  ] as const) {
+    const { credential } = startService([handler], env);
+    const parse = vi.spyOn(JSON, 'parse');
+    await expect(credential.getToken()).rejects.toMatchObject({ kind: 'no-token' });
+    const parsed = parse.mock.calls.filter(([text]) => /^[ [].{10000}/.test(text)).length;
+    parse.mockRestore();
+    expect(parsed).toBe(0);
+    const { exchange } = credential.attempts().at(-1) ?? {};
+    expect(exchange).toMatchObject({ code: 'ERR_RESPONSE_TOO_LARGE' });
+    expect(exchange).not.toHaveProperty('status');
+  }
 });
 
-test('an acquisition that never ends is given up after two minutes', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+test('a lost answer of the metadata service costs seconds, and its retry gets the token', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
+  const { credential, count } = startService([imds({ answer: inTurn(hangs, asUsual) })]);
+  const token = credential.getToken();
+  await eventually(() => expect(count(TOKEN)).toBe(1));
+  expect(credential.attempts().at(-1)).toMatchObject({
+    outcome: 'pending',
+    pending: { host: '169.254.169.254', phase: expect.stringMatching(/connect|response/) },
+  });
+  await vi.advanceTimersByTimeAsync(8500);
+  expect((await token).credential).toBe('ManagedIdentityCredential');
+  expect(count(TOKEN)).toBe(2);
+});
+
+test('a metadata service that answers no request is a refusal after 17 seconds, and heals', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   const { credential, azure, count } = startService([imds({ answer: hangs })]);
+  const failure = credential.getToken().catch((error) => error);
+  await eventually(() => expect(count(TOKEN)).toBe(1));
+  await vi.advanceTimersByTimeAsync(8500);
+  await eventually(() => expect(count(TOKEN)).toBe(2));
+  await vi.advanceTimersByTimeAsync(8500);
+  expect(await failure).toMatchObject({ kind: 'no-token' });
+  expect(credential.attempts().at(-1)).toMatchObject({
+    outcome: 'unavailable',
+    exchange: { host: '169.254.169.254', code: 'ETIMEDOUT', tookMs: 8000 },
+    pending: undefined,
+  });
+  azure.use(imds());
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
+});
+
+test('NMI may wait for an identity: in a pod with its label, an acquisition is given up after two minutes', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
+  const { credential, azure, count } = startService([imds({ answer: hangs })], {
+    POD_LABELS_FILE: temporaryFile('labels', 'aadpodidbinding="rgapi"\n'),
+  });
   const failure = credential.getToken().catch((error) => error);
   await eventually(() => expect(count(TOKEN)).toBe(1));
   await vi.advanceTimersByTimeAsync(120_000);
@@ -236,13 +385,12 @@ test('an acquisition that never ends is given up after two minutes', async () =>
     cause: { message: expect.stringContaining('120 s') },
   });
   azure.use(imds());
-  vi.useRealTimers();
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 300_000 });
+  await vi.advanceTimersByTimeAsync(1000);
   expect(await credential.getToken()).toMatchObject({ tokenType: 'Bearer' });
 });
 
 test('after a credential that gets no response from Microsoft Entra ID, the chain tries the others', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
   const { credential, count } = startService([entra({ answer: hangs }), noImds()], workloadIdentity());
   const failure = credential.getToken().catch((error) => error);
   await eventually(() => expect(count(EXCHANGE)).toBe(1));
@@ -360,13 +508,14 @@ test.each([
 
 /** A cache on the real chain that rechecks its token, with timers that run when a test says so. */
 function startRecheck(shouldRecheck: () => boolean) {
-  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
   const cloud = cloudOf();
   if (!cloud) throw new Error('no public cloud');
   const chain = defaultChain({
     cloud,
     identityBinding: false,
-    workloadIdentityFile: undefined,
+    selection: process.env['AZURE_TOKEN_CREDENTIALS'],
+    clientId: process.env['AZURE_CLIENT_ID'],
     userAgentPrefix: 'test',
   });
   return createTokenCache(chain, cloud.scope, { shouldRecheck });
@@ -403,7 +552,7 @@ test('a failed recheck changes nothing', async () => {
 });
 
 test('a failed recheck is not a failed renewal', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
   const source = scripted({ expiresInSeconds: 3600 }, new Error('made-up refusal'));
   const credential = createTokenCache(source.acquire, 'made-up-scope', { shouldRecheck: () => true });
   const first = await credential.getToken();

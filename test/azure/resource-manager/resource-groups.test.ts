@@ -1,10 +1,11 @@
-import { HttpResponse } from 'msw';
+import { getResponse, HttpResponse } from 'msw';
 import { afterEach, expect, test, vi } from 'vitest';
-import { imds } from '../../fake-azure/identity.ts';
+import { entra, exchange, imds } from '../../fake-azure/identity.ts';
 import {
   groups,
   pageWithNextLink,
   RESOURCE_MANAGER,
+  resourceManager,
   subscriptionId,
   subscriptions,
 } from '../../fake-azure/resource-manager.ts';
@@ -22,6 +23,7 @@ import {
   truncated,
   unreachable,
 } from '../../fake-azure/responses.ts';
+import { workloadIdentity } from '../../fake-azure/workload-identity.ts';
 import { DISCOVERY, LISTING, startService, TOKEN } from '../../service.ts';
 
 afterEach(() => {
@@ -211,7 +213,7 @@ test.each([
   const parse = vi.spyOn(JSON, 'parse');
   await expect(listResourceGroups()).rejects.toMatchObject({
     kind: 'broken',
-    message: 'Resource Manager answered with more than 100000 elements on a page',
+    message: 'management.azure.com answered with more than 100000 elements',
   });
   expect(parse.mock.calls.filter(([text]) => text.length > 100_000)).toEqual([]);
   parse.mockRestore();
@@ -236,7 +238,7 @@ test('a response that is too large is aborted, and no more of it is read', async
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
     kind: 'broken',
-    message: `Resource Manager answered with more than ${4 * 2 ** 20} bytes`,
+    message: `management.azure.com answered with more than ${4 * 2 ** 20} bytes`,
   });
   expect(sentBytes()).toBeLessThan(8 * 2 ** 20);
 });
@@ -334,7 +336,8 @@ test.each([
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
     kind: 'timeout',
-    message: expect.stringContaining('list of resource groups after 2000 ms'),
+    message: expect.stringMatching(/list of resource groups after 2000 ms: .+ management\.azure\.com/),
+    exchange: { host: 'management.azure.com', phase: expect.any(String), tookMs: expect.any(Number) },
   });
   azure.use(groups(1));
   expect(await listResourceGroups()).toEqual(['rg-1']);
@@ -434,14 +437,93 @@ test('endless nextLinks end in an error', { timeout: 60_000 }, async () => {
   expect(count(LISTING)).toBe(1000);
 });
 
-test('a claims challenge is answered with a new token', async () => {
+/** Asks for another token (Continuous Access Evaluation). */
+const challenges: Answer = () => {
   const claims = Buffer.from('{"access_token":{"nbf":{"essential":true,"value":"1"}}}').toString('base64');
   const challenge = `Bearer authorization_uri="https://login.microsoftonline.com/", error="insufficient_claims", claims="${claims}"`;
-  const challenges: Answer = () =>
-    HttpResponse.json(
-      { error: { code: 'InvalidAuthenticationToken' } },
-      { status: 401, headers: { 'WWW-Authenticate': challenge } },
-    );
+  return HttpResponse.json(
+    { error: { code: 'InvalidAuthenticationToken' } },
+    { status: 401, headers: { 'WWW-Authenticate': challenge } },
+  );
+};
+
+/** Resource Manager shows each identity its own subscription, and two groups on two pages. */
+function ownSubscriptions(identities: Record<string, string>, onPage: Record<number, Answer> = {}) {
+  const nameOf = (request: Request) => identities[objectIdOf(request)] ?? 'nothing';
+  const listOf: Answer = (request) => getResponse([subscriptions([nameOf(request)])], request);
+  return [
+    resourceManager((request) => (new URL(request.url).pathname === '/subscriptions' ? listOf(request) : undefined)),
+    ...Object.values(identities).map((name) =>
+      groups([`${name}-1`, `${name}-2`], { subscription: name, pageSize: 1, onPage }),
+    ),
+  ];
+}
+
+function objectIdOf(request: Request): string {
+  const payload = request.headers.get('Authorization')?.split('.')[1] ?? '';
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()).oid;
+}
+
+/** Entra gives a token of the next of these identities for each exchange, and of the last one from then on. */
+function entraAs(...oids: [string, ...string[]]) {
+  let turn = 0;
+  return entra({ answer: (request) => exchange(3600, { oid: oids[Math.min(turn++, oids.length - 1)] })(request) });
+}
+
+test('a list whose token is replaced by one of another identity is begun anew, with its own subscription', async () => {
+  const { get, service } = startService(
+    [
+      entraAs('first', 'second'),
+      ...ownSubscriptions({ first: 'One', second: 'Two' }, { 2: inTurn(challenges, asUsual) }),
+    ],
+    workloadIdentity(),
+  );
+  expect(await (await get()).json()).toEqual(['Two-1', 'Two-2']);
+  const whoami = await (await get('/whoami')).json();
+  expect(whoami).toMatchObject({ identity: { objectId: 'second' }, subscription: { name: 'Two' } });
+  expect(service.azure.credential.latestToken()?.identity.objectId).toBe('second');
+});
+
+test('an identity that changes with every page is a failure, not a list of several identities', async () => {
+  const { listResourceGroups } = startService(
+    [
+      entraAs('a', 'b', 'c', 'd'),
+      ...ownSubscriptions({ a: 'One', b: 'Two', c: 'Three', d: 'Four' }, { 2: challenges }),
+    ],
+    workloadIdentity(),
+  );
+  await expect(listResourceGroups()).rejects.toMatchObject({
+    kind: 'broken',
+    message: 'The identity changed while its list was read',
+  });
+});
+
+test('when a token of another identity comes, such as that of a late NMI, the subscription is discovered anew', async () => {
+  const { listResourceGroups, credential, count } = startService(
+    [entraAs('node', 'pod'), ...ownSubscriptions({ node: 'Node', pod: 'Pod' })],
+    workloadIdentity(),
+  );
+  expect(await listResourceGroups()).toEqual(['Node-1', 'Node-2']);
+  await credential.getToken('{"access_token":{"nbf":{"essential":true}}}');
+  expect(await listResourceGroups()).toEqual(['Pod-1', 'Pod-2']);
+  expect(count(DISCOVERY)).toBe(2);
+});
+
+test('an answer is about the identity whose list it is, even if that changes while /whoami waits', async () => {
+  const { get } = startService(
+    [
+      entraAs('first', 'second'),
+      ...ownSubscriptions({ first: 'One', second: 'Two' }, { 1: inTurn(challenges, asUsual) }),
+    ],
+    workloadIdentity(),
+  );
+  expect(await (await get('/whoami')).json()).toMatchObject({
+    identity: { objectId: 'second' },
+    subscription: { name: 'Two' },
+  });
+});
+
+test('a claims challenge is answered with a new token', async () => {
   const { listResourceGroups, credential } = startService([
     imds(),
     subscriptions(['One']),
