@@ -61,7 +61,7 @@ export function createApp(deps: {
     memoizeLast(async (snapshot: Snapshot) => {
       const { status, headers } = statusAndHeaders(snapshot);
       const view = await viewOf(snapshot);
-      const shown = { ...view, ...view.outcome, findings: findings(view), badge: deps.pageBadge, links: PAGE_LINKS };
+      const shown = { ...view.outcome, ...view, findings: findings(view), badge: deps.pageBadge, links: PAGE_LINKS };
       const html = String(await page(redactValue(shown)));
       return prepare(html, 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
     }),

@@ -4,11 +4,10 @@ import https from 'node:https';
 import { isIP, Socket } from 'node:net';
 import { type PipelineRequest, type PipelineResponse, RestError, type SendRequest } from '@azure/core-rest-pipeline';
 import type { Exchange } from '../explain/outcome.ts';
+import { fromOutside } from '../redaction.ts';
 import { hasMoreElements } from './bounded-json.ts';
 import { serverAheadSeconds } from './clock-skew.ts';
-
-/** Long enough for the message in an error's body. */
-const MAX_BODY_LENGTH = 1000;
+import { tameRetryAfter } from './retry-after.ts';
 
 /** Long enough for a content type, and for the name of a server. */
 const MAX_HEADER_LENGTH = 100;
@@ -68,6 +67,7 @@ export async function recordExchange(
     }
     const { phase, ...answered } = pending;
     record.exchange = { ...answered, ...describe(response) };
+    tameRetryAfter(response);
     return response;
   } catch (error) {
     const failure = translate(error);
@@ -97,14 +97,15 @@ function isProbe({ url, headers }: PipelineRequest): boolean {
 
 function describe(response: PipelineResponse): Partial<Exchange> {
   const { status, bodyAsText, headers } = response;
-  const contentType = headers.get('content-type')?.slice(0, MAX_HEADER_LENGTH);
-  const server = headers.get('server')?.slice(0, MAX_HEADER_LENGTH);
+  const contentType = headers.get('content-type');
+  const server = headers.get('server');
+  const aheadSeconds = serverAheadSeconds(response);
   return {
     status,
-    ...(contentType && { contentType }),
-    ...(server && { server }),
-    ...(status !== 200 && { body: (bodyAsText ?? '').slice(0, MAX_BODY_LENGTH) }),
-    serverAheadSeconds: serverAheadSeconds(response),
+    ...(contentType && { contentType: fromOutside(contentType, MAX_HEADER_LENGTH) }),
+    ...(server && { server: fromOutside(server, MAX_HEADER_LENGTH) }),
+    ...(status !== 200 && { body: fromOutside(bodyAsText ?? '') }),
+    ...(aheadSeconds !== undefined && { serverAheadSeconds: aheadSeconds }),
   };
 }
 

@@ -1,20 +1,53 @@
+/** Longer than any id, name or URL that a claim has. */
+const MAX_CLAIM_LENGTH = 300;
+
+/** Nobody has more audiences. */
+const MAX_CLAIM_ELEMENTS = 10;
+
+/** Control and invisible characters, and the backtick, which hints and commands must not have. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}`]/gu;
+
+type Claim = string | number | readonly string[];
+
 /**
- * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT.
+ * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT. Whoever made
+ * the token may have put anything into it: texts are cleaned and cut, and a claim that is no text, number or list of texts is left
+ * out.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7519
  */
-export function readClaims(token: string): Record<string, unknown> | undefined {
-  const [, payload, signature] = token.split('.');
+export function readClaims(token: string): Record<string, Claim> | undefined {
+  const [, payload, signature] = token.split('.', 3);
   if (payload === undefined || signature === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? { ...claims } : undefined;
+    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
+    return Object.fromEntries(
+      Object.entries(claims).flatMap(([name, value]) => {
+        const claim = claimOf(value);
+        return claim === undefined ? [] : [[name, claim]];
+      }),
+    );
   } catch {
     return undefined;
   }
 }
 
-/** Who a token says we are; null for a missing claim. For display only: a token is opaque to its client. */
+function claimOf(value: unknown): Claim | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'string') return textOf(value);
+  if (!Array.isArray(value)) return undefined;
+  return value
+    .slice(0, MAX_CLAIM_ELEMENTS)
+    .filter((element) => typeof element === 'string')
+    .map(textOf);
+}
+
+function textOf(claim: string): string {
+  return claim.replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
+}
+
+/** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */
 export interface Identity {
   type: 'app' | 'user' | null;
   tenantId: string | null;
@@ -50,4 +83,9 @@ export function readIdentity(token: string): Identity {
 function typeOf(idtyp: string | null, scp: string | null): Identity['type'] {
   if (idtyp === 'app' || idtyp === 'user') return idtyp;
   return scp === null ? null : 'user';
+}
+
+/** Whether two tokens belong to one identity. Those that say nothing are taken for the same. */
+export function isSameIdentity(one: Identity, other: Identity): boolean {
+  return one.tenantId === other.tenantId && one.objectId === other.objectId && one.clientId === other.clientId;
 }

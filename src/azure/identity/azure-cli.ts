@@ -60,7 +60,9 @@ function runAz(resource: string): Promise<string> {
     });
     // A traceback has its error at the end.
     child.stderr?.setEncoding('utf8').on('data', (text) => {
-      stderr = (stderr + text).slice(-MAX_OUTPUT_LENGTH);
+      stderr += text;
+      // Without the word that is cut: half a token cannot be recognized.
+      if (stderr.length > MAX_OUTPUT_LENGTH) stderr = stderr.slice(-MAX_OUTPUT_LENGTH).replace(/^\S+/, '');
     });
     // An error of a pipe ends the process if nobody listens. The pipe closes, and the outcome is that of `close`.
     for (const stream of streams) stream.on('error', () => {});

@@ -233,11 +233,14 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
             member.credential.getToken(scopes, getTokenOptions),
           );
           const token = await (totalMs === undefined ? asked : withTimeout(asked, totalMs));
+          // A tool's output may hold anything, whatever the types of the SDK say.
+          if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
+          attempt.message = '';
           return token;
         } catch (error) {
           attempt.outcome = error instanceof CredentialUnavailableError ? 'unavailable' : 'failed';
-          attempt.message = errorMessage(error);
+          attempt.message ||= errorMessage(error);
           attempt.error = error;
           // After a response that asks for a wait, MSAL repeats the error from memory until the wait is over.
           if (isOfMsal(error)) attempt.exchange ??= member.lastExchange;
@@ -268,10 +271,20 @@ function isOfMsal(error: unknown): boolean {
  */
 const LIMITS = { maxBytes: 64 * 1024, maxElements: 1000 };
 
-function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
-  const { attempt = {}, requestTimeoutMs } = attempting.getStore() ?? {};
+const NO_TEXT = /"access_token"\s{0,20}:\s{0,20}[^"\s]/;
+const NOT_A_TEXT = 'an access token that is not a text';
+
+async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
+  const { attempt, requestTimeoutMs } = attempting.getStore() ?? {};
   if (request.timeout === 0 && requestTimeoutMs !== undefined) request.timeout = requestTimeoutMs;
-  return recordExchange(request, send, attempt, LIMITS);
+  const response = await recordExchange(request, send, attempt ?? {}, LIMITS);
+  if (response.status === 200 && NO_TEXT.test(response.bodyAsText ?? '')) {
+    // MSAL would cache such a token until its expiry. It calls every error of its transport a network error, without the message.
+    const message = `${new URL(request.url).hostname} answered with ${NOT_A_TEXT}`;
+    if (attempt) attempt.message = message;
+    throw new Error(message);
+  }
+  return response;
 }
 
 const transport = createDefaultHttpClient();

@@ -1,11 +1,11 @@
 import type { AccessToken } from '@azure/core-auth';
+import { type Identity, readIdentity } from '../../explain/claims.ts';
 import type { Exchange } from '../../explain/outcome.ts';
 import { untilAborted } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import { instrument, type OnCall } from '../instrument.ts';
 import type { WatchedAttempt } from './attempt.ts';
 import type { AcquireToken } from './chain.ts';
-import { type Identity, readIdentity } from './claims.ts';
 import { hasJumped, wallClockOffsetMs } from './wall-clock.ts';
 
 /** What a token says, without the token itself. */

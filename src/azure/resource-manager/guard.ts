@@ -1,14 +1,15 @@
 import type { TokenCredential } from '@azure/core-auth';
 import { bearerTokenAuthenticationPolicyName, type Pipeline, type PipelinePolicy } from '@azure/core-rest-pipeline';
+import { type Identity, isSameIdentity } from '../../explain/claims.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
-import { type Identity, isSameIdentity } from '../identity/claims.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
+import { retryAfterMs } from '../retry-after.ts';
 import { type ExchangeRecord, recordExchange } from '../transport.ts';
 import { reducePage } from './page.ts';
-import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
+import { responseFailure, sdkFailure } from './response-error.ts';
 
 /**
  * A subscription has at most 980 resource groups, so even pages with a single group stay below this limit. A server that sends

@@ -1,4 +1,5 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { fromOutside, redact } from '../../redaction.ts';
 import { parseObject } from '../bounded-json.ts';
 import { AzureFailure } from '../errors.ts';
 
@@ -28,16 +29,22 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
     Object.fromEntries(
       fields.flatMap((name) => {
         const field: unknown = Reflect.get(Object(element), name);
-        return typeof field === 'string' ? [[name, field.slice(0, MAX_FIELD_LENGTH)]] : [];
+        return typeof field === 'string' ? [[name, cut(field)]] : [];
       }),
     ),
   );
   return JSON.stringify({ value, nextLink });
 }
 
+function cut(field: string): string {
+  return field.length <= MAX_FIELD_LENGTH ? field : redact(field).slice(0, MAX_FIELD_LENGTH);
+}
+
 /** The declared type of a body, and its beginning. */
 export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
-  const body = (bodyAsText ?? '').slice(0, 1000).replace(/\s+/g, ' ').trim();
-  const type = headers.get('content-type')?.slice(0, 100) ?? 'no content type';
+  const body = fromOutside(bodyAsText ?? '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  const type = fromOutside(headers.get('content-type') ?? 'no content type', 100);
   return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
 }

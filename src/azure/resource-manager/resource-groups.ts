@@ -1,9 +1,9 @@
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
+import { type Identity, isSameIdentity } from '../../explain/claims.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Deadline, withinDeadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
-import { type Identity, isSameIdentity } from '../identity/claims.ts';
 import type { TokenCache, TokenClaims } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
 import { createPageReader, IdentityChanged, type ReadPages } from './guard.ts';
