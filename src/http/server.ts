@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -24,6 +25,9 @@ export interface HttpServer {
 
 /** Each connection costs memory before its first byte. A small container can hold some thousands, and a pod has no more clients. */
 const MAX_CONNECTIONS = 4000;
+
+/** The rest is for Azure, its names and files: else idle connections could keep the process from asking Azure at all. */
+const SHARE_OF_DESCRIPTORS = 0.5;
 
 /** Pipelined requests that wait for the response to the previous request. Each costs some kilobytes. */
 const MAX_QUEUED_REQUESTS = 4000;
@@ -61,6 +65,7 @@ export function createHttpServer(options: {
   const connections = new Map<Duplex, Connection>();
   /** Connections that wait for their turn to be read. */
   const heldBack: Duplex[] = [];
+  const maxConnections = Math.min(MAX_CONNECTIONS, descriptorLimit() * SHARE_OF_DESCRIPTORS);
   let queuedRequests = 0;
   let listener: ReturnType<typeof getRequestListener> | undefined;
   let draining = false;
@@ -82,7 +87,7 @@ export function createHttpServer(options: {
   server.on('error', () => {});
 
   server.on('connection', (socket) => {
-    if (connections.size >= MAX_CONNECTIONS) giveUpOldest();
+    if (connections.size >= maxConnections) giveUpOldest();
     connections.set(socket, { response: undefined, unreadSinceMs: undefined, queue: [] });
     socket.once('close', () => forget(socket));
   });
@@ -259,6 +264,16 @@ export function createHttpServer(options: {
     clearInterval(writeCheck);
     server.close();
     server.closeAllConnections();
+  }
+}
+
+/** How many files and sockets this process may open; no limit where the system does not tell. */
+function descriptorLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

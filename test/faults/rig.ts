@@ -92,7 +92,7 @@ export async function startService(
   { stdout = 'pipe', node = process.execPath }: { stdout?: 'pipe' | number; node?: string } = {},
 ) {
   const group = createMemoryGroup(LIMIT_MIB);
-  const args = ['--max-semi-space-size=4', 'dist/main.js'];
+  const args = ['--disable-sigusr1', '--max-semi-space-size=4', 'dist/main.js'];
   const [command, wrapped] = group?.wrap(node, args) ?? [node, args];
   const child = spawn(command, wrapped, {
     env: {
