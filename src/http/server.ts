@@ -44,6 +44,7 @@ const DRAIN_WINDOW_MS = 2000;
 const DRAIN_CHECK_INTERVAL_MS = 50;
 
 interface Connection {
+  hasAsked: boolean;
   /** The response that is being made or read. */
   response: ServerResponse | undefined;
   /** Since when the client could have read all of a response, in milliseconds of the monotonic clock; undefined if it has. */
@@ -87,8 +88,8 @@ export function createHttpServer(options: {
   server.on('error', () => {});
 
   server.on('connection', (socket) => {
-    if (connections.size >= maxConnections) giveUpOldest();
-    connections.set(socket, { response: undefined, unreadSinceMs: undefined, queue: [] });
+    if (connections.size >= maxConnections) makeRoom();
+    connections.set(socket, { hasAsked: false, response: undefined, unreadSinceMs: undefined, queue: [] });
     socket.once('close', () => forget(socket));
   });
 
@@ -102,11 +103,15 @@ export function createHttpServer(options: {
     socket.destroy();
   }
 
-  /** A new connection takes the place of the oldest idle one: a probe is answered, however many connections others keep open. */
-  function giveUpOldest(): void {
-    const sockets = connections.keys();
-    const oldest = sockets.find((socket) => !connections.get(socket)?.response) ?? connections.keys().next().value;
-    if (oldest) giveUp(oldest);
+  /**
+   * Makes room for a new connection, so that a probe is answered however many connections others keep open: gives up the oldest that
+   * has never asked, else the oldest idle one, else the oldest.
+   */
+  function makeRoom(): void {
+    const oldest = (isCandidate: (connection: Connection) => boolean) =>
+      connections.entries().find(([, connection]) => isCandidate(connection))?.[0];
+    const socket = oldest(({ hasAsked }) => !hasAsked) ?? oldest(({ response }) => !response) ?? oldest(() => true);
+    if (socket) giveUp(socket);
   }
 
   server.on('request', (request, response) => accept(response, refuse(request)));
@@ -120,6 +125,7 @@ export function createHttpServer(options: {
     const { socket } = response.req;
     const connection = connections.get(socket);
     if (!connection) return;
+    connection.hasAsked = true;
     if (!connection.response) {
       respond(connection, response, refusal);
       if (response.writableEnded) return;
@@ -142,8 +148,9 @@ export function createHttpServer(options: {
   }
 
   /**
-   * Reads the other connections one after the other, one in each turn of the event loop. A chunk of 64 KiB may contain thousands of
-   * requests, which Node keeps until the connection has closed: those of many connections at once would not fit in memory.
+   * Reads the other connections one after the other, one in each turn of the event loop, newest first: it may be a probe. A chunk of
+   * 64 KiB may contain thousands of requests, which Node keeps until the connection has closed: those of many connections at once
+   * would not fit in memory.
    */
   function readInTurn(): void {
     if (heldBack.length === 0) setImmediate(readNext);
@@ -153,7 +160,7 @@ export function createHttpServer(options: {
   }
 
   function readNext(): void {
-    const socket = heldBack.shift();
+    const socket = heldBack.pop();
     const connection = socket && connections.get(socket);
     if (connection) readOn(socket, connection);
     if (heldBack.length > 0) setImmediate(readNext);
