@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { findings, isHealthy, type Snapshot } from './snapshot.ts';
+import { findings, isHealthy, reasonOf, type Snapshot } from './snapshot.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
 import { wrap } from './telemetry/wrap.ts';
 import type { View } from './view.ts';
@@ -8,23 +8,22 @@ import type { View } from './view.ts';
 const PAUSE_MS = 1000;
 
 /**
- * Takes looks until everything works or the time is up, but at least one. `onChange` is called for each look with another reason
- * than the one before.
+ * Takes looks until everything works or the time is up, but at least one. While it waits, it tells each new reason.
  */
 export async function check(
   look: () => Promise<Snapshot>,
   waitMs: number,
-  onChange: (snapshot: Snapshot) => void,
+  onReason: (reason: string | null) => void,
 ): Promise<Snapshot> {
   const endsAtMs = performance.now() + waitMs;
-  let last: string | undefined;
+  let lastReason: string | null | undefined;
   while (true) {
     const snapshot = await look();
     const remainingMs = endsAtMs - performance.now();
     if (isHealthy(snapshot) || remainingMs <= 0) return snapshot;
-    const reason = findings(snapshot)[0]?.reason;
-    if (reason !== last) onChange(snapshot);
-    last = reason;
+    const reason = reasonOf(snapshot);
+    if (reason !== lastReason) onReason(reason);
+    lastReason = reason;
     await setTimeout(Math.min(PAUSE_MS, remainingMs));
   }
 }

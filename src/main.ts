@@ -1,17 +1,24 @@
-// First, before the SDK is loaded.
+// First, so that signals work while everything else is loaded, and before the SDK is.
+import './signals.ts';
 import './quiet.ts';
 import packageJson from '../package.json' with { type: 'json' };
-import { HELP, readArguments, UsageError } from './arguments.ts';
+import { type CheckCommand, HELP, readArguments, UsageError } from './arguments.ts';
+import { createAzure } from './azure/azure.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
+import { isContainer } from './azure/container.ts';
 import { originalError } from './azure/errors.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
-import { check, checkDocument, checkReport } from './check.ts';
+import { check, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { createHistory } from './history.ts';
 import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
-import { createService } from './service.ts';
+import { checkDocument } from './responses.ts';
+import { createService, type Service } from './service.ts';
+import { handleSignals } from './signals.ts';
+import { explained, isHealthy } from './snapshot.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
 import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
-import { isWell } from './view.ts';
+import { changeOf, createView } from './view.ts';
 
 /** Where the manifests in k8s/ mount the labels of the pod. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
@@ -20,9 +27,9 @@ const { version } = packageJson;
 hideSecretsOf(process.env);
 const { command, config, cloud } = await readSettings();
 const isCheck = command.kind === 'check';
-// A check prints its report to stdout.
+// A check prints to stdout. Warnings would repeat it, and `kubectl logs` shows both as one.
 const { stream, level } = isCheck
-  ? { stream: process.stderr, level: 'warn' }
+  ? { stream: process.stderr, level: 'error' }
   : { stream: process.stdout, level: config.logLevel };
 const log = createLog({ level, isTerminal: stream.isTTY, write: writeTo(stream) });
 if (log.isLevelEnabled('debug')) {
@@ -35,33 +42,67 @@ process.on('unhandledRejection', (error) => log.error({ error: originalError(err
 process.removeAllListeners('warning');
 process.on('warning', ({ name, message }) => log.warn({ warning: name }, fromOutside(message)));
 
-const service = createService({
-  // Each try of a check asks Azure again, however long clients may share a response.
-  config: isCheck ? { ...config, answerMaxAgeMs: 0 } : config,
-  cloud,
-  version,
-  env: process.env,
-  podLabelsFile: POD_LABELS_FILE,
-  log,
-});
-const { server, app, snapshots, viewOf, metrics } = service;
+const instance = { version, startedAt: new Date().toISOString() };
+if (command.kind === 'check') await runCheck(command);
+else await serve();
 
-if (command.kind === 'check') {
-  // In a container this is PID 1, which ignores a signal without a handler.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  const view = await check({ snapshots, viewOf }, command.waitMs);
-  const text = command.json ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n` : redact(checkReport(view));
-  await exitAfterWriting(text, isWell(view) ? 0 : 1);
-} else {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
-  // Ask Azure while the server starts to listen.
-  const warm = warmUp();
-  await listen();
+async function serve(): Promise<void> {
+  const service = createService({
+    config,
+    cloud,
+    process: instance,
+    env: process.env,
+    podLabelsFile: POD_LABELS_FILE,
+    isContainer: isContainer(),
+    log,
+  });
+  const { server, snapshots, metrics } = service;
+  handleSignals((signal) => shutDown(server, signal));
+  // Ask Azure while the server starts to listen, so that the first client need not wait for the first token and list.
+  const warm = Promise.resolve(snapshots.get()).catch((error: unknown) => {
+    log.error({ error: originalError(error) }, 'unexpected error; please report it');
+  });
+  await listen(service);
   metrics.addProcessMetrics();
   await warm;
 }
 
-async function listen(): Promise<void> {
+/** Looks at Azure without a server and a cache, prints what it sees, and exits. */
+async function runCheck({ waitMs, json, scope }: CheckCommand): Promise<never> {
+  const azure = createAzure({
+    ...config,
+    cloud,
+    scope,
+    // Each try asks Azure again.
+    answerMaxAgeMs: 0,
+    userAgentPrefix: `rg-api/${version}`,
+    env: process.env,
+    podLabelsFile: POD_LABELS_FILE,
+    isContainer: isContainer(),
+    onCall: () => {},
+    onWarning: (message) => log.error(message),
+  });
+  const history = createHistory();
+  const look = async () => {
+    const snapshot = explained(await azure.look());
+    history.record(changeOf(snapshot));
+    return snapshot;
+  };
+  const snapshot = await check(look, waitMs, (reason) => process.stderr.write(`rg-api: not yet: ${reason}\n`));
+  const { deadlineMs } = config;
+  const view = await createView(snapshot, {
+    nameSubscription: azure.nameSubscription,
+    deadlineMs,
+    history,
+    process: instance,
+  });
+  const text = json
+    ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n`
+    : redact(checkReport(view, process.stdout.columns ?? 80));
+  return exitAfterWriting(text, isHealthy(snapshot) ? 0 : 1);
+}
+
+async function listen({ server, app }: Service): Promise<void> {
   const { port, host } = config;
   try {
     const { address, family, port: actualPort } = await server.listen(app.fetch, port, host);
@@ -76,16 +117,7 @@ async function listen(): Promise<void> {
   }
 }
 
-/** Gets the first token and the first list, so that the first client need not wait for them. */
-async function warmUp(): Promise<void> {
-  try {
-    await snapshots.get();
-  } catch (error) {
-    log.error({ error: originalError(error) }, 'a bug: an unexpected error');
-  }
-}
-
-async function shutDown(signal: string): Promise<void> {
+async function shutDown(server: Service['server'], signal: string): Promise<void> {
   if (server.isDraining()) {
     log.warn({ signal }, 'second signal: not waiting for requests in flight');
     process.exit(1);
@@ -98,7 +130,7 @@ async function shutDown(signal: string): Promise<void> {
 
 async function readSettings() {
   try {
-    const command = readArguments(process.argv.slice(2));
+    const command = readArguments(process.argv.slice(2), process.env);
     if (command.kind === 'help') await exitAfterWriting(HELP, 0);
     if (command.kind === 'version') await exitAfterWriting(`${version}\n`, 0);
     const config = readConfig(process.env);

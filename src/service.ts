@@ -10,6 +10,7 @@ import { createHistory } from './history.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
 import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
+import type { Instance } from './instance.ts';
 import { memoizeLast } from './memoize.ts';
 import { explained, findings, isHealthy, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
@@ -21,7 +22,8 @@ import { changeOf, createView } from './view.ts';
 export function createService(options: {
   config: Config;
   cloud: Cloud;
-  version: string;
+  /** The version, and when the process started. */
+  process: Pick<Instance, 'version' | 'startedAt'>;
   env: NodeJS.ProcessEnv;
   /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
@@ -29,8 +31,8 @@ export function createService(options: {
   isContainer: boolean;
   log: Logger;
 }) {
-  const { config, version, env, log } = options;
-  const startedAt = new Date().toISOString();
+  const { config, env, log } = options;
+  const { version } = options.process;
 
   let latest: Snapshot | undefined;
   const metrics = createMetrics({
@@ -67,7 +69,7 @@ export function createService(options: {
       nameSubscription: azure.nameSubscription,
       deadlineMs: config.deadlineMs,
       history,
-      process: { version, startedAt },
+      process: options.process,
     }),
   );
 
@@ -83,7 +85,7 @@ export function createService(options: {
       return undefined;
     },
     problem: (status, title) => prepareProblem(status, title, 'The server cannot read this request'),
-    onAnswered({ method = '', url = '', headers }, status, durationMs) {
+    onResponse({ method = '', url = '', headers }, status, durationMs) {
       const query = url.indexOf('?');
       const path = query === -1 ? url : url.slice(0, query);
       const route = routes.has(path) ? path : OTHER;
@@ -115,3 +117,5 @@ export function createService(options: {
 
   return { azure, snapshots, viewOf, metrics, server, app };
 }
+
+export type Service = ReturnType<typeof createService>;

@@ -1,6 +1,6 @@
 import { hasNoToken } from '../explain/evidence.ts';
 import type { Facts } from '../explain/facts.ts';
-import type { Attempt, Exchange, Failure, Outcome } from '../explain/outcome.ts';
+import type { Attempt, Exchange, Failure, Listed, Outcome } from '../explain/outcome.ts';
 import { type Deadline, withinDeadline } from './deadline.ts';
 import { AzureFailure, errorChain, errorMessage } from './errors.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
@@ -50,7 +50,7 @@ export function createProbe(deps: {
       facts,
       attempts: attempts.map(plainAttempt),
       identity: token ? { ...token.identity, credential: token.credential } : null,
-      list: listed ? { subscriptionId: listed.subscription.id, resourceGroups: listed.names.length } : null,
+      list: listed ? plainList(listed) : null,
       failure: failure ? plainFailure(failure) : null,
       renewal: token && renewal ? plainFailure(renewal) : null,
     };
@@ -81,6 +81,10 @@ export function createProbe(deps: {
     deadline.pendingExchange = () => credential.pendingExchange();
     return credential.getToken();
   }
+}
+
+function plainList({ subscription: { id, name }, names }: ResourceGroups): Listed {
+  return { subscriptionId: id, ...(name !== undefined && { subscriptionName: name }), resourceGroups: names.length };
 }
 
 function isoTime(ms: number): string | null {

@@ -174,7 +174,7 @@ function passed(e: Evidence, name: CheckName): string {
     case 'resource-manager':
       return `${new URL(facts.cloud.resourceManager).hostname} responded`;
     case 'subscription':
-      return shown(subscriptionOf(e), 'one is visible');
+      return [list?.subscriptionName, subscriptionOf(e)].filter(Boolean).join(' ') || 'one is visible';
     case 'resource-groups':
       return list?.resourceGroups === 1 ? '1 resource group' : `${list?.resourceGroups ?? 0} resource groups`;
   }

@@ -26,6 +26,8 @@ export interface TokenIdentity extends Identity {
 
 export interface Listed {
   subscriptionId: string;
+  /** Its display name, if it was discovered. */
+  subscriptionName?: string;
   /** How many resource groups there are. */
   resourceGroups: number;
   /** Of an empty list: whether the identity may read the groups of the whole subscription; missing if that is not known. */

@@ -16,12 +16,17 @@ import {
   truncated,
 } from '../fake-azure/responses.ts';
 import { startProbes } from './probe.ts';
-import { get, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { get, PORT, recovered, startAzure, startService, WHOLE_LIST } from './rig.ts';
 import { MORE_THAN_BUFFERS_HOLD, open, pipeline } from './sockets.ts';
 
 const MINUTES = Number(process.argv[2] ?? 5);
 const FAULT_MS = 2000;
 const PROBE_LIMIT_MS = 1000;
+/** Few enough that idle connections alone would use them up. */
+const DESCRIPTORS = 512;
+/** An even number of jumps sets the clock right again. */
+const CLOCK_MS = 7000;
+const HEALED_WITHIN_MS = 15_000;
 
 const faults = [
   () => [],
@@ -49,7 +54,11 @@ const faults = [
 ];
 
 const azure = await startAzure();
-const service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '50' });
+const service = await startService(
+  azure.certificate,
+  { ANSWER_MAX_AGE_MS: '50', NODE_OPTIONS: '--import ./test/faults/clock.ts' },
+  { descriptors: DESCRIPTORS },
+);
 const handles = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
 
 const counts: Record<string, number> = {};
@@ -102,6 +111,25 @@ async function doNotRead(): Promise<void> {
   }
 }
 
+/** Opens more idle connections than the service has descriptors; such a client never ends its side. */
+async function holdOn(): Promise<void> {
+  while (performance.now() < untilMs) {
+    const sockets = Array.from({ length: DESCRIPTORS + 100 }, () => open({ allowHalfOpen: true }).resume());
+    for (const socket of sockets.slice(0, 100)) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
+    await setTimeout(15_000);
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+async function jumpClock(): Promise<void> {
+  let jumps = 0;
+  for (; performance.now() < untilMs || jumps % 2 === 1; jumps++) {
+    service.child.kill('SIGUSR2');
+    await setTimeout(CLOCK_MS);
+  }
+  counts['clock jumps'] = jumps;
+}
+
 async function breakThings(): Promise<void> {
   for (let turn = 0; performance.now() < untilMs; turn++) {
     azure.answer(...(faults[turn % faults.length]?.() ?? []));
@@ -139,11 +167,12 @@ const clients = [
   ask('/docs', {}, [200]),
   pipelineRequests(),
   doNotRead(),
+  holdOn(),
 ];
-await Promise.all([breakThings(), watch(), ...clients]);
+await Promise.all([breakThings(), jumpClock(), watch(), ...clients]);
 const { slowestMs, failures, probes: probeCount } = await probes.end();
 azure.answer();
-await setTimeout(3000);
+const healing = await recovered(HEALED_WITHIN_MS).catch(String);
 
 // After the first minute, or the first fifth of a shorter run.
 const settled = samples.slice(Math.min(12, Math.floor(samples.length / 5)));
@@ -158,6 +187,7 @@ const problems = [
   ...(slowestMs > PROBE_LIMIT_MS ? [`a probe took ${slowestMs} ms`] : []),
   ...log.filter(({ level }) => level === 'error').map(({ msg }) => `logged: ${msg}`),
   ...unexplained.slice(0, 5).map((answer) => `neither whole nor explained: ${answer}`),
+  ...(typeof healing === 'string' ? [`not healed after ${HEALED_WITHIN_MS} ms: ${healing}`] : []),
   ...(growth('memoryMiB') > 15 ? [`memory grew by ${growth('memoryMiB').toFixed(1)} MiB`] : []),
   ...(growth('handles') > 10 ? [`handles grew by ${growth('handles').toFixed(1)}`] : []),
 ];
