@@ -19,7 +19,7 @@ export function temporaryFile(name: string, content: string, mode = 0o644): stri
 
 /** The claims of the service account's token, unless a test replaces them. */
 export const SERVICE_ACCOUNT = {
-  iss: 'https://oidc.example/made-up-cluster/',
+  iss: 'https://westeurope.oic.prod-aks.azure.com/11111111-1111-4111-8111-111111111111/0d3a4b5c-6d7e-4f80-9a1b-2c3d4e5f6a7b/',
   sub: 'system:serviceaccount:rgapi:rgapi',
   aud: ['api://AzureADTokenExchange'],
 };
