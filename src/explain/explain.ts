@@ -1,7 +1,9 @@
 import { CATALOGUE, WARNINGS } from './catalogue.ts';
 import { type Check, type CheckName, checksOf, failingCheck } from './checks.ts';
 import { type Case, type Evidence, type Finding, gatherEvidence, tokenFinding } from './evidence.ts';
+import { type Facts, NO_FACTS } from './facts.ts';
 import type { Failure, Outcome } from './outcome.ts';
+import { outcomeOf } from './plain-error.ts';
 import type { Row } from './row.ts';
 import { unknownRow } from './unknown.ts';
 
@@ -46,8 +48,15 @@ export interface OriginalError {
   status?: number;
 }
 
-/** Explains an outcome. It never fails, asks nothing and reads nothing but the outcome. */
-export function explain(outcome: Outcome): Explanation {
+/**
+ * Explains an outcome, or an error of @azure/identity or of an ARM client; with the facts of `gatherFacts`, more exactly. It never
+ * fails, asks nothing and reads nothing but its arguments.
+ *
+ * @example
+ * try { … } catch (error) { console.error(explain(error)) }
+ */
+export function explain(subject: unknown, facts: Facts = NO_FACTS): Explanation {
+  const outcome = isOutcome(subject) ? subject : outcomeOf(subject, facts);
   const evidence = gatherEvidence(outcome);
   const found = outcome.failure ? recognize(evidence, outcome.failure) : undefined;
   const warnings = warningsOf(outcome, evidence);
@@ -64,6 +73,10 @@ export function explain(outcome: Outcome): Explanation {
       isTokenOnly: outcome.failure === null && outcome.list === null,
     }),
   };
+}
+
+function isOutcome(subject: unknown): subject is Outcome {
+  return typeof subject === 'object' && subject !== null && 'attempts' in subject && 'facts' in subject;
 }
 
 interface Recognized {

@@ -123,10 +123,10 @@ export interface FactSources {
    * @throws an error with a `code`, such as ENOENT
    */
   readText: (file: string) => Promise<string>;
-  /** Whether this runs in a container. */
-  isContainer: boolean;
+  /** Whether this runs in a container; by default, only Kubernetes tells. */
+  isContainer?: boolean;
   /** The operating system, as `process.platform` names it. */
-  platform: string;
+  platform?: string;
   /** By default the public cloud. */
   cloud?: Facts['cloud'];
   /** Where the Downward API mounts the labels of the pod, if it does. */
@@ -136,6 +136,18 @@ export interface FactSources {
 const PUBLIC_CLOUD = {
   authorityHost: 'https://login.microsoftonline.com',
   resourceManager: 'https://management.azure.com',
+};
+
+/** What is known without any source: for an error alone. */
+export const NO_FACTS: Facts = {
+  now: '',
+  cloud: PUBLIC_CLOUD,
+  metadataService: IMDS_HOST,
+  kubernetes: false,
+  container: false,
+  place: 'machine',
+  variables: {},
+  proxy: { variables: [], hosts: [] },
 };
 
 /** Kubernetes mounts it into every pod that does not opt out. Only its claims are read. */
@@ -153,7 +165,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const { authorityHost, resourceManager } = cloud;
   const metadataService = URL.parse(env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? '')?.hostname || IMDS_HOST;
   const identityEndpoint = identityEndpointOf(env);
-  const container = kubernetes || sources.isContainer;
+  const container = kubernetes || (sources.isContainer ?? false);
   const place = placeOf(env, { kubernetes, container, identityEndpoint: identityEndpoint?.kind });
   const pod = kubernetes
     ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim()) })
