@@ -19,9 +19,9 @@ import {
   whoAmIResponse,
 } from './http/responses.ts';
 import { lazy, memoizeLast } from './memoize.ts';
+import { redactValue } from './redaction.ts';
 import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import { type Redact, redactValue } from './telemetry/redaction.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import type { View } from './view.ts';
 
@@ -36,7 +36,6 @@ export function createApp(deps: {
   viewOf: (snapshot: Snapshot) => Promise<View>;
   scrapes: RefreshAheadCache<string, undefined>;
   documents: Documents;
-  redact: Redact;
   /** Whether the process has started to shut down. */
   isDraining: () => boolean;
   /** A remark at the top of the page. */
@@ -68,7 +67,7 @@ export function createApp(deps: {
       const { who, listing, ...others } = await viewOf(snapshot);
       const html = await page({
         // Leave out the errors themselves, which contain more than the page may show.
-        ...redactValue(deps.redact, {
+        ...redactValue({
           ...others,
           who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
           listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },

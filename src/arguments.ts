@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { fromOutside } from './redaction.ts';
 
 export type Command = { kind: 'serve' | 'help' | 'version' } | { kind: 'check'; waitMs: number; json: boolean };
 
@@ -55,7 +56,7 @@ function parse(args: string[]) {
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     // Node's message has up to three sentences, and the first one names the argument.
-    const [problem = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/, 1);
+    const [problem = ''] = fromOutside(error instanceof Error ? error.message : String(error)).split(/\.\s|\n/, 1);
     throw new UsageError(problem.slice(0, 200));
   }
 }

@@ -1,3 +1,5 @@
+// First, before the SDK is loaded.
+import './quiet.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { HELP, readArguments, UsageError } from './arguments.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
@@ -5,29 +7,33 @@ import { originalError } from './azure/errors.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { check, checkDocument, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
 import { createService } from './service.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
-import { createRedaction, redactValue } from './telemetry/redaction.ts';
-import { toSafeJson } from './telemetry/safe-json.ts';
+import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
 import { isWell } from './view.ts';
 
 /** Where the manifests in k8s/ mount the labels of the pod. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
 
 const { version } = packageJson;
+hideSecretsOf(process.env);
 const { command, config, cloud } = await readSettings();
-const redact = createRedaction(process.env);
 const isCheck = command.kind === 'check';
 // A check prints its report to stdout.
 const { stream, level } = isCheck
   ? { stream: process.stderr, level: 'warn' }
   : { stream: process.stdout, level: config.logLevel };
-const log = createLog({ level, redact, isTerminal: stream.isTTY, write: writeTo(stream) });
+const log = createLog({ level, isTerminal: stream.isTTY, write: writeTo(stream) });
 if (log.isLevelEnabled('debug')) {
   bridgeSdkLog((line) => log.debug({ from: 'azure-sdk' }, line), log.isLevelEnabled('trace') ? 'verbose' : 'info');
 }
 // We handle all our own rejections. An unhandled one in a dependency must not end a service that shows why an identity is broken.
 process.on('unhandledRejection', (error) => log.error({ error: originalError(error) }, 'unhandled rejection'));
+
+// By default, Node prints its warnings to stderr.
+process.removeAllListeners('warning');
+process.on('warning', ({ name, message }) => log.warn({ warning: name }, fromOutside(message)));
 
 const service = createService({
   // Each try of a check asks Azure again, however long clients may share a response.
@@ -36,7 +42,6 @@ const service = createService({
   version,
   env: process.env,
   podLabelsFile: POD_LABELS_FILE,
-  redact,
   log,
 });
 const { server, app, snapshots, viewOf, metrics } = service;
@@ -46,7 +51,7 @@ if (command.kind === 'check') {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
   const view = await check({ snapshots, viewOf }, command.waitMs);
   const text = command.json
-    ? `${toSafeJson(redactValue(redact, checkDocument(view)), 2)}\n`
+    ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n`
     : redact(checkReport(view));
   await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
@@ -113,7 +118,7 @@ async function readSettings() {
 }
 
 function exitWith(code: number, line: string): never {
-  process.stderr.write(`rg-api: ${line}\n`);
+  process.stderr.write(`rg-api: ${toSafeText(line)}\n`);
   process.exit(code);
 }
 

@@ -12,9 +12,9 @@ import { isAllowedHost } from './http/allowed-host.ts';
 import { createDocuments, problemDetails } from './http/responses.ts';
 import { createHttpServer } from './http/server.ts';
 import { memoizeLast } from './memoize.ts';
+import { redactValue } from './redaction.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
-import { type Redact, redactValue } from './telemetry/redaction.ts';
 import { toSafeJson } from './telemetry/safe-json.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
@@ -27,10 +27,9 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
-  redact: Redact;
   log: Logger;
 }) {
-  const { config, version, env, redact, log } = options;
+  const { config, version, env, log } = options;
   const startedAt = new Date().toISOString();
 
   const metrics = createMetrics({
@@ -65,7 +64,7 @@ export function createService(options: {
     createView(snapshot, { azure, deadlineMs: config.deadlineMs, history, process: { version, startedAt } }),
   );
 
-  const documents = createDocuments((value) => `${toSafeJson(redactValue(redact, value), 2)}\n`);
+  const documents = createDocuments((value) => `${toSafeJson(redactValue(value), 2)}\n`);
   /** The last Host that was allowed; nearly all requests have the same one. */
   let allowedHost: string | undefined;
   const logsRequests = log.isLevelEnabled('debug');
@@ -106,7 +105,6 @@ export function createService(options: {
     viewOf,
     scrapes: createRefreshAheadCache(() => metrics.scrape(), config.answerMaxAgeMs),
     documents,
-    redact,
     isDraining: server.isDraining,
     pageBadge: config.pageBadge,
     metrics,

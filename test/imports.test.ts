@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
  */
 const LAYERS = [
   'main.ts',
+  'quiet.ts',
   'arguments.ts',
   'service.ts',
   'app.ts',
@@ -34,6 +35,8 @@ const LAYERS = [
   'azure/identity/attempt.ts',
   'azure/cloud.ts',
   'azure/clock-skew.ts',
+  'azure/retry-after.ts',
+  'redaction.ts',
   'azure/proxy.ts',
 ];
 

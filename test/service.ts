@@ -6,9 +6,9 @@ import { http, passthrough, type RequestHandler } from 'msw';
 import { afterEach, expect, vi } from 'vitest';
 import { cloudOf } from '../src/azure/cloud.ts';
 import { readConfig } from '../src/config.ts';
+import { hideSecretsOf } from '../src/redaction.ts';
 import { createService } from '../src/service.ts';
 import { createLog } from '../src/telemetry/log.ts';
-import { createRedaction } from '../src/telemetry/redaction.ts';
 import { checkAgainstDocument } from './described.ts';
 import { withoutAzure } from './fake-azure/environment.ts';
 import { startFakeAzure } from './fake-azure/fake-azure.ts';
@@ -59,16 +59,15 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const cloud = cloudOf(config.authorityHost);
   if (!cloud) throw new Error('the authority host of the test belongs to no known cloud');
   const logText: string[] = [];
-  const redact = createRedaction(process.env);
+  hideSecretsOf(process.env);
   const write = (line: string) => logText.push(line);
-  const log = createLog({ level: config.logLevel, redact, isTerminal: false, write });
+  const log = createLog({ level: config.logLevel, isTerminal: false, write });
   const service = createService({
     config,
     cloud,
     version: '0.0.0-test',
     env: process.env,
     podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
-    redact,
     log,
   });
   const listening = service.server.listen(service.app.fetch, 0, '127.0.0.1');

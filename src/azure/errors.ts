@@ -1,3 +1,4 @@
+import { fromOutside } from '../redaction.ts';
 import type { Attempt } from './identity/attempt.ts';
 
 /** How authentication or authorization failed. The diagnosis finds the reason. */
@@ -88,20 +89,21 @@ export function originalError(error: unknown): OriginalError {
   return original;
 }
 
+/** Longer than any error code. */
+const MAX_CODE_LENGTH = 200;
+
 function field(error: Error, name: string): string | number | undefined {
   const value: unknown = Reflect.get(error, name);
-  return (typeof value === 'string' && value !== '') || typeof value === 'number' ? value : undefined;
+  if (typeof value === 'string' && value !== '') return fromOutside(value, MAX_CODE_LENGTH);
+  return typeof value === 'number' ? value : undefined;
 }
-
-/** Longer than any message written for people. Longer texts are HTML pages or stack traces. */
-const MAX_MESSAGE_LENGTH = 2000;
 
 /**
  * Removes what two libraries append to a message: the whole output of a command, which may be a token, and the headers of a
  * response, which may be cookies.
  */
 export function withoutAppended(message: string): string {
-  // This runs before the message is cut, because the cut may remove the start of a secret. So it uses no regular expression.
+  // This runs before the message is cut, which may have any length. So it uses no regular expression.
   const output = message.indexOf(OUTPUT);
   let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
   let kept = '';
@@ -119,15 +121,7 @@ const OUTPUT = 'Received output:';
 const HEADERS = '\nHeaders: {';
 const AFTER_HEADERS = '} - Correlation ID';
 
-/** The message of an error, without what libraries append to it, and cut. */
+/** The message of an error, without what libraries append to it and without secrets, and cut. */
 export function errorMessage(error: unknown): string {
-  return cutMessage(withoutAppended(error instanceof Error ? error.message : String(error)));
-}
-
-/** Removes the middle of a long message. */
-export function cutMessage(message: string): string {
-  if (message.length <= MAX_MESSAGE_LENGTH) return message;
-  // A Python stack trace has the error at its end.
-  const half = MAX_MESSAGE_LENGTH / 2;
-  return `${message.slice(0, half)} … ${message.slice(-half)}`;
+  return fromOutside(withoutAppended(error instanceof Error ? error.message : String(error)));
 }

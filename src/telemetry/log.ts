@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { type Logger, pino } from 'pino';
-import { type Redact, redactValue } from './redaction.ts';
+import { redactValue } from '../redaction.ts';
 import { toSafeJson, toSafeText } from './safe-json.ts';
 
 /** Container runtimes split longer lines. */
@@ -20,12 +20,11 @@ const MAX_BUFFERED_BYTES = 2 ** 20;
  */
 export function createLog(options: {
   level: string;
-  redact: Redact;
   /** Whether people read it in a terminal. */
   isTerminal: boolean;
   write: (line: string) => void;
 }): Logger {
-  const { redact, isTerminal, write } = options;
+  const { isTerminal, write } = options;
   const render = isTerminal ? toText : toLine;
   return pino(
     {
@@ -37,7 +36,7 @@ export function createLog(options: {
     {
       write(json: string) {
         const fields: Record<string, unknown> = JSON.parse(json);
-        write(render(Object(redactValue(redact, fields))));
+        write(render(Object(redactValue(fields))));
       },
     },
   );

@@ -33,7 +33,7 @@ interface Line {
 
 function startLog(level = 'info') {
   const texts: string[] = [];
-  const log = createLog({ level, redact: (text) => text, isTerminal: false, write: (text) => texts.push(text) });
+  const log = createLog({ level, isTerminal: false, write: (text) => texts.push(text) });
   const failureLog = createFailureLog(log, 'the made-up list is here again');
   const fail = (reason: string, error = new Error('made-up'), more: Partial<Diagnosis> = {}) =>
     failureLog.failed(error, {

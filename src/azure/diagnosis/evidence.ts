@@ -1,3 +1,4 @@
+import { fromOutside } from '../../redaction.ts';
 import { type AzureFailure, errorChain, originalError } from '../errors.ts';
 import type { Attempt, Exchange } from '../identity/attempt.ts';
 import type { Identity } from '../identity/claims.ts';
@@ -227,7 +228,7 @@ function msalNumber(error: unknown): number | undefined {
 function msalCode(error: unknown): string | undefined {
   for (const member of errorChain(error)) {
     const code: unknown = Reflect.get(member, 'errorCode');
-    if (typeof code === 'string' && code !== '') return code;
+    if (typeof code === 'string' && code !== '') return fromOutside(code, 200);
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { redact } from '../../redaction.ts';
 import type { Cloud } from '../cloud.ts';
 import { errorMessage } from '../errors.ts';
 import { readClaims } from '../identity/claims.ts';
@@ -211,7 +212,7 @@ function podOf(env: NodeJS.ProcessEnv): Facts['pod'] {
 }
 
 function named(member: string, value: string | undefined): Record<string, string> {
-  return value ? { [member]: value.slice(0, 253) } : {};
+  return value ? { [member]: redact(value).slice(0, 253) } : {};
 }
 
 function relevantVariables(env: NodeJS.ProcessEnv): Record<string, string> {
@@ -234,11 +235,7 @@ async function readProjectedToken(file: string | undefined): Promise<ProjectedTo
     if (!claims) return { file, problem: 'does not hold a JWT' };
     const iss = toText(claims['iss']);
     const sub = toText(claims['sub']);
-    const aud = [claims['aud']]
-      .flat()
-      .slice(0, 10)
-      .map(toText)
-      .filter((audience) => audience !== undefined);
+    const aud = [claims['aud'] ?? []].flat().map(String);
     const nbf = toTime(claims['nbf']);
     const exp = toTime(claims['exp']);
     return { file, ...(iss && { iss }), ...(sub && { sub }), aud, ...(nbf && { nbf }), ...(exp && { exp }) };
@@ -262,9 +259,8 @@ async function readPodLabels(file: string): Promise<Record<PodLabel, string | nu
   };
 }
 
-/** Cuts a claim to a sensible length, because the file may contain anything. */
 function toText(claim: unknown): string | undefined {
-  return typeof claim === 'string' ? claim.slice(0, 300) : undefined;
+  return typeof claim === 'string' ? claim : undefined;
 }
 
 function toTime(seconds: unknown): string | undefined {

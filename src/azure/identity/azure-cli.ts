@@ -63,7 +63,9 @@ function runAz(resource: string): Promise<string> {
     });
     // A traceback has its error at the end.
     child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr = (stderr + text).slice(-LONGEST_OUTPUT);
+      stderr += text;
+      // Without the word that is cut: half a token cannot be recognized.
+      if (stderr.length > LONGEST_OUTPUT) stderr = stderr.slice(-LONGEST_OUTPUT).replace(/^\S+/, '');
     });
     const settle = (outcome: () => void) => {
       clearTimeout(timer);

@@ -14,10 +14,12 @@ import {
   DefaultAzureCredential,
   WorkloadIdentityCredential,
 } from '@azure/identity';
+import { fromOutside } from '../../redaction.ts';
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
+import { tameRetryAfter } from '../retry-after.ts';
 import type { Attempt, Exchange } from './attempt.ts';
 import { azureCliCredential } from './azure-cli.ts';
 import { passCacheOnClaims } from './managed-identity-cache.ts';
@@ -211,6 +213,8 @@ function watch(member: Member, limitMs: number | undefined): { attempt: Attempt;
         try {
           const asked = attempting.run(attempt, () => member.credential.getToken(scopes, options));
           const token = await (limitMs === undefined ? asked : withinLimit(asked, limitMs));
+          // A tool's output may hold anything, whatever the types of the SDK say.
+          if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
           return token;
         } catch (error) {
@@ -243,8 +247,8 @@ function isOfMsal(error: unknown): boolean {
 /** The largest response to read. One with a token has a few kilobytes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Long enough for the message in an error's body. */
-const EXCERPT_LENGTH = 1000;
+const NO_TEXT = /"access_token"\s{0,20}:\s{0,20}[^"\s]/;
+const NOT_A_TEXT = 'an access token that is not a text';
 
 async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
   const attempt: Partial<Attempt> = attempting.getStore() ?? {};
@@ -255,22 +259,26 @@ async function observe(request: PipelineRequest, send: SendRequest): Promise<Pip
   request.onDownloadProgress = ({ loadedBytes }) => {
     if (loadedBytes > MAX_ANSWER_BYTES) throw new Error(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`);
   };
+  let response: PipelineResponse;
   try {
-    const response = await send(request);
-    const { status, bodyAsText, headers } = response;
-    const contentType = headers.get('content-type')?.slice(0, 100);
-    attempt.exchange = {
-      ...common,
-      status,
-      ...(contentType !== undefined && { contentType }),
-      ...(status !== 200 && { body: (bodyAsText ?? '').slice(0, EXCERPT_LENGTH) }),
-      serverAheadSeconds: serverAheadSeconds(response),
-    };
-    return response;
+    response = await send(request);
   } catch (error) {
     attempt.exchange = { ...common, ...codeOf(error) };
     throw error;
   }
+  const { status, bodyAsText, headers } = response;
+  const contentType = headers.get('content-type');
+  attempt.exchange = {
+    ...common,
+    status,
+    ...(contentType !== undefined && { contentType: fromOutside(contentType, 100) }),
+    ...(status !== 200 && { body: fromOutside(bodyAsText ?? '') }),
+    serverAheadSeconds: serverAheadSeconds(response),
+  };
+  tameRetryAfter(response);
+  // MSAL would cache such a token, and return it until its expiry.
+  if (status === 200 && NO_TEXT.test(bodyAsText ?? '')) throw new Error(`${host} answered with ${NOT_A_TEXT}`);
+  return response;
 }
 
 /** The system error code. The SDK's own timeout has none. */

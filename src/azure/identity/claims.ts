@@ -1,17 +1,52 @@
+import { redact } from '../../redaction.ts';
+
+/** Longer than any id, name or URL that a claim has. */
+const MAX_CLAIM_LENGTH = 300;
+
+/** Nobody has more audiences. */
+const MAX_CLAIM_ELEMENTS = 10;
+
+/** Control and invisible characters, and the backtick, which hints and commands must not have. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}`]/gu;
+
+type Claim = string | number | readonly string[];
+
 /**
- * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT.
+ * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT. Whoever made
+ * the token may have put anything into it: texts are cleaned and cut, and a claim that is no text, number or list of texts is left
+ * out.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7519
  */
-export function readClaims(token: string): Record<string, unknown> | undefined {
-  const [, payload, signature] = token.split('.');
+export function readClaims(token: string): Record<string, Claim> | undefined {
+  const [, payload, signature] = token.split('.', 3);
   if (payload === undefined || signature === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? { ...claims } : undefined;
+    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
+    return Object.fromEntries(
+      Object.entries(claims).flatMap(([name, value]) => {
+        const claim = claimOf(value);
+        return claim === undefined ? [] : [[name, claim]];
+      }),
+    );
   } catch {
     return undefined;
   }
+}
+
+function claimOf(value: unknown): Claim | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'string') return textOf(value);
+  if (!Array.isArray(value)) return undefined;
+  return value
+    .slice(0, MAX_CLAIM_ELEMENTS)
+    .filter((element) => typeof element === 'string')
+    .map(textOf);
+}
+
+function textOf(claim: string): string {
+  return redact(claim).slice(0, MAX_CLAIM_LENGTH).replace(UNSAFE, ' ');
 }
 
 /** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */

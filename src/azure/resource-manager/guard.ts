@@ -12,7 +12,8 @@ import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
 import { reducePage } from './page.ts';
-import { responseFailure, retryAfterMs, sdkFailure } from './response-error.ts';
+import { retryAfterMs, tameRetryAfter } from '../retry-after.ts';
+import { responseFailure, sdkFailure } from './response-error.ts';
 
 /**
  * A subscription has at most 980 resource groups, so even pages with a single group stay below this limit. A server that sends
@@ -170,6 +171,7 @@ function watchTries(cloud: Cloud, deadline: Deadline): PipelinePolicy {
         if (!deadline.signal.aborted) deadline.lastFailure = sdkFailure(error, cloud);
         throw error;
       }
+      tameRetryAfter(response);
       const failure = response.status >= 400 ? responseFailure(response) : undefined;
       // The SDK does not retry after a failure of the identity: after a 401, it asks for another token.
       deadline.lastFailure = failure?.category === 'service' ? failure : undefined;

@@ -1,4 +1,5 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { fromOutside } from '../../redaction.ts';
 import { AzureFailure } from '../errors.ts';
 
 /**
@@ -60,8 +61,8 @@ function parse(text: string): Record<string, unknown> | undefined {
 
 /** The declared type of a body, and its beginning. */
 export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
-  const body = (bodyAsText ?? '').slice(0, 1000).replace(/\s+/g, ' ').trim();
-  const type = headers.get('content-type')?.slice(0, 100) ?? 'no content type';
+  const body = fromOutside(bodyAsText ?? '').replace(/\s+/g, ' ').trim();
+  const type = fromOutside(headers.get('content-type') ?? 'no content type', 100);
   return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
 }
 

@@ -1,20 +1,16 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
+import { fromOutside } from '../../redaction.ts';
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
-import { AzureFailure, cutMessage } from '../errors.ts';
+import { AzureFailure, errorMessage } from '../errors.ts';
+import { MAX_RETRY_AFTER_SECONDS, retryAfterMs } from '../retry-after.ts';
 import { excerpt, parseObject } from './page.ts';
 
 /** Our Retry-After if Azure throttles without giving one. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
-/** The longest wait to pass on. Azure asks for a few hours at most. */
-const MAX_RETRY_AFTER_SECONDS = 86_400;
-
 /** Longer than any error code of Azure. */
 const MAX_CODE_LENGTH = 200;
-
-/** Long enough for the error and the claims in a WWW-Authenticate header. */
-const MAX_CHALLENGE_LENGTH = 1000;
 
 /** An error of Resource Manager with its code and message, which the SDK's pager drops. */
 export class ResourceManagerError extends Error {
@@ -35,12 +31,12 @@ export class ResourceManagerError extends Error {
     this.code = error?.code;
     this.isAzureError = error !== undefined;
     const challenge = response.status === 401 ? response.headers.get('www-authenticate') : undefined;
-    this.wwwAuthenticate = challenge?.slice(0, MAX_CHALLENGE_LENGTH);
+    this.wwwAuthenticate = challenge === undefined ? undefined : fromOutside(challenge);
     this.serverAheadSeconds = serverAheadSeconds(response);
   }
 }
 
-/** Code and message of an error of Azure, cut. */
+/** Code and message of an error of Azure, without secrets, and cut. */
 interface ErrorBody {
   code: string;
   message: string | undefined;
@@ -54,20 +50,24 @@ interface ErrorBody {
  */
 export function readErrorBody(body: string): ErrorBody | undefined {
   const text = body.trimStart();
-  if (text.startsWith('<')) return readXmlError(text.slice(0, 10_000));
+  if (text.startsWith('<')) return readXmlError(text);
   const document = parseObject(text);
   const error = Object(document?.['error'] ?? document?.['Error'] ?? document);
   const code: unknown = error.code ?? error.Code;
   if (typeof code !== 'string' || code === '' || code.length > MAX_CODE_LENGTH) return undefined;
   const message: unknown = error.message ?? error.Message ?? Object(Object(error.details)[0]).message;
-  return { code, message: typeof message === 'string' ? cutMessage(message) : undefined };
+  return errorBody(code, typeof message === 'string' ? message : undefined);
 }
 
 function readXmlError(text: string): ErrorBody | undefined {
   if (!/^(<\?xml[^>]{0,200}>\s{0,20})?<Error[\s>]/.test(text)) return undefined;
   const code = /<Code>([^<]{1,200})<\/Code>/.exec(text)?.[1];
-  const message = /<Message>([^<]{0,2000})/.exec(text)?.[1];
-  return code === undefined ? undefined : { code, message };
+  const message = /<Message>([^<]*)/.exec(text)?.[1];
+  return code === undefined ? undefined : errorBody(code, message);
+}
+
+function errorBody(code: string, message: string | undefined): ErrorBody {
+  return { code: fromOutside(code), message: message === undefined ? undefined : fromOutside(message) };
 }
 
 /** Translates a response other than 200 into a failure. */
@@ -95,18 +95,6 @@ export function responseFailure(response: PipelineResponse): AzureFailure {
   }
 }
 
-/** The wait in milliseconds that a response asks for, in any header that the SDK's retry policy understands. */
-export function retryAfterMs({ headers }: Pick<PipelineResponse, 'headers'>): number | undefined {
-  for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
-    const ms = headers.get(name);
-    if (ms && Number(ms) >= 0) return Number(ms);
-  }
-  const value = headers.get('retry-after');
-  if (!value) return undefined;
-  const ms = Number(value) >= 0 ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
-}
-
 const WAIT_IN_TEXT = /\b(?:try again|retry|wait)[^\d\n]{0,60}(\d{1,6})\W{0,3}(second|minute)/i;
 
 /** The wait in seconds, if Azure gives it only in the message: "Please try again after '6' minutes." */
@@ -118,7 +106,7 @@ export function secondsToWait(message: string): number | undefined {
 /** Translates an error of the SDK itself: it could not send, lost the connection, or could not read the response. */
 export function sdkFailure(cause: unknown, cloud: Cloud): AzureFailure {
   const error = cause instanceof Error ? cause : new Error(String(cause));
-  const message = cutMessage(error.message);
+  const message = errorMessage(error);
   // A RestError with a code, the errno, means that sending failed. One without is from the pager, for an invalid nextLink.
   const isTransport = error.name === 'RestError' && Reflect.get(Object(cause), 'code') !== undefined;
   return isTransport || error.name === 'AbortError'
