@@ -50,9 +50,7 @@ if (command.kind === 'check') {
   // In a container this is PID 1, which ignores a signal without a handler.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
   const view = await check({ snapshots, viewOf }, command.waitMs);
-  const text = command.json
-    ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n`
-    : redact(checkReport(view));
+  const text = command.json ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n` : redact(checkReport(view));
   await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));

@@ -26,10 +26,14 @@ export const eventually = (expectations: () => void) => vi.waitFor(expectations,
 const realEnvironment = process.env;
 let cleanUp: (() => void)[] = [];
 
-afterEach(() => {
-  for (const undo of cleanUp) undo();
+afterEach(stopServices);
+
+/** Stops all services that a test has started, which also happens at its end. */
+export function stopServices(): void {
+  const undos = cleanUp;
   cleanUp = [];
-});
+  for (const undo of undos) undo();
+}
 
 /**
  * Starts the service on a loopback port and a fake Azure, with the real SDK and the credential chain of a pod. The test fails at its

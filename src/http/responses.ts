@@ -2,6 +2,7 @@ import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
 import type { FailureKind } from '../azure/errors.ts';
 import type { Snapshot } from '../azure/snapshot.ts';
 import type { Warning } from '../azure/whoami.ts';
+import { redactValue } from '../redaction.ts';
 import { toSafeJson } from '../telemetry/safe-json.ts';
 import type { View } from '../view.ts';
 
@@ -99,7 +100,7 @@ export function listResponse(documents: Documents, snapshot: Snapshot): Prepared
   const { listing } = snapshot;
   switch (listing.kind) {
     case 'listed':
-      return prepare(toSafeJson(listing.names), 'application/json', status, headers);
+      return prepare(toSafeJson(redactValue(listing.names)), 'application/json', status, headers);
     case 'fallback':
       return prepare('[]', 'application/json', status, headers);
     case 'failed':

@@ -25,7 +25,11 @@ test('a line is JSON with the name of its level and the time', () => {
 });
 
 test('a secret is removed from every string, and the line stays JSON whatever the secrets are', () => {
-  const { log, parsed } = startLog({ AZURE_CLIENT_SECRET: 'true', MSI_SECRET: '"level"', AZURE_PASSWORD: 'made-up-0123' });
+  const { log, parsed } = startLog({
+    AZURE_CLIENT_SECRET: 'true',
+    MSI_SECRET: '"level"',
+    AZURE_PASSWORD: 'made-up-0123',
+  });
   log
     .child({ from: 'made-up-0123 child' })
     .warn({ ok: true, deep: { text: 'so made-up-0123' }, error: new Error('made-up-0123') }, 'made-up-0123');
@@ -122,8 +126,7 @@ test('a failing stream does not end the process', async () => {
 
 /** Logs many lines in a separate process, writes to stderr when it is done, and exits. */
 const TALKATIVE = `
-  import { hideSecretsOf } from '../../src/redaction.ts';
-import { createLog, writeTo } from './src/telemetry/log.ts';
+  import { createLog, writeTo } from './src/telemetry/log.ts';
   const log = createLog({ level: 'info', isTerminal: false, write: writeTo(process.stdout) });
   for (let i = 0; i < 2000; i++) log.info({ text: 'x'.repeat(200) }, 'made-up');
   setTimeout(() => {

@@ -11,8 +11,8 @@ import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
-import { reducePage } from './page.ts';
 import { retryAfterMs, tameRetryAfter } from '../retry-after.ts';
+import { reducePage } from './page.ts';
 import { responseFailure, sdkFailure } from './response-error.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
-import { fromOutside } from '../../redaction.ts';
+import { fromOutside, redact } from '../../redaction.ts';
 import { AzureFailure } from '../errors.ts';
 
 /**
@@ -38,11 +38,15 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
     Object.fromEntries(
       fields.flatMap((name) => {
         const field: unknown = Reflect.get(Object(element), name);
-        return typeof field === 'string' ? [[name, field.slice(0, MAX_FIELD_LENGTH)]] : [];
+        return typeof field === 'string' ? [[name, cut(field)]] : [];
       }),
     ),
   );
   return JSON.stringify({ value, nextLink });
+}
+
+function cut(field: string): string {
+  return field.length <= MAX_FIELD_LENGTH ? field : redact(field).slice(0, MAX_FIELD_LENGTH);
 }
 
 /** Parses a JSON object; undefined for any other text, and for one with too many elements. */
@@ -61,7 +65,9 @@ function parse(text: string): Record<string, unknown> | undefined {
 
 /** The declared type of a body, and its beginning. */
 export function excerpt({ headers, bodyAsText }: Pick<PipelineResponse, 'headers' | 'bodyAsText'>): string {
-  const body = fromOutside(bodyAsText ?? '').replace(/\s+/g, ' ').trim();
+  const body = fromOutside(bodyAsText ?? '')
+    .replace(/\s+/g, ' ')
+    .trim();
   const type = fromOutside(headers.get('content-type') ?? 'no content type', 100);
   return body ? `${type}, beginning "${body.slice(0, 100)}"` : `${type}, empty`;
 }
