@@ -136,7 +136,7 @@ function isUnmistakable(secret: string): boolean {
 function patternsOf(secrets: string[]): RegExp[] {
   const forms = secrets.flatMap((secret) => [secret, ...base64FormsOf(secret)]);
   // In pieces, because a pattern has a limit.
-  const pieces = forms.flatMap((form) => form.match(/[^]{200}(?=[^]{16})|[^]+/g) ?? []);
+  const pieces = forms.flatMap((form) => form.match(/.{200}(?=.{16})|.+/gs) ?? []);
   // Longest first, because one may be part of another.
   return [...new Set(pieces)]
     .sort((a, b) => b.length - a.length)

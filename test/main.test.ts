@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
+import { madeUpToken } from './fake-azure/tokens.ts';
 import { MAIN, startDemo, startProcess } from './process.ts';
 
 test.each([
@@ -100,4 +101,37 @@ test('at trace the SDK logs through our log, one JSON line per event, and withou
   expect(events.filter(({ from }) => from === 'azure-sdk').length).toBeGreaterThan(10);
   expect(stdout.join('\n')).not.toContain('made-up-signature');
   expect(stderr).toBe('');
+});
+
+test('no library prints on its own, whatever the variables of its log say', async () => {
+  const env = { AZURE_LOG_LEVEL: 'verbose', TYPESPEC_RUNTIME_LOG_LEVEL: 'verbose', DEBUG: '*' };
+  for (const level of ['verbose', 'nonsense']) {
+    const service = startDemo('all-well', { ...env, AZURE_LOG_LEVEL: level });
+    await service.get();
+    service.child.kill('SIGTERM');
+    const { stdout, stderr } = await service.end();
+    expect(stderr).toBe('');
+    expect(stdout.filter((line) => line.includes('azure:'))).toEqual([]);
+  }
+});
+
+test('a warning of Node is a line of our log', async () => {
+  const warns = `data:text/javascript,process.on('newListener', (event) => {
+    if (event === 'unhandledRejection') setImmediate(() => process.emitWarning('made-up', 'MadeUpWarning'));
+  })`;
+  const service = startProcess(['--import', warns, MAIN]);
+  expect(JSON.parse(await service.logged('MadeUpWarning'))).toMatchObject({ level: 'warn', msg: 'made-up' });
+  await service.url();
+  service.child.kill('SIGTERM');
+  expect((await service.end()).stderr).toBe('');
+});
+
+test('escape sequences, invisible characters and tokens in an argument do not reach the terminal', async () => {
+  const { code, stderr } = await startProcess([
+    MAIN,
+    `--\u001b[2J\u009b\u200b\u{e0041}${madeUpToken('made-up', 60)}`,
+  ]).end();
+  expect(code).toBe(64);
+  expect(stderr).toMatch(/^rg-api: [\x20-\x7e]+\n$/);
+  expect(stderr).toContain('(token removed)');
 });

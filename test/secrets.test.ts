@@ -160,10 +160,10 @@ test.each(Object.keys(PLACES))('no secret and no token leaves the process, whoev
         if (!start) throw new Error('no such place');
         const text = `${filler(before)} ${shown} ${filler(after)}`;
         const everything = `${await everythingOf(start(text, { LOG_LEVEL: 'trace', ...env }))}\n${lines.join('\n')}`;
-        for (const part of hidden.flatMap((whole) => windowsOf(whole))) expect(everything).not.toContain(part);
+        expect(hidden.flatMap(windowsOf).filter((part) => everything.includes(part))).toEqual([]);
       })
       .afterEach(stopServices),
-    { numRuns: 12 },
+    { numRuns: 5 },
   );
 });
 
@@ -171,3 +171,21 @@ test.each(Object.keys(PLACES))('no secret and no token leaves the process, whoev
 function windowsOf(text: string): string[] {
   return Array.from({ length: Math.max(0, text.length - 11) }, (_, start) => text.slice(start, start + 12));
 }
+
+test.each(['true', 'use', 'access', 'error', 'rgapi', 'kubectl'])(
+  'the secret %j, which is a word of ours, changes no key, hint or command',
+  async (word) => {
+    const labels = join(directory, 'labels');
+    writeFileSync(labels, 'azure.workload.identity/use="false"\n');
+    const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', POD_NAMESPACE: word, POD_NAME: 'rgapi-7d4b9c6f5-x7k2p' };
+    const diagnosed = async (more: NodeJS.ProcessEnv) => {
+      const { get } = startService([noImds()], { ...env, ...more, AZURE_CLIENT_ID: '', POD_LABELS_FILE: labels });
+      const { reason, hint, commands, instance } = JSON.parse(await (await get('/whoami')).text());
+      stopServices();
+      return { reason, hint, commands, namespace: instance.namespace };
+    };
+    const without = await diagnosed({});
+    expect(without.commands.join()).toContain(word);
+    expect(await diagnosed({ IDENTITY_HEADER: word })).toEqual(without);
+  },
+);

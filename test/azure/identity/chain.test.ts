@@ -6,7 +6,7 @@ import { defaultChain } from '../../../src/azure/identity/chain.ts';
 import { entra, imds } from '../../fake-azure/identity.ts';
 import { groups, subscriptions } from '../../fake-azure/resource-manager.ts';
 import { temporaryFile, workloadIdentity } from '../../fake-azure/workload-identity.ts';
-import { EXCHANGE, PROBE_OR_TOKEN, startService } from '../../service.ts';
+import { EXCHANGE, PROBE_OR_TOKEN, startService, stopServices } from '../../service.ts';
 
 const read = async (response: Response) => JSON.parse(await response.text());
 const healthy = [subscriptions(['One']), groups(1)];
@@ -97,3 +97,24 @@ test('a version of the SDK that hides its chain causes one warning, and still wo
   await expect(token).rejects.toThrow();
   expect(attempts).toMatchObject([{ name: 'DefaultAzureCredential', outcome: 'failed' }]);
 });
+
+test.each([5, {}, [], true, null])(
+  'an access token that is %j is a failure of the identity, and the next one counts',
+  async (token) => {
+    const answer = () => HttpResponse.json({ access_token: token, expires_in: 3600, expires_on: '4102444800' });
+    const sources: [(options: object) => ReturnType<typeof imds>, NodeJS.ProcessEnv, string][] = [
+      [imds, {}, 'imds-refused'],
+      [entra, { ...workloadIdentity(), AZURE_CLIENT_SECRET: 'made-up-secret' }, 'entra-broken'],
+    ];
+    for (const [source, env, reason] of sources) {
+      const { get, azure } = startService([source({ answer }), ...healthy], { ...env, ANSWER_MAX_AGE_MS: '0' });
+      const response = await get();
+      expect([response.status, response.headers.get('Fallback-Reason')]).toEqual([200, reason]);
+      const { detail } = await read(await get('/whoami'));
+      expect(detail).toContain('answered with an access token that is not a text');
+      azure.use(source({}));
+      expect(await read(await get())).toEqual(['rg-1']);
+      stopServices();
+    }
+  },
+);

@@ -297,6 +297,23 @@ test('a server error is retried, and the list is complete', async () => {
   expect(await listResourceGroups()).toEqual(rg(1, 4));
 });
 
+test.each(['-5', '1e99', 'NaN', 'Wed, 21 Oct 2015 07:28:00 GMT'])(
+  'Retry-After: %s, from Resource Manager or the metadata service, starts no timer that Node warns about',
+  async (value) => {
+    const warnings: string[] = [];
+    const collect = ({ name }: Error) => warnings.push(name);
+    process.on('warning', collect);
+    const busy: Answer = () => new HttpResponse('{}', { status: 503, headers: { 'Retry-After': value } });
+    const once = inTurn(busy, asUsual);
+    const { get } = startService([imds({ answer: once }), subscriptions(['One'], { onPage: { 1: once } }), groups(1)]);
+    await get();
+    // Node emits a warning in the next tick.
+    await new Promise(setImmediate);
+    process.off('warning', collect);
+    expect(warnings).toEqual([]);
+  },
+);
+
 test('the SDK waits for a short Retry-After', async () => {
   const { listResourceGroups } = startService([
     imds(),
