@@ -3,7 +3,7 @@ export interface Attempt {
   /** The credential's class, as @azure/identity documents it. */
   name: string;
   outcome: 'succeeded' | 'failed' | 'unavailable' | 'pending' | 'not-tried';
-  /** The credential's own message, unchanged; empty if there is none (yet). */
+  /** What failed, mostly in the credential's own words, without secrets and cut; empty if there is none (yet). */
   message: string;
   error?: unknown;
   /** Its last completed request; @azure/identity drops most of this. */
@@ -16,7 +16,7 @@ export interface Exchange {
   code?: string;
   status?: number;
   contentType?: string;
-  /** The beginning of a response that is not a token. */
+  /** A response that is not a token, without secrets and cut. */
   body?: string;
   /** How many seconds the server's clock was ahead of ours. */
   serverAheadSeconds?: number | undefined;

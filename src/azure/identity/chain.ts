@@ -216,10 +216,11 @@ function watch(member: Member, limitMs: number | undefined): { attempt: Attempt;
           // A tool's output may hold anything, whatever the types of the SDK say.
           if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
+          attempt.message = '';
           return token;
         } catch (error) {
           attempt.outcome = error instanceof CredentialUnavailableError ? 'unavailable' : 'failed';
-          attempt.message = errorMessage(error);
+          attempt.message ||= errorMessage(error);
           attempt.error = error;
           // After a response that asks for a wait, MSAL repeats the error from memory until the wait is over.
           if (isOfMsal(error)) attempt.exchange ??= member.lastExchange;
@@ -276,8 +277,11 @@ async function observe(request: PipelineRequest, send: SendRequest): Promise<Pip
     serverAheadSeconds: serverAheadSeconds(response),
   };
   tameRetryAfter(response);
-  // MSAL would cache such a token, and return it until its expiry.
-  if (status === 200 && NO_TEXT.test(bodyAsText ?? '')) throw new Error(`${host} answered with ${NOT_A_TEXT}`);
+  if (status === 200 && NO_TEXT.test(bodyAsText ?? '')) {
+    // MSAL would cache such a token until its expiry. It calls every error of its transport a network error, without the message.
+    attempt.message = `${host} answered with ${NOT_A_TEXT}`;
+    throw new Error(attempt.message);
+  }
   return response;
 }
 

@@ -46,7 +46,7 @@ function claimOf(value: unknown): Claim | undefined {
 }
 
 function textOf(claim: string): string {
-  return redact(claim).slice(0, MAX_CLAIM_LENGTH).replace(UNSAFE, ' ');
+  return redact(claim).replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
 }
 
 /** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */
