@@ -12,11 +12,8 @@ import { PAGE_HEADERS, page } from './http/page.ts';
 import { type PreparedResponse, prepare, prepareJson, prepareProblem } from './http/prepared-response.ts';
 import { lazy, memoizeLast } from './memoize.ts';
 import { redactValue } from './redaction.ts';
-<<<<<<< HEAD
 import { isFallback, listResponse, statusAndHeaders, whoAmIResponse } from './responses.ts';
 import { findings, type Snapshot } from './snapshot.ts';
-=======
->>>>>>> w22-secrets
 import { framesOf } from './telemetry/failure-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
@@ -35,10 +32,6 @@ export function createApp(deps: {
   snapshots: RefreshAheadCache<Snapshot, IncomingHttpHeaders>;
   viewOf: (snapshot: Snapshot) => Promise<View>;
   scrapes: RefreshAheadCache<string, undefined>;
-<<<<<<< HEAD
-=======
-  documents: Documents;
->>>>>>> w22-secrets
   /** Whether the process has started to shut down. */
   isDraining: () => boolean;
   /** A remark at the top of the page. */
@@ -66,27 +59,11 @@ export function createApp(deps: {
 
   const renderPage = counted(
     memoizeLast(async (snapshot: Snapshot) => {
-<<<<<<< HEAD
       const { status, headers } = statusAndHeaders(snapshot);
       const view = await viewOf(snapshot);
       const shown = { ...view.outcome, ...view, findings: findings(view), badge: deps.pageBadge, links: PAGE_LINKS };
       const html = String(await page(redactValue(shown)));
       return prepare(html, 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
-=======
-      const { status, headers } = headOf(snapshot);
-      const { who, listing, ...others } = await viewOf(snapshot);
-      const html = await page({
-        // Leave out the errors themselves, which contain more than the page may show.
-        ...redactValue({
-          ...others,
-          who: who.kind === 'identified' ? who : { diagnosis: who.diagnosis },
-          listing: listing.kind === 'listed' ? { names: listing.names } : { diagnosis: listing.diagnosis },
-        }),
-        badge: deps.pageBadge,
-        links: PAGE_LINKS,
-      });
-      return prepare(String(html), 'text/html; charset=UTF-8', status, { ...headers, ...PAGE_HEADERS });
->>>>>>> w22-secrets
     }),
   );
 

@@ -1,9 +1,5 @@
-<<<<<<< HEAD
 // First, so that signals work while everything else is loaded, and before the SDK is.
 import './signals.ts';
-=======
-// First, before the SDK is loaded.
->>>>>>> w22-secrets
 import './quiet.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { type CheckCommand, HELP, readArguments, UsageError } from './arguments.ts';
@@ -14,7 +10,6 @@ import { originalError } from './azure/errors.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { check, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
-<<<<<<< HEAD
 import { createHistory } from './history.ts';
 import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
 import { checkDocument } from './responses.ts';
@@ -24,13 +19,6 @@ import { explained, isHealthy } from './snapshot.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
 import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
 import { changeOf, createView } from './view.ts';
-=======
-import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
-import { createService } from './service.ts';
-import { createLog, writeTo } from './telemetry/log.ts';
-import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
-import { isWell } from './view.ts';
->>>>>>> w22-secrets
 
 /** Where the manifests in k8s/ mount the labels of the pod. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
@@ -53,7 +41,6 @@ process.on('unhandledRejection', (error) => log.error({ error: originalError(err
 // By default, Node prints its warnings to stderr.
 process.removeAllListeners('warning');
 process.on('warning', ({ name, message }) => log.warn({ warning: name }, fromOutside(message)));
-<<<<<<< HEAD
 
 const instance = { version, startedAt: new Date().toISOString() };
 if (command.kind === 'check') await runCheck(command);
@@ -76,31 +63,6 @@ async function serve(): Promise<void> {
     log.error({ error: originalError(error) }, 'unexpected error; please report it');
   });
   await listen(service);
-=======
-
-const service = createService({
-  // Each try of a check asks Azure again, however long clients may share a response.
-  config: isCheck ? { ...config, answerMaxAgeMs: 0 } : config,
-  cloud,
-  version,
-  env: process.env,
-  podLabelsFile: POD_LABELS_FILE,
-  log,
-});
-const { server, app, snapshots, viewOf, metrics } = service;
-
-if (command.kind === 'check') {
-  // In a container this is PID 1, which ignores a signal without a handler.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  const view = await check({ snapshots, viewOf }, command.waitMs);
-  const text = command.json ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n` : redact(checkReport(view));
-  await exitAfterWriting(text, isWell(view) ? 0 : 1);
-} else {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
-  // Ask Azure while the server starts to listen.
-  const warm = warmUp();
-  await listen();
->>>>>>> w22-secrets
   metrics.addProcessMetrics();
   await warm;
 }

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 import { PROXY_VARIABLES } from './explain/proxy.ts';
-=======
-import { PROXY_VARIABLES } from './azure/proxy.ts';
->>>>>>> w22-secrets
 
 const SECRET_VARIABLES = [
   'AZURE_CLIENT_SECRET',

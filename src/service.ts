@@ -12,16 +12,9 @@ import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Instance } from './instance.ts';
 import { memoizeLast } from './memoize.ts';
-<<<<<<< HEAD
 import { explained, findings, isHealthy, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
-=======
-import { redactValue } from './redaction.ts';
-import { createFailureLog } from './telemetry/failure-log.ts';
-import { createMetrics, OTHER } from './telemetry/metrics.ts';
-import { toSafeJson } from './telemetry/safe-json.ts';
->>>>>>> w22-secrets
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
 import { changeOf, createView } from './view.ts';
 
@@ -34,19 +27,12 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
-<<<<<<< HEAD
   /** Whether this runs in a container. */
   isContainer: boolean;
   log: Logger;
 }) {
   const { config, env, log } = options;
   const { version } = options.process;
-=======
-  log: Logger;
-}) {
-  const { config, version, env, log } = options;
-  const startedAt = new Date().toISOString();
->>>>>>> w22-secrets
 
   let latest: Snapshot | undefined;
   const metrics = createMetrics({
@@ -87,10 +73,6 @@ export function createService(options: {
     }),
   );
 
-<<<<<<< HEAD
-=======
-  const documents = createDocuments((value) => `${toSafeJson(redactValue(value), 2)}\n`);
->>>>>>> w22-secrets
   /** The last Host that was allowed; nearly all requests have the same one. */
   let allowedHost: string | undefined;
   const logsRequests = log.isLevelEnabled('debug');
@@ -126,10 +108,6 @@ export function createService(options: {
     snapshots,
     viewOf,
     scrapes: createRefreshAheadCache(() => metrics.scrape(), config.answerMaxAgeMs),
-<<<<<<< HEAD
-=======
-    documents,
->>>>>>> w22-secrets
     isDraining: server.isDraining,
     pageBadge: config.pageBadge,
     metrics,

@@ -1,11 +1,6 @@
-<<<<<<< HEAD
 import type { Exchange } from '../explain/outcome.ts';
 import { fromOutside } from '../redaction.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
-=======
-import { fromOutside } from '../redaction.ts';
-import type { Attempt } from './identity/attempt.ts';
->>>>>>> w22-secrets
 
 /** How authentication or authorization failed. The diagnosis finds the reason. */
 type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';

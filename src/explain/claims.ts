@@ -1,8 +1,3 @@
-<<<<<<< HEAD:src/explain/claims.ts
-=======
-import { redact } from '../../redaction.ts';
-
->>>>>>> w22-secrets:src/azure/identity/claims.ts
 /** Longer than any id, name or URL that a claim has. */
 const MAX_CLAIM_LENGTH = 300;
 
@@ -49,11 +44,7 @@ function claimOf(value: unknown): Claim | undefined {
 }
 
 function textOf(claim: string): string {
-<<<<<<< HEAD:src/explain/claims.ts
   return claim.replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
-=======
-  return redact(claim).replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
->>>>>>> w22-secrets:src/azure/identity/claims.ts
 }
 
 /** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */

@@ -1,11 +1,3 @@
-<<<<<<< HEAD:src/explain/evidence.ts
-=======
-import { fromOutside } from '../../redaction.ts';
-import { type AzureFailure, errorChain, originalError } from '../errors.ts';
-import type { Attempt, Exchange } from '../identity/attempt.ts';
-import type { Identity } from '../identity/claims.ts';
-import { ResourceManagerError } from '../resource-manager/response-error.ts';
->>>>>>> w22-secrets:src/azure/diagnosis/evidence.ts
 import { type AadstsClass, aadstsClass } from './aadsts.ts';
 import { type Facts, type IdentityEndpoint, isLoopback } from './facts.ts';
 import type { Attempt, Exchange, Failure, Listed, Outcome, TokenIdentity } from './outcome.ts';
@@ -243,26 +235,6 @@ function isProxyStatus(status: number): boolean {
   return [403, 407, 502, 503, 504].includes(status);
 }
 
-<<<<<<< HEAD:src/explain/evidence.ts
-=======
-/** MSAL's errors keep the number in a field; those of some credentials have it only in the text. */
-function msalNumber(error: unknown): number | undefined {
-  for (const member of errorChain(error)) {
-    const number = Number(Reflect.get(member, 'errorNo'));
-    if (number > 0) return number;
-  }
-  return undefined;
-}
-
-function msalCode(error: unknown): string | undefined {
-  for (const member of errorChain(error)) {
-    const code: unknown = Reflect.get(member, 'errorCode');
-    if (typeof code === 'string' && code !== '') return fromOutside(code, 200);
-  }
-  return undefined;
-}
-
->>>>>>> w22-secrets:src/azure/diagnosis/evidence.ts
 /** The error code of a JSON body, in the forms of OAuth 2.0, Resource Manager and its providers. */
 function errorCodeIn(exchange: Exchange | undefined): string | undefined {
   return /"(?:error|code|Code)"\s{0,5}:\s{0,5}"([^"]{1,100})"/.exec(exchange?.body ?? '')?.[1];

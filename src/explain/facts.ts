@@ -1,14 +1,4 @@
-<<<<<<< HEAD:src/explain/facts.ts
 import { readClaims } from './claims.ts';
-=======
-import { existsSync, readFileSync } from 'node:fs';
-import { redact } from '../../redaction.ts';
-import type { Cloud } from '../cloud.ts';
-import { errorMessage } from '../errors.ts';
-import { readClaims } from '../identity/claims.ts';
-import { readSmallFile } from '../identity/token-file.ts';
-import { isProxied, PROXY_VARIABLES, proxyVariable } from '../proxy.ts';
->>>>>>> w22-secrets:src/azure/diagnosis/facts.ts
 import { misnamedVariables } from './misnamed-variables.ts';
 import { type Owner, type Pod, podFrom } from './pod.ts';
 import { isProxied, PROXY_VARIABLES, proxyVariable } from './proxy.ts';
@@ -284,50 +274,7 @@ function placeOf(
   return known.container ? 'container' : 'machine';
 }
 
-<<<<<<< HEAD:src/explain/facts.ts
 function relevantVariables(env: FactSources['env']): Record<string, string> {
-=======
-/** The control groups that container engines create. */
-const CONTAINER_CGROUP = /\/(kubepods|docker|libpod|crio|containerd)\b/;
-/** The files that a container engine mounts over the container's own. */
-const CONTAINER_MOUNT =
-  /\/(containers|sandboxes|overlay-containers|pods)\/\S{1,300} \/etc\/(hosts|hostname|resolv\.conf) /;
-
-/** Docker and Podman leave a file in a container; containerd and CRI-O leave only the names of control groups and mounts. */
-function isContainer(): boolean {
-  return (
-    existsSync('/.dockerenv') ||
-    existsSync('/run/.containerenv') ||
-    CONTAINER_CGROUP.test(readProc('/proc/1/cgroup')) ||
-    CONTAINER_MOUNT.test(readProc('/proc/self/mountinfo'))
-  );
-}
-
-/** The kernel generates these files in memory, so reading one does not block. */
-function readProc(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(0, 100_000);
-  } catch {
-    return '';
-  }
-}
-
-function podOf(env: NodeJS.ProcessEnv): Facts['pod'] {
-  const pod = {
-    ...named('name', env['POD_NAME']),
-    ...named('namespace', env['POD_NAMESPACE']),
-    ...named('serviceAccount', env['POD_SERVICE_ACCOUNT']),
-    ...named('node', env['NODE_NAME']),
-  };
-  return Object.keys(pod).length > 0 ? pod : undefined;
-}
-
-function named(member: string, value: string | undefined): Record<string, string> {
-  return value ? { [member]: redact(value).slice(0, 253) } : {};
-}
-
-function relevantVariables(env: NodeJS.ProcessEnv): Record<string, string> {
->>>>>>> w22-secrets:src/azure/diagnosis/facts.ts
   const variables: Record<string, string> = {};
   for (const name of Object.keys(env).sort()) {
     const value = env[name];
@@ -355,7 +302,11 @@ async function readProjectedToken(
     if (!claims) return { ...path, problem: 'does not hold a JWT' };
     const iss = toText(claims['iss']);
     const sub = toText(claims['sub']);
-    const aud = [claims['aud'] ?? []].flat().map(String);
+    const aud = [claims['aud']]
+      .flat()
+      .slice(0, 10)
+      .map(toText)
+      .filter((audience) => audience !== undefined);
     const nbf = toTime(claims['nbf']);
     const exp = toTime(claims['exp']);
     return { ...path, ...(iss && { iss }), ...(sub && { sub }), aud, ...(nbf && { nbf }), ...(exp && { exp }) };
@@ -377,8 +328,9 @@ async function readLabels(file: string, readText: FactSources['readText']): Prom
   return labels;
 }
 
+/** Cuts a claim to a sensible length, because the file may contain anything. */
 function toText(claim: unknown): string | undefined {
-  return typeof claim === 'string' ? claim : undefined;
+  return typeof claim === 'string' ? claim.slice(0, 300) : undefined;
 }
 
 function toTime(seconds: unknown): string | undefined {

@@ -1,9 +1,4 @@
 import type { Logger } from 'pino';
-<<<<<<< HEAD
-=======
-import type { Diagnosis } from '../azure/diagnosis/diagnose.ts';
-import { fromOutside } from '../redaction.ts';
->>>>>>> w22-secrets
 import { toSafeJson } from './safe-json.ts';
 
 /** The pause between two lines about the same failure. */
@@ -102,12 +97,9 @@ function cut(text: string, maxBytes: number): string {
   return `${kept} …`;
 }
 
-/** More than the ten frames that an error has. */
-const MAX_STACK_LENGTH = 8000;
-
 /** The stack frames of an error, without its message, to which libraries may have appended secrets. */
 export function framesOf({ cause, stack: own = '' }: Error): string {
   const stack = (cause instanceof Error ? cause.stack : undefined) ?? own;
   const begin = stack.indexOf('\n    at ');
-  return begin < 0 ? '' : fromOutside(stack.slice(begin).trim(), MAX_STACK_LENGTH);
+  return begin < 0 ? '' : stack.slice(begin).trim();
 }

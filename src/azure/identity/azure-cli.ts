@@ -59,17 +59,10 @@ function runAz(resource: string): Promise<string> {
       stdout = (stdout + text).slice(0, MAX_OUTPUT_LENGTH);
     });
     // A traceback has its error at the end.
-<<<<<<< HEAD
     child.stderr?.setEncoding('utf8').on('data', (text) => {
       stderr += text;
       // Without the word that is cut: half a token cannot be recognized.
       if (stderr.length > MAX_OUTPUT_LENGTH) stderr = stderr.slice(-MAX_OUTPUT_LENGTH).replace(/^\S+/, '');
-=======
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text;
-      // Without the word that is cut: half a token cannot be recognized.
-      if (stderr.length > LONGEST_OUTPUT) stderr = stderr.slice(-LONGEST_OUTPUT).replace(/^\S+/, '');
->>>>>>> w22-secrets
     });
     // An error of a pipe ends the process if nobody listens. The pipe closes, and the outcome is that of `close`.
     for (const stream of streams) stream.on('error', () => {});

@@ -14,22 +14,12 @@ import {
   CredentialUnavailableError,
   WorkloadIdentityCredential,
 } from '@azure/identity';
-<<<<<<< HEAD
 import type { Exchange } from '../../explain/outcome.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
 import { errorChain, errorMessage } from '../errors.ts';
 import { recordExchange } from '../transport.ts';
 import type { WatchedAttempt } from './attempt.ts';
-=======
-import { fromOutside } from '../../redaction.ts';
-import { serverAheadSeconds } from '../clock-skew.ts';
-import type { Cloud } from '../cloud.ts';
-import { untilAborted } from '../deadline.ts';
-import { errorChain, errorMessage } from '../errors.ts';
-import { tameRetryAfter } from '../retry-after.ts';
-import type { Attempt, Exchange } from './attempt.ts';
->>>>>>> w22-secrets
 import { azureCliCredential } from './azure-cli.ts';
 import { defaultCredentials, type NamedCredential, unavailable } from './default-credentials.ts';
 import { bypassCacheOnClaims } from './managed-identity-cache.ts';
@@ -238,16 +228,11 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
       async getToken(scopes, getTokenOptions) {
         attempt.outcome = 'pending';
         try {
-<<<<<<< HEAD
           const { totalMs, requestMs } = await timeoutsOf(member.name, options);
           const asked = attempting.run({ attempt, requestTimeoutMs: requestMs }, () =>
             member.credential.getToken(scopes, getTokenOptions),
           );
           const token = await (totalMs === undefined ? asked : withTimeout(asked, totalMs));
-=======
-          const asked = attempting.run(attempt, () => member.credential.getToken(scopes, options));
-          const token = await (limitMs === undefined ? asked : withinLimit(asked, limitMs));
->>>>>>> w22-secrets
           // A tool's output may hold anything, whatever the types of the SDK say.
           if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
@@ -290,7 +275,6 @@ const NO_TEXT = /"access_token"\s{0,20}:\s{0,20}[^"\s]/;
 const NOT_A_TEXT = 'an access token that is not a text';
 
 async function observe(request: PipelineRequest, send: SendRequest): Promise<PipelineResponse> {
-<<<<<<< HEAD
   const { attempt, requestTimeoutMs } = attempting.getStore() ?? {};
   if (request.timeout === 0 && requestTimeoutMs !== undefined) request.timeout = requestTimeoutMs;
   const response = await recordExchange(request, send, attempt ?? {}, LIMITS);
@@ -301,46 +285,6 @@ async function observe(request: PipelineRequest, send: SendRequest): Promise<Pip
     throw new Error(message);
   }
   return response;
-=======
-  const attempt: Partial<Attempt> = attempting.getStore() ?? {};
-  const { hostname: host, pathname } = new URL(request.url);
-  // The SDK's probe leaves out the header on purpose: if something refuses the request, it is a metadata service.
-  const isProbe = pathname.startsWith('/metadata/identity/') && !request.headers.has('Metadata');
-  const common = { host, ...(isProbe && { isProbe }) };
-  request.onDownloadProgress = ({ loadedBytes }) => {
-    if (loadedBytes > MAX_ANSWER_BYTES) throw new Error(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`);
-  };
-  let response: PipelineResponse;
-  try {
-    response = await send(request);
-  } catch (error) {
-    attempt.exchange = { ...common, ...codeOf(error) };
-    throw error;
-  }
-  const { status, bodyAsText, headers } = response;
-  const contentType = headers.get('content-type');
-  attempt.exchange = {
-    ...common,
-    status,
-    ...(contentType !== undefined && { contentType: fromOutside(contentType, 100) }),
-    ...(status !== 200 && { body: fromOutside(bodyAsText ?? '') }),
-    serverAheadSeconds: serverAheadSeconds(response),
-  };
-  tameRetryAfter(response);
-  if (status === 200 && NO_TEXT.test(bodyAsText ?? '')) {
-    // MSAL would cache such a token until its expiry. It calls every error of its transport a network error, without the message.
-    attempt.message = `${host} answered with ${NOT_A_TEXT}`;
-    throw new Error(attempt.message);
-  }
-  return response;
-}
-
-/** The system error code. The SDK's own timeout has none. */
-function codeOf(error: unknown): { code?: string } {
-  const code: unknown = Reflect.get(Object(error), 'code');
-  if (typeof code === 'string') return { code };
-  return error instanceof Error && error.name === 'AbortError' ? { code: 'ETIMEDOUT' } : {};
->>>>>>> w22-secrets
 }
 
 const transport = createDefaultHttpClient();

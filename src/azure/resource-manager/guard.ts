@@ -6,12 +6,8 @@ import type { Deadline } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
-<<<<<<< HEAD
 import { retryAfterMs } from '../retry-after.ts';
 import { type ExchangeRecord, recordExchange } from '../transport.ts';
-=======
-import { retryAfterMs, tameRetryAfter } from '../retry-after.ts';
->>>>>>> w22-secrets
 import { reducePage } from './page.ts';
 import { responseFailure, sdkFailure } from './response-error.ts';
 
@@ -171,12 +167,7 @@ function watchTries(cloud: Cloud, deadline: Deadline, record: ExchangeRecord): P
         const failure = sdkFailure(error, cloud);
         if (!deadline.signal.aborted) deadline.lastFailure = failure;
         throw error;
-<<<<<<< HEAD
       });
-=======
-      }
-      tameRetryAfter(response);
->>>>>>> w22-secrets
       const failure = response.status >= 400 ? responseFailure(response) : undefined;
       // The SDK does not retry after a failure of the identity: after a 401, it asks for another token.
       deadline.lastFailure = failure?.category === 'service' ? failure : undefined;

@@ -1,9 +1,6 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { fromOutside, redact } from '../../redaction.ts';
-<<<<<<< HEAD
 import { parseObject } from '../bounded-json.ts';
-=======
->>>>>>> w22-secrets
 import { AzureFailure } from '../errors.ts';
 
 /** Longer than any name that Azure allows, so that the caller can still see that a name is too long. */
@@ -41,23 +38,6 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
 
 function cut(field: string): string {
   return field.length <= MAX_FIELD_LENGTH ? field : redact(field).slice(0, MAX_FIELD_LENGTH);
-<<<<<<< HEAD
-=======
-}
-
-/** Parses a JSON object; undefined for any other text, and for one with too many elements. */
-export function parseObject(text: string): Record<string, unknown> | undefined {
-  return hasTooManyElements(text) ? undefined : parse(text);
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
->>>>>>> w22-secrets
 }
 
 /** The declared type of a body, and its beginning. */

@@ -1,19 +1,12 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { fromOutside } from '../../redaction.ts';
-<<<<<<< HEAD
 import { parseObject } from '../bounded-json.ts';
-=======
->>>>>>> w22-secrets
 import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, errorMessage } from '../errors.ts';
 import { MAX_RETRY_AFTER_SECONDS, retryAfterMs } from '../retry-after.ts';
-<<<<<<< HEAD
 import { RESPONSE_TOO_LARGE } from '../transport.ts';
 import { excerpt } from './page.ts';
-=======
-import { excerpt, parseObject } from './page.ts';
->>>>>>> w22-secrets
 
 /** Our Retry-After if Azure throttles without giving one. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;

@@ -92,33 +92,6 @@ test('a metadata service that answers its probe after two seconds is used', { ti
   expect((await token).credential).toBe('ManagedIdentityCredential');
 });
 
-<<<<<<< HEAD
-=======
-test('a version of the SDK that hides its chain causes one warning, and still works', async () => {
-  const cloud = cloudOf();
-  if (!cloud) throw new Error('the public cloud is always known');
-  const get = vi.spyOn(Reflect, 'get').mockImplementation((target, name) => {
-    if (name === '_sources') return undefined;
-    get.mockRestore();
-    return Object(target)[name];
-  });
-  const warnings: string[] = [];
-  const acquire = defaultChain({
-    cloud,
-    identityBinding: false,
-    workloadIdentityFile: undefined,
-    userAgentPrefix: 'test',
-    onWarning: (warning) => warnings.push(warning),
-  });
-  get.mockRestore();
-  expect(warnings).toEqual([expect.stringContaining('hides the credentials of its chain')]);
-  vi.spyOn(DefaultAzureCredential.prototype, 'getToken').mockRejectedValue(new Error('made up'));
-  const { attempts, token } = acquire('scope', {});
-  await expect(token).rejects.toThrow();
-  expect(attempts).toMatchObject([{ name: 'DefaultAzureCredential', outcome: 'failed' }]);
-});
-
->>>>>>> w22-secrets
 test.each([5, {}, [], true, null])(
   'an access token that is %j is a failure of the identity, and the next one counts',
   async (token) => {
