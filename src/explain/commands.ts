@@ -57,7 +57,7 @@ export function listIdentities(): string {
 
 /** The start of a line: reads group and name of the managed identity with this client id. */
 export function readIdentityNames(e: WithFacts): Word {
-  return part`read -r group name <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
+  return part`read -r group name _ <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
 }
 
 /** Annotates the service account of the pod, and restarts what uses it. */
