@@ -73,8 +73,17 @@ export function assignUserIdentity(e: WithFacts): string {
 
 /** Sets AZURE_CLIENT_ID, which restarts the app. Its reader chooses the value. */
 export function setClientId(e: WithFacts): string {
+  return bash`${settingClientId(e)}`;
+}
+
+function settingClientId(e: WithFacts): Word {
   const { app, set, settings } = appOf(e);
-  return bash`${readApp(e)} && az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)} AZURE_CLIENT_ID=$CLIENT_ID`;
+  return part`${readApp(e)} && az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)} AZURE_CLIENT_ID=$CLIENT_ID`;
+}
+
+/** The same, if AZURE_CLIENT_ID names no identity that there is. */
+export function replaceClientId(e: WithFacts): string {
+  return bash`az identity list --query '[].clientId' -o tsv | grep -qi ${guid(clientIdOf(e), 'CLIENT_ID')} || { ${settingClientId(e)}; }`;
 }
 
 /** Removes settings, which restarts the app. The names are ours. */

@@ -89,7 +89,12 @@ export function showNmiBindings(e: WithFacts): string {
 }
 
 export function showNmiLog(): string {
-  return bash`kubectl logs -A -l component=nmi --tail=50 --prefix`;
+  return showLogs(part`component=nmi`);
+}
+
+/** The logs of these pods, in whatever namespace they are: `kubectl logs` looks into one only. */
+export function showLogs(label: Word): string {
+  return bash`kubectl get pods -A -l ${label} --no-headers | while read -r namespace pod _; do kubectl logs -n $namespace $pod --tail=50 --prefix; done`;
 }
 
 /** Gives the identity of the token the role Reader. */

@@ -2,6 +2,7 @@ import {
   assignSystemIdentity,
   assignUserIdentity,
   listApps,
+  replaceClientId,
   restartApp,
   setClientId,
   showAppIdentities,
@@ -130,7 +131,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to this ${appInWords(c)}.`,
     hint: () =>
       'Assign it to this app, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c)],
+    commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
     documentation: aboutPlatform,
   },
   {

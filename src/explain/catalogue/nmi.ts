@@ -1,5 +1,5 @@
 import { bash, guid, host, name, part, type Word } from '../bash.ts';
-import { inNamespace, listIdentities, showNmiBindings, showNmiLog } from '../commands.ts';
+import { inNamespace, listIdentities, showLogs, showNmiBindings, showNmiLog } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { either, isWaitedFor, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -253,9 +253,12 @@ function showBindings(c: Case): string {
   return bash`kubectl get azureidentity,azureidentitybinding ${inNamespace(c)} -o custom-columns=KIND:.kind,NAME:.metadata.name,SELECTOR:.spec.selector,IDENTITY:.spec.azureIdentity,TYPE:.spec.type,CLIENT:.spec.clientID,RESOURCE:.spec.resourceID`;
 }
 
-/** Binds the identity to the label. The names are those that the add-on gives, in the namespace of the pod. */
+/**
+ * Binds the identity to the label. The names are those that the add-on gives, in the namespace of the pod. kubectl takes what
+ * begins with a brace for JSON, so the tag comes first.
+ */
 function bindIdentity(c: Case): string {
-  return bash`read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} -f - <<< '{apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '${label(c)}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '${label(c)}-binding'}, spec: {azureIdentity: '${label(c)}', selector: '${label(c)}'}}]}'`;
+  return bash`read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} --validate=false -f - <<< '!!map {apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '${label(c)}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '${label(c)}-binding'}, spec: {azureIdentity: '${label(c)}', selector: '${label(c)}'}}]}'`;
 }
 
 /** The start of a line: reads the name of the AzureIdentity that is bound to the label, and the resource id in it. */
@@ -265,7 +268,7 @@ function readAzureIdentity(c: Case): Word {
 
 /** Puts the client id that the identity has now into its AzureIdentity. */
 function correctClientId(c: Case): string {
-  return bash`${readAzureIdentity(c)} && read -r client <<< $(az identity show --ids \${id:?} --query clientId -o tsv) && kubectl patch azureidentity \${identity:?} ${inNamespace(c)} --type merge --patch '{spec: {clientID: '\${client:?}'}}'`;
+  return bash`${readAzureIdentity(c)} && read -r client <<< $(az identity show --ids \${id:?} --query clientId -o tsv) && kubectl patch azureidentity \${identity:?} ${inNamespace(c)} --type merge --patch 'spec: {clientID: '\${client:?}'}'`;
 }
 
 /** Assigns the identity to the scale set of the node, unless it is there already. AKS names nodes after their scale set. */
@@ -275,7 +278,7 @@ function assignToScaleSet(c: Case): string {
 }
 
 function showMicLog(): string {
-  return bash`kubectl logs -A -l component=mic --tail=50 --prefix`;
+  return showLogs(part`component=mic`);
 }
 
 function showNmi({ facts }: Case): string[] {
