@@ -70,8 +70,9 @@ function isAbsent({ message }: Finding): boolean {
 
 /** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, nobody knows. */
 function isUnbound(e: Evidence): boolean {
-  const { kubernetes, podLabels, identityEndpointMissing } = e.facts;
-  return identityEndpointMissing === true || (kubernetes && podLabels !== undefined && !usesPodIdentity(e));
+  const { kubernetes, podLabels, identityEndpoint, identityEndpointMissing } = e.facts;
+  if (identityEndpointMissing === true) return true;
+  return kubernetes && podLabels !== undefined && !usesPodIdentity(e) && identityEndpoint === undefined;
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
@@ -83,6 +84,7 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
   }
+  if (text.provider === 'client-id-unsupported') return 'configuration';
   // Connected, but a token has not come yet.
   if (isWaitedFor(finding)) return 'token';
   switch (responder) {

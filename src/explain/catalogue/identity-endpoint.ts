@@ -9,13 +9,21 @@ import {
   unsetSettings,
 } from '../app-commands.ts';
 import { bash, isGuid, part } from '../bash.ts';
-import { listIdentities } from '../commands.ts';
+import { listIdentities, unsetVariable } from '../commands.ts';
 import type { Case, Evidence, Finding, Responder } from '../evidence.ts';
 import type { IdentityEndpoint } from '../facts.ts';
 import { only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, proxyVariableOf, quoted, shown } from '../words.ts';
-import { howFar, IDENTITY_NOT_FOUND, IMDS_PROXIED, isProxied, managedIdentity } from './managed-identity.ts';
+import {
+  howFar,
+  IDENTITY_NOT_FOUND,
+  IMDS_PROXIED,
+  inBrackets,
+  isProxied,
+  MULTIPLE_IDENTITIES,
+  managedIdentity,
+} from './managed-identity.ts';
 
 const MISSING = {
   reason: 'identity-endpoint-missing',
@@ -41,14 +49,21 @@ const ABSENT = only(
   ({ facts }) => facts.identityEndpointMissing === true,
 );
 
-const NOT_FOUND = responded(({ text }) => text.identity === 'not-found' || text.identity === 'ambiguous');
+/** Variables of the manifest make this pod ask an endpoint that only apps of Azure have. */
+const IN_POD = only(
+  managedIdentity(({ responder }) => responder !== 'not-asked'),
+  ({ facts }) => facts.kubernetes && facts.identityEndpoint !== undefined,
+);
+
+const NOT_FOUND = responded(({ text }) => text.identity === 'not-found');
+const AMBIGUOUS = responded(({ text }) => text.identity === 'ambiguous');
 
 /** The endpoint of the platform that this process runs on: which identities it offers, and what it says. */
 export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...MISSING,
     when: only(ABSENT, (e) => isSet(e, 'WEBSITE_DISABLE_MSI')),
-    problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of this ${appInWords(c)}.`,
+    problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of ${appInWords(c)}.`,
     hint: () => 'Remove this setting, which restarts the app. The identity of the app must be turned on as well.',
     commands: (c) => [...listApps(c), unsetSettings(c, part`WEBSITE_DISABLE_MSI`)],
     documentation: aboutPlatform,
@@ -103,7 +118,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...UNSUPPORTED,
-    when: only(at('service-fabric'), isClientIdRefused),
+    when: clientIdRefusedAt('service-fabric'),
     problem: (c) =>
       `AZURE_CLIENT_ID is ${shown(clientIdOf(c), 'set')}, but in Service Fabric the application's manifest chooses the identity.`,
     hint: () =>
@@ -112,7 +127,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...UNSUPPORTED,
-    when: only(at('cloud-shell'), isClientIdRefused),
+    when: clientIdRefusedAt('cloud-shell'),
     problem: () => 'AZURE_CLIENT_ID is set, but the endpoint of Cloud Shell gives tokens for its own user only.',
     hint: () => 'Unset AZURE_CLIENT_ID, or use the login of the Azure CLI.',
     commands: () => [bash`az login`],
@@ -120,7 +135,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...UNSUPPORTED,
-    when: only(at('arc'), isClientIdRefused),
+    when: clientIdRefusedAt('arc'),
     problem: () => 'AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.',
     hint: () => 'Remove AZURE_CLIENT_ID from the environment of this process, and restart it.',
     documentation: DOCUMENTATION.arc,
@@ -128,7 +143,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isGuid(clientIdOf(e))),
-    problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to this ${appInWords(c)}.`,
+    problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
     hint: () =>
       'Assign it to this app, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
     commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
@@ -137,7 +152,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) => `AZURE_CLIENT_ID is ${shown(clientIdOf(c), 'set to a value')}, which is not a client id.`,
+    problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this app, or remove it to use the system-assigned one.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
@@ -147,7 +162,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
     problem: (c) =>
-      `This ${appInWords(c)} has no system-assigned identity, and ${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID.`,
+      `${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the user-assigned identity. The other variable is not read.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
     documentation: aboutPlatform,
@@ -155,7 +170,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND, (_, { responder }) => isApp(responder)),
-    problem: (c) => `This ${appInWords(c)} has no system-assigned identity, and AZURE_CLIENT_ID does not name another.`,
+    problem: (c) => `AZURE_CLIENT_ID is not set, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
@@ -165,7 +180,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND, (_, { responder }) => responder === 'azure-ml'),
     problem: (c) =>
-      `The endpoint of Azure Machine Learning has no identity ${requestedInWords(c)}: ${quoted(c.finding)}.`,
+      `The endpoint of Azure Machine Learning has no identity${requestedInWords(c)}: ${quoted(c.finding)}.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id, not the object id, of an identity that is assigned to the compute. In a function app, assign the identity to the app.',
     commands: () => [listIdentities()],
@@ -174,9 +189,46 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: NOT_FOUND,
-    problem: (c) => `The identity endpoint of this ${platformInWords(c)} has no identity ${requestedInWords(c)}.`,
+    problem: (c) => `The identity endpoint of this ${platformInWords(c)} has no identity${requestedInWords(c)}.`,
     hint: () => 'Check which identity the platform gives this process. AZURE_CLIENT_ID, if set, must be its client id.',
     documentation: aboutPlatform,
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: only(AMBIGUOUS, (_, { responder }) => isApp(responder)),
+    problem: (c) =>
+      `Several identities are assigned to ${appInWords(c)}, and the request did not say which one to use.`,
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: AMBIGUOUS,
+    problem: (c) => `This ${platformInWords(c)} has several identities, and the request did not say which one to use.`,
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one, and restart the process.',
+    commands: () => [listIdentities()],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(IN_POD, (e) => isSet(e, 'MSI_ENDPOINT') && !isSet(e, 'IDENTITY_ENDPOINT')),
+    problem: (c) =>
+      `MSI_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Remove the variable from the manifest, unless a sidecar serves it: only apps of Azure have such an endpoint.',
+    commands: (c) => unsetVariable(c, part`MSI_ENDPOINT- MSI_SECRET`),
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...FAILED,
+    when: IN_POD,
+    problem: (c) =>
+      `IDENTITY_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Remove it and IDENTITY_HEADER from the manifest, unless a sidecar serves them: only apps of Azure have such an endpoint.',
+    commands: (c) => unsetVariable(c, part`IDENTITY_ENDPOINT- IDENTITY_HEADER`),
+    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...FAILED,
@@ -259,7 +311,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...FAILED,
     when: at('azure-ml'),
     problem: (c) =>
-      `The endpoint of Azure Machine Learning gave no token ${requestedInWords(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The endpoint of Azure Machine Learning gave no token${requestedInWords(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Assign an identity to the compute, and set AZURE_CLIENT_ID to its client id, not its object id. On a compute instance, signing in again renews the single sign-on.',
     commands: () => [listIdentities()],
@@ -268,7 +320,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...FAILED,
     when: only(at('container-apps'), (_, { status }) => status === undefined),
-    problem: (c) => `The identity endpoint of this ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
     hint: () =>
       'Right after a start, try again. Init containers have no identity until identitySettings enables it for them. Otherwise deploy a new revision.',
     commands: (c) => [...listApps(c), restartApp(c)],
@@ -277,7 +329,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   {
     ...FAILED,
     when: only(at(...APPS), (_, { status }) => status === undefined),
-    problem: (c) => `The identity endpoint of this ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
     hint: () =>
       'Right after a start, try again. If it lasts, restart the app, and check that an identity is assigned to it.',
     commands: (c) => [...listApps(c), restartApp(c), showAppIdentities(c)],
@@ -287,7 +339,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...FAILED,
     when: only(at(...APPS), (_, { status }) => status === 401 || status === 403),
     problem: (c) =>
-      `The identity endpoint of this ${appInWords(c)} refused the header of IDENTITY_HEADER (${codeOf(c.finding)}).`,
+      `The identity endpoint of ${appInWords(c)} refused the header of IDENTITY_HEADER (${codeOf(c.finding)}).`,
     hint: () =>
       'Restart the app, which gets a new value. Do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: the platform does.',
     commands: (c) => [...listApps(c), restartApp(c)],
@@ -297,9 +349,9 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...FAILED,
     when: only(at('container-apps'), (_, { status = 0 }) => status >= 500 || status === 429),
     problem: (c) =>
-      `The identity endpoint of this ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
-      'Try again. If it lasts, a firewall must allow egress to *.identity.azure.net and login.microsoftonline.com, or the identity was deleted and has to be assigned again.',
+      'Try again. If it lasts, a firewall must allow egress to *.identity.azure.net, *.login.microsoft.com and *.servicebus.windows.net, or the identity was deleted and must be assigned again.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
     documentation: DOCUMENTATION.containerAppsFirewall,
   },
@@ -307,7 +359,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...FAILED,
     when: only(at(...APPS), (_, { status = 0 }) => status >= 500 || status === 429),
     problem: (c) =>
-      `The identity endpoint of this ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again, then restart the app. If the identity was recreated, or the app or its subscription moved, turn it off and on again, or assign it again, with its roles.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
@@ -317,18 +369,26 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     ...FAILED,
     when: at(...APPS),
     problem: (c) =>
-      `The identity endpoint of this ${appInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The identity endpoint of ${appInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Check that an identity is assigned to this app. AZURE_CLIENT_ID, if set, must be its client id.',
     commands: (c) => [...listApps(c), showAppIdentities(c)],
     documentation: aboutPlatform,
   },
 ];
 
-/** The endpoint of one of these platforms was asked: it responded, did not, or the SDK refused to ask. */
+/** The endpoint of one of these platforms was asked, and responded or not. */
 function at(...kinds: IdentityEndpoint[]): When {
   return only(
-    managedIdentity(() => true),
+    managedIdentity(({ responder }) => responder !== 'not-asked'),
     (e, finding) => kinds.some((kind) => kind === platformOf(e, finding)),
+  );
+}
+
+/** AZURE_CLIENT_ID is set on a platform where the SDK refuses to ask with it, or the endpoint ignores it. */
+function clientIdRefusedAt(kind: IdentityEndpoint): When {
+  return only(
+    managedIdentity(({ text }) => text.provider === 'client-id-unsupported'),
+    (e, finding) => isSet(e, 'AZURE_CLIENT_ID') && platformOf(e, finding) === kind,
   );
 }
 
@@ -352,11 +412,6 @@ function platformOf({ facts }: Evidence, { responder }: Finding): IdentityEndpoi
   return isEndpoint(responder) ? responder : facts.identityEndpoint?.kind;
 }
 
-function isClientIdRefused(e: Evidence, { text, responder, status }: Finding): boolean {
-  if (!isSet(e, 'AZURE_CLIENT_ID')) return false;
-  return text.provider === 'client-id-unsupported' || (responder === 'not-asked' && status === undefined);
-}
-
 const PLATFORMS: Record<IdentityEndpoint, string> = {
   'app-service': 'web app',
   functions: 'function app',
@@ -372,20 +427,20 @@ function platformInWords(c: Case): string {
   return platform === undefined ? 'app' : PLATFORMS[platform];
 }
 
-/** "web app rgapi", with its slot. */
+/** "the web app rgapi", with its slot. */
 function appInWords(c: Case): string {
   const { app, slot } = c.facts;
   const place = slot === undefined ? '' : ` (slot ${shown(slot, '')})`;
-  return `${platformInWords(c)}${app === undefined ? '' : ` ${shown(app, '')}`}${place}`;
+  return app === undefined ? `this ${platformInWords(c)}` : `the ${platformInWords(c)} ${shown(app, '')}${place}`;
 }
 
 function missingInWords(c: Case): string {
-  return `The platform gives this ${appInWords(c)} no IDENTITY_ENDPOINT: either no identity is assigned to it, or it started before one was.`;
+  return `The platform gives ${appInWords(c)} no IDENTITY_ENDPOINT: either no identity is assigned to it, or it started before one was.`;
 }
 
 function requestedInWords(c: Case): string {
   const clientId = clientIdOf(c);
-  return clientId === undefined ? 'without a client id' : `for client id ${shown(clientId, '')}`;
+  return clientId === undefined ? '' : ` for the client id ${shown(clientId, '')}`;
 }
 
 function aboutPlatform(c: Case): string {

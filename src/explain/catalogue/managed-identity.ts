@@ -65,7 +65,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND_ON_MACHINE, (e) => isSet(e, 'AZURE_CLIENT_ID') && !isGuid(clientIdOf(e))),
-    problem: (c) => `AZURE_CLIENT_ID is ${shown(clientIdOf(c), 'set to a value')}, which is not a client id.`,
+    problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this machine, or remove it to use the system-assigned identity. Then restart the service.',
     commands: () => [listMachines(), showMachineIdentities()],
@@ -110,7 +110,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     ...IDENTITY_NOT_FOUND,
     when: only(NOT_FOUND_IN_POD, (e) => isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered this pod, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
+      `The metadata service of ${nodeInWords(c)} answered, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
     hint: () =>
       'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. If you meant an identity of the node, correct AZURE_CLIENT_ID.',
     commands: labelPodTemplate,
@@ -119,8 +119,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   {
     ...IDENTITY_NOT_FOUND,
     when: NOT_FOUND_IN_POD,
-    problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered this pod, and the node has no identity to give.`,
+    problem: (c) => `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give.`,
     hint: () => 'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod.',
     commands: labelPodTemplate,
     documentation: DOCUMENTATION.workloadIdentity,
@@ -137,7 +136,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     ...MULTIPLE_IDENTITIES,
     when: only(IN_POD, (_, { text }) => text.identity === 'ambiguous'),
     problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered this pod, and the node has several identities, none of which was asked for.`,
+      `The metadata service of ${nodeInWords(c)} answered, and the node has several identities, none of which was asked for.`,
     hint: () =>
       'Use Workload ID: label the pod template, and recreate the pod. Only if you meant an identity of the node, set AZURE_CLIENT_ID to its client id.',
     commands: labelPodTemplate,
@@ -331,8 +330,12 @@ export function howFar({ networkCode, text, phase }: Finding): string {
   return phase === 'response' ? 'no response' : 'no connection';
 }
 
+export function inBrackets(value: string | undefined): string {
+  return value === undefined ? '' : ` (${shown(value, '')})`;
+}
+
 function gatewayInWords({ server }: Finding): string {
-  return server === undefined ? 'A proxy or gateway' : `A proxy or gateway (${shown(server, 'without a name')})`;
+  return `A proxy or gateway${inBrackets(server)}`;
 }
 
 /** On the machine itself: whether the metadata service is there. */

@@ -21,7 +21,10 @@ const PENDING = {
 } as const;
 
 /** NMI, which intercepts the metadata service for pod identity, responded without a token. */
-const REFUSED = managedIdentity(({ responder, status }) => responder === 'nmi' && status !== undefined);
+const REFUSED = only(
+  managedIdentity(({ responder, status }) => responder === 'nmi' && status !== undefined),
+  (e) => isExpected(e),
+);
 
 /** NMI should have responded, because the pod has its label, but the metadata service of the node did. */
 const BYPASSED = only(
@@ -104,6 +107,14 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Wait up to two minutes. If it lasts, check the AzureIdentityBinding that should select the label, and read the log of MIC. Pod identity is retired: plan for Workload ID.',
     commands: (c) => [showBindings(c), showMicLog(), showNmiLog()],
+    documentation: DOCUMENTATION.podIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(REFUSED, (_, { text }) => text.provider === 'header-missing'),
+    problem: (c) => `NMI refused a request without the header Metadata: ${quoted(c.finding)}.`,
+    hint: (c) =>
+      `Something on the way changes the request. Exclude ${c.facts.metadataService} from the mesh or proxy of this pod.`,
     documentation: DOCUMENTATION.podIdentity,
   },
   {
