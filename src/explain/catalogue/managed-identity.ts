@@ -58,7 +58,7 @@ const UNREACHED = managedIdentity(
   ({ responder, text }) => responder === 'none' || (responder === 'unknown' && text.networkCode !== undefined),
 );
 
-const STRANGER = managedIdentity(({ status }) => status !== undefined);
+const STRANGER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
 
 /** The metadata service was reached, or a gateway in its place. */
 export const MANAGED_IDENTITY: readonly Row[] = [
