@@ -7,6 +7,7 @@ import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './catalogue/managed-ident
 import { NETWORK } from './catalogue/network.ts';
 import { NMI } from './catalogue/nmi.ts';
 import { NO_RESPONSE } from './catalogue/no-response.ts';
+import { OTHER_ENDPOINTS } from './catalogue/other-endpoints.ts';
 import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
 import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
 import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
@@ -37,6 +38,7 @@ export const CATALOGUE: readonly Row[] = [
   ...NMI,
   ...MANAGED_IDENTITY,
   ...IDENTITY_ENDPOINT,
+  ...OTHER_ENDPOINTS,
   ...AZURE_CLI,
   ...OTHER_TOOLS,
   ...AZURE_CLI_ABSENT,

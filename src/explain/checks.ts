@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, isProjected, isTool } from './match.ts';
+import { clockSkew, isProjected, isTool, isWaitedFor } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -49,12 +49,14 @@ export function decisive(e: Evidence): Finding | undefined {
     managed !== undefined &&
     (facts.kubernetes ||
       facts.identityEndpoint !== undefined ||
-      (managed.status !== undefined && managed.responder !== 'unknown'));
+      facts.identityEndpointMissing === true ||
+      (managed.status !== undefined && !['unknown', 'gateway', 'http-proxy'].includes(managed.responder)));
   const tools = findings.filter(isTool);
   return (
     configured[0] ??
     (isOffered ? managed : undefined) ??
     tools.find((finding) => finding.text.problem !== 'not-installed') ??
+    (managed?.responder === 'gateway' ? managed : undefined) ??
     (tools.length > 0 ? tools[0] : undefined) ??
     managed ??
     findings[0]
@@ -66,6 +68,13 @@ function isAbsent({ message }: Finding): boolean {
   return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
 }
 
+/** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, nobody knows. */
+function isUnbound(e: Evidence): boolean {
+  const { kubernetes, podLabels, identityEndpoint, identityEndpointMissing } = e.facts;
+  if (identityEndpointMissing === true) return true;
+  return kubernetes && podLabels !== undefined && !usesPodIdentity(e) && identityEndpoint === undefined;
+}
+
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (!finding) return 'configuration';
   const { responder, text, aadstsClass } = finding;
@@ -75,15 +84,17 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
   }
+  if (text.provider === 'client-id-unsupported') return 'configuration';
+  // Connected, but a token has not come yet.
+  if (isWaitedFor(finding)) return 'token';
   switch (responder) {
     case 'not-asked':
       return 'configuration';
     case 'none':
     case 'unknown':
+    case 'gateway':
     case 'http-proxy':
-      return e.facts.kubernetes && finding.credential === 'managed-identity' && !usesPodIdentity(e)
-        ? 'configuration'
-        : 'identity-provider';
+      return finding.credential === 'managed-identity' && isUnbound(e) ? 'configuration' : 'identity-provider';
     case 'entra':
       return isTransient(finding) ? 'identity-provider' : 'token';
     default:

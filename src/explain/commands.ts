@@ -57,7 +57,7 @@ export function listIdentities(): string {
 
 /** The start of a line: reads group and name of the managed identity with this client id. */
 export function readIdentityNames(e: WithFacts): Word {
-  return part`read -r group name <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
+  return part`read -r group name _ <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
 }
 
 /** Annotates the service account of the pod, and restarts what uses it. */
@@ -89,7 +89,12 @@ export function showNmiBindings(e: WithFacts): string {
 }
 
 export function showNmiLog(): string {
-  return bash`kubectl logs -A -l component=nmi --tail=50 --prefix`;
+  return showLogs(part`component=nmi`);
+}
+
+/** The logs of these pods, in whatever namespace they are: `kubectl logs` looks into one only. */
+export function showLogs(label: Word): string {
+  return bash`kubectl get pods -A -l ${label} --no-headers | while read -r namespace pod _; do kubectl logs -n $namespace $pod --tail=50 --prefix; done`;
 }
 
 /** Gives the identity of the token the role Reader. */

@@ -22,6 +22,8 @@ export interface Facts {
   identityEndpointMissing?: true;
   /** The name of the app on a platform of Azure. */
   app?: string;
+  /** The deployment slot of App Service or Functions, if it is not the production slot. It has identities of its own. */
+  slot?: string;
   /** What the Downward API and mounted files say about the pod; unknown members are missing. */
   pod?: Pod;
   /** The variables that are set and matter to @azure/identity: the value if it is an id or a choice, else one of the notes below. */
@@ -156,7 +158,8 @@ const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/tok
 /** Gathers the facts at each call, because files change while the process runs. Never throws. */
 export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile } = sources;
-  const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']);
+  // Container Apps run on a cluster that is not theirs to see.
+  const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']) && !env['CONTAINER_APP_NAME'];
   const [projectedToken, labels, ownToken] = await Promise.all([
     readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE'], readText),
     podLabelsFile === undefined ? undefined : readLabels(podLabelsFile, readText),
@@ -173,6 +176,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const misnamed = misnamedVariables(env);
   const emptyVariables = Object.keys(env).filter((name) => env[name] === '' && RELEVANT.test(name));
   const app = env['WEBSITE_SITE_NAME'] || env['CONTAINER_APP_NAME'];
+  const slot = env['WEBSITE_SITE_NAME'] && env['WEBSITE_SLOT_NAME'];
   return {
     now: new Date().toISOString(),
     cloud: { authorityHost, resourceManager },
@@ -186,6 +190,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
       ? { identityEndpointMissing: true as const }
       : {}),
     ...(app && { app: app.slice(0, 64) }),
+    ...(slot && slot.toLowerCase() !== 'production' && { slot: slot.slice(0, 64) }),
     ...(pod && { pod }),
     variables: relevantVariables(env),
     ...(emptyVariables.length > 0 && { emptyVariables: emptyVariables.sort() }),
@@ -251,7 +256,11 @@ function identityEndpointKind(env: FactSources['env']): IdentityEndpoint | undef
     if (env['CONTAINER_APP_NAME']) return 'container-apps';
     return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
   }
-  if (env['MSI_ENDPOINT']) return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
+  if (env['MSI_ENDPOINT']) {
+    // Function apps on Linux Consumption have the older variables, which MSAL takes for those of Azure Machine Learning.
+    if (env['WEBSITE_SITE_NAME']) return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
+    return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
+  }
   return env['IDENTITY_ENDPOINT'] && env['IMDS_ENDPOINT'] ? 'arc' : undefined;
 }
 

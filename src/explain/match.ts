@@ -133,6 +133,12 @@ export function unanswered({ findings }: Evidence): Finding | undefined {
   );
 }
 
+/** Whether a service for managed identities was reached, and holds the request. NMI does so until the pod has an identity. */
+export function isWaitedFor({ credential, outcome, status, phase, responder }: Finding): boolean {
+  if (credential !== 'managed-identity' || outcome !== 'pending') return false;
+  return responder === 'none' ? phase === 'response' : status === undefined;
+}
+
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
 export function clockSkew(finding: Finding | undefined): number | undefined {
   const seconds = finding && (dateSkew(finding) ?? assertionSkew(finding));

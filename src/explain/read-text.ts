@@ -33,6 +33,8 @@ export interface TextFields {
   assertionTimes?: { now: number; from: number; to: number };
   /** What a service for managed identities says about the identity. */
   identity?: 'not-found' | 'ambiguous' | 'pending';
+  /** What such a service says about itself or about the request. */
+  provider?: ProviderProblem;
   /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
   login?: 'service-principal' | 'managed-identity';
 }
@@ -61,6 +63,23 @@ export type Problem =
   | 'identity-endpoint-failed'
   | 'broker-failed'
   | 'module-missing';
+
+/** Why a service for managed identities gave no token, apart from the identity itself. */
+export type ProviderProblem =
+  | 'client-id-unsupported'
+  | 'header-missing'
+  | 'key-unreadable'
+  | 'key-not-named'
+  | 'agent-disconnected'
+  | 'audience-unsupported'
+  | 'pods-unlisted'
+  | 'pod-unknown'
+  | 'api-refused'
+  | 'no-binding'
+  | 'not-matched'
+  | 'not-assigned-yet'
+  | 'throttled'
+  | 'metadata-fault';
 
 /** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
 const LONGEST_TEXT = 8000;
@@ -103,6 +122,7 @@ export function readText(whole: string): TextFields {
     ...field('waitSeconds', toNumber(first(text, WAITS))),
     ...field('assertionTimes', assertionTimes(text)),
     ...field('identity', IDENTITIES.find(([, form]) => form.test(text))?.[0]),
+    ...field('provider', PROVIDERS.find(([, form]) => form.test(text))?.[0]),
     ...field('login', loginOf(text)),
   };
 }
@@ -194,6 +214,38 @@ const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
     'not-found',
     /Identity not found|no azure identity found|azureidentity is not configured|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI|identity)(?: was)? (?:found|assigned|configured)|Unable to (?:load|find|get) (?:the )?(?:proper|requested|specified)? ?(?:Managed )?Identity|identit(?:y|ies) .{0,80}(?:not found|does not exist|not (?:been )?(?:enabled|configured))|ManagedIdentityNotFound|IdentityNotFound/i,
   ],
+];
+
+/**
+ * What MSAL, the metadata service, NMI and the agent of Azure Arc say about a request. NMI waits for its record of the pod's
+ * identity to be CREATED, which means that label and selector match, then for it to be ASSIGNED.
+ *
+ * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/standard.go
+ */
+const PROVIDERS: [ProviderProblem, RegExp][] = [
+  [
+    'client-id-unsupported',
+    /Specifying a .{0,80} is not supported (?:by|for)|can only be system assigned|not configurable at runtime|did not confirm the requested user-assigned/,
+  ],
+  ['header-missing', /metadata header|X-Forwarded-For/i],
+  ['key-unreadable', /unable_to_read_secret_file|invalid_secret\b|read the secret file|EACCES/i],
+  ['key-not-named', /www[_-]authenticate[_ ]header|invalid_file_(?:path|extension)/i],
+  [
+    'agent-disconnected',
+    /machine is (?:disconnected|not connected|expired)|Managed Identity certificate (?:has|is) expired|agent .{0,40}(?:disconnected|expired)/i,
+  ],
+  ['audience-unsupported', /AudienceNotSupported|not a supported MSI token audience/i],
+  ['no-binding', /no azure identity found|azureidentity is not configured/i],
+  ['not-matched', /in CREATED state|no AzureAssignedIdentity/i],
+  ['not-assigned-yet', /in ASSIGNED state/i],
+  ['pods-unlisted', /pod list is empty|matching pods:\s{0,5}\[\]|with \[\]|failed to (?:get|list) pods?\b/i],
+  ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
+  [
+    'api-refused',
+    /cannot (?:get|list|watch)|is forbidden|failed to get azure|azurepodidentityexception|the server could not find|apiserver|the cache/i,
+  ],
+  ['throttled', /Status Code = '?429|too many requests|throttl/i],
+  ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
 ];
 
 /** The wordings of Python, Go, .NET, curl and Node. */

@@ -34,6 +34,11 @@ export const DOCUMENTATION = {
   managedIdentity: 'https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token',
   appService: 'https://learn.microsoft.com/azure/app-service/overview-managed-identity',
   containerApps: 'https://learn.microsoft.com/azure/container-apps/managed-identity',
+  assignIdentity:
+    'https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-configure-managed-identities',
+  metadataService: 'https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service',
+  containerAppsFirewall: 'https://learn.microsoft.com/azure/container-apps/use-azure-firewall',
+  machineLearning: 'https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication',
   serviceFabric: 'https://learn.microsoft.com/azure/service-fabric/concepts-managed-identity',
   cloudShell: 'https://learn.microsoft.com/azure/cloud-shell/msi-authorization',
   arc: 'https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication',
