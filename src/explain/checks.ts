@@ -87,6 +87,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     case 'entra':
       return isTransient(finding) ? 'identity-provider' : 'token';
     default:
+      // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
+      if (aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled') return 'token';
       return text.identity === undefined
         ? 'identity-provider'
         : text.identity === 'ambiguous'
