@@ -81,13 +81,7 @@ export const TENANT: readonly Row[] = [
       `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
     hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
   },
-  {
-    ...WRONG_CLOUD,
-    when: entraSays(900439),
-    problem: (c) => `${sentence(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
-    commands: (c) => (c.facts.kubernetes ? setAuthority(c, part`${choice(GOVERNMENT)}`) : []),
-  },
+  ...governmentElsewhere(),
   ...managedIdentityElsewhere(),
   {
     ...WRONG_CLOUD,
@@ -204,6 +198,20 @@ function tenantHint(): string {
 
 function blockedTenant(c: Case): string {
   return `${sentence(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
+}
+
+/** The number itself names the cloud. */
+function governmentElsewhere(): Row[] {
+  const common = {
+    ...WRONG_CLOUD,
+    when: entraSays(900439),
+    problem: (c: Case) => `${sentence(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
+  };
+  return [
+    { ...common, when: inPod(common.when), commands: (c) => setAuthority(c, part`${choice(GOVERNMENT)}`) },
+    common,
+  ];
 }
 
 /** A metadata service gives tokens of its own cloud only. */
