@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, isProjected, isTool } from './match.ts';
+import { clockSkew, halfConfigured, isProjected, isTool, misnamedCredential } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -67,7 +67,7 @@ function isAbsent({ message }: Finding): boolean {
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
-  if (!finding) return 'configuration';
+  if (!finding || halfConfigured(e) || misnamedCredential(e)) return 'configuration';
   const { responder, text, aadstsClass } = finding;
   if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
   if (isTool(finding)) {

@@ -147,20 +147,19 @@ export function isAnnotatable(e: Evidence): boolean {
  * Finds the identity that trusts this service account, which is the one that was meant, and annotates the account with its client
  * id and tenant. The same variables in the manifest would win over the annotations, so they go, too.
  */
-export function annotateTrustedIdentity(c: Case): string[] {
+function annotateTrustedIdentity(c: Case): string {
   const { iss, sub } = projectedToken(c);
-  return [
-    ...findWorkload(c),
-    bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name client tenant; do az identity federated-credential list -g $group --identity-name $name --query '[].[issuer,subject]' -o tsv | grep -F ${url(iss, 'ISSUER')} | grep -q ${text(sub, 'SUBJECT')}$ && ${annotate(c)}; done`,
-  ];
+  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name client tenant; do az identity federated-credential list -g $group --identity-name $name --query '[].[issuer,subject]' -o tsv | grep -F ${url(iss, 'ISSUER')} | grep -q ${text(sub, 'SUBJECT')}$ && ${annotate(c)}; done`;
 }
 
 /** The same for the identity with this client id, in any subscription that az sees. */
-export function annotateTenantOfIdentity(c: Case): string[] {
-  return [
-    ...findWorkload(c),
-    bash`az account list --query '[].id' -o tsv | while read -r subscription; do az identity list --subscription $subscription --query '[].[clientId,tenantId]' -o tsv; done | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')} | sort -u | while read -r client tenant; do ${annotate(c)}; done`,
-  ];
+function annotateTenantOfIdentity(c: Case): string {
+  return bash`az account list --query '[].id' -o tsv | while read -r subscription; do az identity list --subscription $subscription --query '[].[clientId,tenantId]' -o tsv; done | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')} | sort -u | while read -r client tenant; do ${annotate(c)}; done`;
+}
+
+/** Corrects the client id and the tenant, whichever is wrong. */
+export function annotateIdentity(c: Case): string[] {
+  return [...findWorkload(c), annotateTenantOfIdentity(c), annotateTrustedIdentity(c)];
 }
 
 /** The same for the identity with this resource id. */

@@ -50,7 +50,7 @@ export const ACCOUNTS: readonly Row[] = [
     when: withAzureCli(entraMeans('mfa')),
     problem: () => 'The tenant demands multi-factor authentication, and the login of az has none.',
     hint: () => 'Log in again, interactively, then ask again. No restart is needed.',
-    commands: logInAgain,
+    commands: () => [bash`az login --tenant $(az account show --query tenantId -o tsv)`],
   },
   {
     ...NOT_LOGGED_IN,

@@ -3,9 +3,8 @@ import { listIdentities, loginToTenant, showNmiBindings } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { entraMeans, isProjected, isTool, only, type When } from '../match.ts';
 import {
+  annotateIdentity,
   annotateIdentityOfResource,
-  annotateTenantOfIdentity,
-  annotateTrustedIdentity,
   applicationInWords,
   applicationOf,
   applicationWord,
@@ -60,7 +59,7 @@ const disabled = entraMeans('application-disabled');
 
 const projected = (when: When): When => only(when, (_, finding) => isProjected(finding));
 const notInTenant = (c: Case) =>
-  `${sentence(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}.`;
+  `${sentence(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
 const isOf = (e: Evidence, finding: Finding, form: RegExp) => form.test(applicationOf({ ...e, finding }) ?? '');
 
 /** The client id of the request is none in the tenant of the request: one of the two is wrong. */
@@ -107,7 +106,7 @@ const CLIENT_ID: readonly Row[] = [
     ...UNKNOWN_CLIENT_ID,
     when: only(unknown, (_, { credential }) => credential === 'managed-identity'),
     problem: (c) =>
-      `${notInTenant(c)} The managed identity was deleted, is new, or its subscription moved to another tenant.`,
+      `${notInTenant(c)}: the managed identity was deleted, is new, or its subscription moved to another tenant.`,
     hint: () => 'Wait a minute if it is new. Otherwise assign an identity that exists, and use its client id.',
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
@@ -125,17 +124,17 @@ const CLIENT_ID: readonly Row[] = [
     ...UNKNOWN_CLIENT_ID,
     when: projected(only(unknown, (e) => isAnnotatable(e))),
     problem: (c) =>
-      `${notInTenant(c)} Either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or the identity is in another tenant.`,
+      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or the identity is in another tenant.`,
     hint: () =>
       'Correct the annotation azure.workload.identity/client-id or azure.workload.identity/tenant-id of the service account, and restart. A new identity takes a minute.',
-    commands: (c) => [...annotateTenantOfIdentity(c), annotateTrustedIdentity(c).at(-1) ?? ''],
+    commands: annotateIdentity,
     documentation: DOCUMENTATION.crossTenant,
   },
   {
     ...UNKNOWN_CLIENT_ID,
     when: projected(unknown),
     problem: (c) =>
-      `${notInTenant(c)} Either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or AZURE_TENANT_ID is not its tenant.`,
+      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or AZURE_TENANT_ID is not its tenant.`,
     hint: () =>
       'Compare both with the client ids and tenants of your identities, then correct them where the pod gets them.',
     commands: () => [bash`az identity list --query '[].[clientId,tenantId,name]' -o table`],
@@ -186,7 +185,7 @@ const CLIENT_ID: readonly Row[] = [
 ];
 
 function notInTenantEither(c: Case): string {
-  return `${notInTenant(c)} Either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`;
+  return `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`;
 }
 
 function clientIdHint(): string {

@@ -1,8 +1,8 @@
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { isTool, type When } from '../match.ts';
+import { halfConfigured, isTool, misnamedCredential, missingVariables, only, type When } from '../match.ts';
 import { inPod, listApplications, setTenantOfApplication, showTenantOfApplication } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { isEmpty, isSet, misnamed, shown, tenantIdOf, usesPodIdentity } from '../words.ts';
+import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_CERTIFICATE_FILE } from './client-certificate.ts';
 
 export const NOTHING_CONFIGURED = {
@@ -20,28 +20,12 @@ export const CONFIGURATION_REFUSED = {
 
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 
-/** The variables that make a service principal together with the two ids. */
-const CARRIERS = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
-
 /** A whole service principal in one variable, as azure/login expects it. */
 const WHOLE = /CREDENTIAL|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL$/;
 
 const hasCredential = (e: Pick<Evidence, 'facts'>) =>
   isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH');
-const hasUser = (e: Pick<Evidence, 'facts'>) => isSet(e, 'AZURE_USERNAME') || isSet(e, 'AZURE_PASSWORD');
-
-/** What is missing of a service principal of which the other half is set. */
-function missingVariables(e: Pick<Evidence, 'facts'>): string[] {
-  const needed = hasCredential(e) ? IDS : hasUser(e) ? [...IDS, 'AZURE_USERNAME', 'AZURE_PASSWORD'] : [];
-  return needed.filter((name) => !isSet(e, name));
-}
-
-function half(condition: (e: Evidence) => boolean = () => true): When {
-  return (e) =>
-    missingVariables(e).length > 0 && condition(e)
-      ? e.findings.find((finding) => finding.name === 'EnvironmentCredential' && isNotAsked(finding))
-      : undefined;
-}
+const half = (condition: (e: Evidence) => boolean = () => true) => only(halfConfigured, condition);
 
 function isNotAsked({ responder, outcome }: Finding): boolean {
   return responder === 'not-asked' && outcome !== 'pending';
@@ -62,7 +46,7 @@ const carrier = (e: Case) =>
     : isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH')
       ? 'AZURE_CLIENT_CERTIFICATE_PATH'
       : 'AZURE_USERNAME or AZURE_PASSWORD';
-const only = (e: Evidence, variable: string) => missingVariables(e).join() === variable;
+const lacksOnly = (e: Evidence, variable: string) => missingVariables(e).join() === variable;
 const notUsed = 'so the service principal is only half configured and was not used';
 
 /** A value that the SDK or MSAL refuses before any request. */
@@ -95,7 +79,7 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     ...NOTHING_CONFIGURED,
     when: half((e) => otherName(e) !== undefined),
     problem: (c) =>
-      `${otherName(c)?.[1]} is not set, ${notUsed}. ${otherName(c)?.[0]} is set, but nothing here reads it.`,
+      `${otherName(c)?.[1]} is not set, but ${otherName(c)?.[0]} is, which nothing here reads, ${notUsed}.`,
     hint: (c) => `Rename ${otherName(c)?.[0]} to ${otherName(c)?.[1]}.`,
   },
   {
@@ -107,14 +91,14 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: inPod(half((e) => only(e, 'AZURE_TENANT_ID'))),
+    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID'))),
     problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is not, ${notUsed}.`,
     hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
     commands: setTenantOfApplication,
   },
   {
     ...NOTHING_CONFIGURED,
-    when: half((e) => only(e, 'AZURE_TENANT_ID')),
+    when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
     problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is not, ${notUsed}.`,
     hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant another login.',
     commands: (c) => [showTenantOfApplication(c)],
@@ -203,24 +187,7 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   ...CLIENT_CERTIFICATE_FILE,
 ];
 
-/** A whole credential is set, but under names that nothing reads, and nothing that is read was tried or said more. */
-function onlyMisnamed(condition: (e: Evidence) => boolean = () => true): When {
-  return (e) => {
-    const isMeant = CARRIERS.some((variable) => misnamed(e, variable) !== undefined);
-    if (!isMeant || !condition(e) || e.facts.projectedToken || e.facts.identityEndpoint || usesPodIdentity(e))
-      return undefined;
-    const others = e.findings.filter((finding) => isTool(finding) && isInformative(finding));
-    return others.length > 0 || e.findings.some(({ aadsts }) => aadsts !== undefined) ? undefined : e.findings[0];
-  };
-}
-
-/** Whether a tool said more than that it is not set up. */
-function isInformative({ text: { problem, networkCode, status } }: Finding): boolean {
-  const isAbsent =
-    problem === undefined ||
-    ['not-installed', 'not-logged-in', 'module-missing', 'account-not-in-cache', 'no-subscription'].includes(problem);
-  return !isAbsent || networkCode !== undefined || status !== undefined;
-}
+const onlyMisnamed = (condition: (e: Evidence) => boolean = () => true) => only(misnamedCredential, condition);
 
 /** The names that are set, each with the one that is meant. */
 function names({ facts }: Pick<Evidence, 'facts'>): [string, string][] {
@@ -257,7 +224,9 @@ export const MISNAMED: readonly Row[] = [
 ];
 
 function misnamedInWords(c: Case): string {
-  return `A service principal is set in ${list(names(c).map(([name]) => name))}, which nothing here reads.`;
+  return `A service principal is set in ${names(c)
+    .map(([name]) => name)
+    .join(', ')}, which nothing here reads.`;
 }
 
 function renames(c: Case): string {

@@ -3,8 +3,7 @@ import { findWorkload, inNamespace, loginToTenant, showNmiBindings, workload } f
 import type { Case, Evidence } from '../evidence.ts';
 import { either, entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
 import {
-  annotateTenantOfIdentity,
-  annotateTrustedIdentity,
+  annotateIdentity,
   applicationInWords,
   behindNmi,
   inPipeline,
@@ -162,7 +161,7 @@ export const TENANT: readonly Row[] = [
     problem: tenantAbsent,
     hint: () =>
       'Correct the annotation azure.workload.identity/tenant-id of the service account (or AZURE_TENANT_ID in the manifest), and restart.',
-    commands: (c) => [...annotateTenantOfIdentity(c), annotateTrustedIdentity(c).at(-1) ?? ''],
+    commands: annotateIdentity,
   },
   {
     ...UNKNOWN,
