@@ -5,6 +5,8 @@
  * The numbers come from the documentation as of 2026-11-24. Those that it lacks come from https://login.microsoftonline.com/error,
  * Microsoft's support articles and public issues.
  *
+ * A name that begins with another one and a hyphen is a class within that one.
+ *
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 const NUMBERS = {
@@ -36,7 +38,7 @@ const NUMBERS = {
   /** The password of the user has expired, or has to be changed. */
   'password-expired': [50055, 50142, 50144],
   /** The account is locked after too many tries, or the address that they came from is. */
-  'account-locked': [50053, 500532],
+  'password-locked': [50053, 500532],
   /** The user's account cannot be used here, for another reason. */
   account: [
     16003, 50014, 50177, 50200, 51004, 51007, 51008, 52050, 80012, 90084, 90125, 90126, 120016, 500204, 500205, 900851,
@@ -56,23 +58,23 @@ const NUMBERS = {
     5000211, 5000221,
   ],
   /** A policy demands a managed or compliant device, or another platform. */
-  device: [50005, 50097, 50127, 50129, 50155, 50187, 53000, 53001, 530001, 530002, 530003, 530004, 530033],
+  'policy-device': [50005, 50097, 50127, 50129, 50155, 50187, 53000, 53001, 530001, 530002, 530003, 530004, 530033],
   /** The tenant does not know the device any more. */
-  'device-deleted': [700003],
+  'policy-deleted-device': [700003],
   /** The device is disabled in the tenant. */
-  'device-disabled': [135011],
+  'policy-disabled-device': [135011],
   /** A policy demands an approved application, or one with app protection. */
-  'approved-application': [53002, 53009, 530021],
+  'policy-approved-application': [53002, 53009, 530021],
   /** A policy demands tokens that are bound to the device. */
-  'token-protection': [530084],
+  'policy-token-protection': [530084],
   /** The security defaults of the tenant forbid it. */
-  'security-defaults': [530035],
+  'policy-security-defaults': [530035],
   /** The user or the sign-in is considered risky. */
-  risk: [53004, 53011, 530034],
+  'policy-risk': [53004, 53011, 530034],
   /** Tenant restrictions or cross-tenant access settings forbid it. */
-  'tenant-restriction': [50002, 500021, 500022, 500023, 500024, 500025, 500212, 500213],
+  'policy-tenant-restriction': [50002, 500021, 500022, 500023, 500024, 500025, 500212, 500213],
   /** A policy of the tenant forbids federated credentials, or those of this issuer. */
-  'federation-policy': [700223, 700238, 7002381],
+  'policy-federation': [700223, 700238, 7002381],
   /** The application is not meant for this. */
   application: [
     17003, 50003, 50007, 50042, 50043, 50045, 50100, 50101, 50102, 50103, 50108, 50109, 50111, 50123, 50124, 50146,
@@ -84,9 +86,9 @@ const NUMBERS = {
   /** The application is disabled. */
   'application-disabled': [7000112, 7000116],
   /** The application is one for several tenants, which this issuer may not use. */
-  'multi-tenant-application': [70052],
+  'application-multi-tenant': [70052],
   /** The application has no service principal in the tenant. */
-  'service-principal-missing': [650059, 700019, 900491, 1001010, 7000229],
+  'application-without-service-principal': [650059, 700019, 900491, 1001010, 7000229],
   /** Nobody has consented to what the application asks for. */
   consent: [
     50015, 50150, 52004, 65001, 65002, 65003, 65004, 67002, 90008, 90093, 90094, 90095, 90096, 90097, 90099, 90137,
@@ -108,21 +110,21 @@ const NUMBERS = {
     7000113, 7000114, 7500514, 7500529, 9000410, 9000411, 9002325, 9002326, 9002327,
   ],
   /** The application is registered as a public client, which has no secret. */
-  'public-client': [700025],
+  'flow-public-client': [700025],
   /** A parameter is missing or malformed. */
-  'request-malformed': [90013, 90014, 900144, 9002313],
+  'flow-malformed': [90013, 90014, 900144, 9002313],
   /** The regional endpoint is not for this application. */
-  'regional-endpoint': [100007],
+  'flow-regional-endpoint': [100007],
   /** The connection uses an old version of TLS. */
-  'old-tls': [1002016],
+  'flow-old-tls': [1002016],
   /** The client secret is wrong. */
   'client-secret': [70002, 7000215],
   /** The client secret has expired. */
-  'secret-expired': [7000222],
+  'client-secret-expired': [7000222],
   /** The request has no client secret. */
-  'secret-missing': [700026, 7000216, 7000218, 7000219],
+  'client-secret-missing': [700026, 7000216, 7000218, 7000219],
   /** A managed identity has no client secret. */
-  'secret-of-managed-identity': [7000232],
+  'client-secret-of-managed-identity': [7000232],
   /** The certificate of the application is wrong, has expired, or is not registered; the text says which. */
   'client-certificate': [
     50012, 50032, 60007, 500171, 500172, 500180, 500181, 500183, 600071, 700027, 700028, 700029, 700030, 700031, 700032,
@@ -130,9 +132,9 @@ const NUMBERS = {
     7000274, 7000277, 7000281,
   ],
   /** The tenant does not trust the authority that issued the certificate. */
-  'certificate-chain': [50017, 500176],
+  'client-certificate-chain': [50017, 500176],
   /** The revocation list of the certificate's authority cannot be used. */
-  'revocation-list': [220501, 500173, 500174, 500175, 500177, 500182],
+  'client-certificate-revocation-list': [220501, 500173, 500174, 500175, 500177, 500182],
   /** The token of another issuer, used instead of a secret, is refused. */
   assertion: [
     50013, 50027, 50048, 50098, 50120, 70021, 70023, 70025, 500061, 500126, 500131, 500132, 500133, 500135, 500136,
@@ -179,4 +181,9 @@ for (const [name, numbers] of Object.entries(NUMBERS)) {
 /** The class of an error number; undefined if it is not in the table. */
 export function aadstsClass(number: number | undefined): AadstsClass | undefined {
   return number === undefined ? undefined : CLASS_OF.get(number);
+}
+
+/** Whether a class is this one or one within it, such as `policy-risk` within `policy`. */
+export function isWithin(found: AadstsClass | undefined, name: AadstsClass): boolean {
+  return found !== undefined && (found === name || found.startsWith(`${name}-`));
 }

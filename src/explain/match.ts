@@ -1,4 +1,4 @@
-import type { AadstsClass } from './aadsts.ts';
+import { type AadstsClass, isWithin } from './aadsts.ts';
 import type { CredentialKind, Evidence, Finding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
@@ -78,9 +78,9 @@ export function entraSays(...numbers: number[]): When {
   return only(entraRefusal, (_, { aadsts }) => aadsts !== undefined && numbers.includes(aadsts));
 }
 
-/** Matches that refusal if its number belongs to one of these classes. */
+/** Matches that refusal if its number belongs to one of these classes, or to one within them. */
 export function entraMeans(...classes: AadstsClass[]): When {
-  return only(entraRefusal, (_, { aadstsClass }) => aadstsClass !== undefined && classes.includes(aadstsClass));
+  return only(entraRefusal, (_, { aadstsClass }) => classes.some((name) => isWithin(aadstsClass, name)));
 }
 
 /** Matches an error of Resource Manager with one of these codes. */

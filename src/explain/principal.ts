@@ -45,7 +45,7 @@ export function isPerson({ credential, aadstsClass, text: { application, login }
   if (!isTool({ credential })) return credential === 'user-password';
   if (application === AZURE_CLI_APPLICATION) return true;
   if (login !== undefined) return false;
-  return !['client-secret', 'secret-expired', 'client-certificate', 'assertion', 'application-unknown'].includes(
+  return !['client-secret', 'client-secret-expired', 'client-certificate', 'assertion', 'application-unknown'].includes(
     aadstsClass ?? '',
   );
 }
@@ -89,8 +89,14 @@ export function showNewSecret(c: Case): string[] {
   return [bash`az ad app credential reset --id ${applicationWord(c)} --append`];
 }
 
+/** The template of a Job cannot be changed: its author has to create it again. */
+function isOfJob({ facts }: Pick<Evidence, 'facts'>): boolean {
+  return facts.pod?.owner?.kind === 'Job';
+}
+
 /** Adds a secret to the application and gives it to the pod, without showing it. */
 export function replaceSecret(c: Case): string[] {
+  if (isOfJob(c)) return showNewSecret(c);
   return [
     ...findWorkload(c),
     bash`secret=$(az ad app credential reset --id ${applicationWord(c)} --append --query password -o tsv) && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=\${secret:?})`,
@@ -99,6 +105,7 @@ export function replaceSecret(c: Case): string[] {
 
 /** Shows the Secret that a variable comes from, or else takes the white space out of the value in the manifest. */
 export function trimSecret(c: Case): string[] {
+  if (isOfJob(c)) return [];
   const list = part`kubectl set env ${workload(c)} ${inNamespace(c)} --list`;
   return [
     ...findWorkload(c),
@@ -108,6 +115,7 @@ export function trimSecret(c: Case): string[] {
 
 /** Overrides a variable by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
 export function emptyVariable(c: Pick<Evidence, 'facts'>, variable: string): string[] {
+  if (isOfJob(c)) return [];
   return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} ${choice(variable)}=`];
 }
 
@@ -122,6 +130,7 @@ export function showTenantOfApplication(c: FindingOf): string {
 
 /** Gives the pod the tenant in which az is logged in, if the application is registered there. */
 export function setTenantOfApplication(c: Case): string[] {
+  if (isOfJob(c)) return [showTenantOfApplication(c)];
   return [
     ...findWorkload(c),
     bash`az ad app show --id ${applicationWord(c)} --query displayName -o tsv && tenant=$(az account show --query tenantId -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_TENANT_ID=\${tenant:?}`,
@@ -166,13 +175,15 @@ export function annotateIdentity(c: Case): string[] {
 export function annotateIdentityOfResource(c: Case): string[] {
   return [
     ...findWorkload(c),
-    bash`az identity show --ids ${resourceId(applicationOf(c), 'IDENTITY_ID')} --query '[[clientId,tenantId]]' -o tsv | while read -r client tenant; do ${annotate(c)}; done`,
+    bash`az identity show --ids ${resourceId(applicationOf(c), 'IDENTITY_ID')} --query '[clientId,tenantId]' -o tsv | paste -s - | while read -r client tenant; do ${annotate(c)}; done`,
   ];
 }
 
 function annotate(c: Case): Word {
   const account = part`serviceaccount ${name(c.facts.pod?.serviceAccount, 'SERVICE_ACCOUNT')} ${inNamespace(c)}`;
-  return part`kubectl annotate ${account} azure.workload.identity/client-id=$client azure.workload.identity/tenant-id=$tenant --overwrite && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID- && kubectl rollout restart ${workload(c)} ${inNamespace(c)}`;
+  const annotated = part`kubectl annotate ${account} azure.workload.identity/client-id=$client azure.workload.identity/tenant-id=$tenant --overwrite`;
+  if (isOfJob(c)) return annotated;
+  return part`${annotated} && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID- && kubectl rollout restart ${workload(c)} ${inNamespace(c)}`;
 }
 
 /** Whether the application of the request has the form of a client id. */

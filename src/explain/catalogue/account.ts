@@ -8,7 +8,7 @@ import { hasValue } from '../words.ts';
 
 const NOT_LOGGED_IN = {
   reason: 'az-not-logged-in',
-  title: 'Nobody is logged in to the Azure CLI',
+  title: 'The Azure CLI needs a new login',
   check: 'configuration',
   documentation: aboutNumber,
 } as const;
@@ -92,7 +92,7 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: entraMeans('account-locked'),
+    when: entraMeans('password-locked'),
     problem: () => 'The account is locked after too many failed logins, or the address that they come from is blocked.',
     hint: () =>
       'Wait some minutes, and find what keeps trying with an old password. An administrator sees it in the sign-in log.',

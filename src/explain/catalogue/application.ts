@@ -30,7 +30,7 @@ import { clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
 
 const UNKNOWN_CLIENT_ID = {
   reason: 'client-id-unknown',
-  title: 'The tenant does not know this client id',
+  title: 'The tenant does not know the client id',
   check: 'token',
   documentation: aboutNumber,
 } as const;
@@ -54,7 +54,7 @@ const CONSENT = {
 } as const;
 
 const unknown = entraMeans('application-unknown');
-const absent = entraMeans('service-principal-missing');
+const absent = entraMeans('application-without-service-principal');
 const disabled = entraMeans('application-disabled');
 
 const projected = (when: When): When => only(when, (_, finding) => isProjected(finding));
@@ -255,7 +255,7 @@ export const APPLICATION: readonly Row[] = [
     reason: 'entra-refused',
     title: 'Microsoft Entra ID refused the request',
     check: 'token',
-    when: entraMeans('multi-tenant-application'),
+    when: entraMeans('application-multi-tenant'),
     problem: (c) =>
       `${sentence(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
     hint: () => 'Use a managed identity, or a single-tenant application.',

@@ -121,7 +121,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: behindNmi(entraMeans('client-certificate', 'certificate-chain', 'revocation-list')),
+    when: behindNmi(entraMeans('client-certificate', 'client-certificate-chain', 'client-certificate-revocation-list')),
     problem: () => 'NMI signs in as a service principal (AzureIdentity of type 2), and its certificate was refused.',
     hint: () => 'Correct the certificate that the AzureIdentity refers to, or use a managed identity (type 0).',
     commands: (c) => [showNmiBindings(c)],
@@ -129,7 +129,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: entraMeans('revocation-list'),
+    when: entraMeans('client-certificate-revocation-list'),
     problem: () =>
       'Microsoft Entra ID cannot load the revocation list (CRL) of the authority that issued the certificate.',
     hint: () =>
@@ -138,7 +138,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: entraMeans('certificate-chain'),
+    when: entraMeans('client-certificate-chain'),
     problem: () => 'The tenant does not trust the chain of the certificate.',
     hint: () =>
       'Upload the CA certificates of the chain to the trusted authorities of the tenant, or register the certificate itself.',

@@ -1,3 +1,4 @@
+import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
 import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
 import type { CredentialKind } from '../evidence.ts';
@@ -30,23 +31,20 @@ const REFUSED = {
 /** An old number that means a wrong secret or a wrong certificate. */
 const wrongOld = only(entraSays(50012), (_, { credential }) => credential === 'client-secret');
 const wrong = either(entraMeans('client-secret'), wrongOld);
-const expired = entraMeans('secret-expired');
-const missing = entraMeans('secret-missing');
+const expired = entraMeans('client-secret-expired');
+const missing = entraMeans('client-secret-missing');
 const refused = either(wrong, expired, missing);
 
 /** These say nothing about the credential: they would come with the one that is meant, too. */
-const NOT_ABOUT_CREDENTIAL: readonly unknown[] = [
+const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
   'transient',
   'throttled',
   'cloud',
   'resource',
-  'resource-unknown',
-  'resource-disabled',
   'policy',
-  'tenant-restriction',
   'tenant-blocked',
-  'regional-endpoint',
-  'old-tls',
+  'flow-regional-endpoint',
+  'flow-old-tls',
 ];
 
 /** EnvironmentCredential comes before Workload ID, and its refusal ends the chain. */
@@ -56,7 +54,7 @@ function leftOver(credential: CredentialKind, variable: string): Row {
     ({ facts }, finding) =>
       finding.credential === credential &&
       facts.projectedToken !== undefined &&
-      !NOT_ABOUT_CREDENTIAL.includes(finding.aadstsClass),
+      !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(finding.aadstsClass, name)),
   );
   return {
     ...REFUSED,
@@ -80,7 +78,7 @@ export const LEFT_OVER: readonly Row[] = [
 export const CLIENT_SECRET: readonly Row[] = [
   {
     ...REFUSED,
-    when: behindNmi(either(refused, entraMeans('secret-of-managed-identity'))),
+    when: behindNmi(either(refused, entraMeans('client-secret-of-managed-identity'))),
     problem: () =>
       'NMI signs in as a service principal (AzureIdentity of type 1), and its secret is wrong or has expired.',
     hint: () =>
@@ -105,7 +103,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: entraMeans('secret-of-managed-identity'),
+    when: entraMeans('client-secret-of-managed-identity'),
     problem: (c) => `${sentence(applicationInWords(c))} is a managed identity, which has no client secret.`,
     hint: () =>
       'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
@@ -167,6 +165,27 @@ export const CLIENT_SECRET: readonly Row[] = [
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
     commands: showNewSecret,
   },
+  {
+    ...REFUSED,
+    when: inPod(fromEnvironment(missing)),
+    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
+    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
+    commands: replaceSecret,
+  },
+  {
+    ...REFUSED,
+    when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
+    problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
+    hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
+    commands: () => [listIdentities()],
+  },
+  {
+    ...REFUSED,
+    when: missing,
+    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
+    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
+    commands: showNewSecret,
+  },
   ...tooShort(),
   {
     ...REFUSED,
@@ -184,27 +203,6 @@ export const CLIENT_SECRET: readonly Row[] = [
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
     hint: () =>
       'Set it to the value of a current secret, or to that of a new one. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
-  },
-  {
-    ...REFUSED,
-    when: inPod(fromEnvironment(missing)),
-    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
-    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
-    commands: replaceSecret,
-  },
-  {
-    ...REFUSED,
-    when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
-    problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
-    hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
-    commands: () => [listIdentities()],
-  },
-  {
-    ...REFUSED,
-    when: refused,
-    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
-    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
     commands: showNewSecret,
   },
 ];
@@ -230,5 +228,5 @@ function showOrigin(c: Parameters<typeof replaceSecret>[0]): string {
 
 /** Adds a secret and logs in to az with it, in one line that does not show it. */
 function loginWithNewSecret(c: Parameters<typeof replaceSecret>[0]): string {
-  return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[[tenant,password]]' -o tsv) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
+  return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[tenant,password]' -o tsv | paste -s -) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
 }

@@ -19,7 +19,7 @@ const THROTTLED = {
 } as const;
 export const BROKEN = {
   reason: 'entra-broken',
-  title: 'Microsoft Entra ID has a fault',
+  title: 'Microsoft Entra ID gives no usable response',
   check: 'identity-provider',
   documentation: DOCUMENTATION.status,
 } as const;
@@ -73,14 +73,14 @@ const FAULTS: readonly Row[] = [
 const OTHERS: readonly Row[] = [
   {
     ...REFUSED,
-    when: entraMeans('public-client'),
+    when: entraMeans('flow-public-client'),
     problem: (c) => `${sentence(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
     hint: () => 'Register it as a confidential client (a web application), or use another application.',
     commands: (c) => [bash`az ad app update --id ${applicationWord(c)} --is-fallback-public-client false`],
   },
   {
     ...REFUSED,
-    when: only(entraMeans('request-malformed'), isForPod),
+    when: only(entraMeans('flow-malformed'), isForPod),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): AZURE_CLIENT_ID or AZURE_TENANT_ID is empty or has a quote, a space or a line break.`,
     hint: () => 'Correct the annotations of the service account, or the manifest, and restart.',
@@ -88,20 +88,20 @@ const OTHERS: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: entraMeans('request-malformed'),
+    when: entraMeans('flow-malformed'),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): an id or secret is empty or has a quote, a space or a line break.`,
     hint: () => 'Look at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET where they are set.',
   },
   {
     ...REFUSED,
-    when: entraMeans('regional-endpoint'),
+    when: entraMeans('flow-regional-endpoint'),
     problem: (c) => `${hostOf(c)} is a regional endpoint, which is not for this application.`,
     hint: () => 'Unset AZURE_REGIONAL_AUTHORITY_NAME.',
   },
   {
     ...REFUSED,
-    when: entraMeans('old-tls'),
+    when: entraMeans('flow-old-tls'),
     problem: () => 'The connection to Microsoft Entra ID uses an old version of TLS; it takes TLS 1.2 and later only.',
     hint: () => 'Update what breaks TLS on the way, such as a proxy, or the program that connects.',
   },

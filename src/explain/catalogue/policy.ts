@@ -21,7 +21,7 @@ const ofPerson = (...classes: AadstsClass[]): When => only(entraMeans(...classes
 export const POLICY: readonly Row[] = [
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('federation-policy'),
+    when: entraMeans('policy-federation'),
     problem: (c) => `A policy of ${tenantInWords(c)} forbids federated credentials, or those of this issuer.`,
     hint: () =>
       'Ask an administrator of the tenant to allow this issuer for workload identity federation, or use a managed identity.',
@@ -29,7 +29,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('tenant-restriction'),
+    when: entraMeans('policy-tenant-restriction'),
     problem: () => 'Tenant restrictions or cross-tenant access settings forbid access to this tenant from here.',
     hint: () =>
       'Ask the administrator of the tenant or of the network: a proxy of the company may add the restriction. Another login does not help.',
@@ -37,7 +37,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: ofPerson('device'),
+    when: ofPerson('policy-device'),
     problem: ({ finding }) =>
       `A Conditional Access policy demands a managed or compliant device or another platform (AADSTS${finding.aadsts}).`,
     hint: () =>
@@ -45,19 +45,19 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('device-deleted'),
+    when: entraMeans('policy-deleted-device'),
     problem: () => 'The tenant does not know this device any more: its registration was deleted.',
     hint: () => 'Register the device with the organization again, then log in. Your administrator can help.',
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('device-disabled'),
+    when: entraMeans('policy-disabled-device'),
     problem: () => 'This device is disabled in the tenant.',
     hint: () => 'Ask the administrator of the tenant to enable the device, or log in on another one.',
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('approved-application'),
+    when: entraMeans('policy-approved-application'),
     problem: ({ finding }) =>
       `A Conditional Access policy allows only approved or protected applications, and this is none (AADSTS${finding.aadsts}).`,
     hint: () =>
@@ -65,7 +65,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('token-protection'),
+    when: entraMeans('policy-token-protection'),
     problem: () =>
       'A Conditional Access policy demands tokens that are bound to the device (token protection), and this one is not.',
     hint: () =>
@@ -74,21 +74,21 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('security-defaults'),
+    when: entraMeans('policy-security-defaults'),
     problem: () =>
       'The security defaults of the tenant block this kind of login, such as a password without a second factor.',
     hint: () => 'Log in interactively with a second factor, or use a service principal or managed identity.',
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: ofPerson('risk'),
+    when: ofPerson('policy-risk'),
     problem: ({ finding }) => `The account or this login is considered risky (AADSTS${finding.aadsts}).`,
     hint: () =>
       'Log in from a known network and device, or change the password. The administrator can dismiss the risk in Identity Protection.',
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: entraMeans('risk'),
+    when: entraMeans('policy-risk'),
     problem: ({ finding }) => `The identity or this request is considered risky (AADSTS${finding.aadsts}).`,
     hint: () =>
       'Ask an administrator of the tenant, who finds the risk in Identity Protection. A new secret alone does not help.',
@@ -107,7 +107,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: either(entraMeans('policy', 'device'), inWords),
+    when: either(entraMeans('policy', 'policy-device'), inWords),
     problem: (c) =>
       `${sentence(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
     hint: () =>

@@ -21,7 +21,7 @@ import { misnamed } from '../words.ts';
 
 export const WRONG_CLOUD = {
   reason: 'wrong-cloud',
-  title: 'The identity belongs to another cloud',
+  title: 'The identity and the service are in different clouds',
   check: 'token',
   documentation: DOCUMENTATION.clouds,
 } as const;
@@ -33,7 +33,7 @@ const BLOCKED = {
 } as const;
 const UNKNOWN = {
   reason: 'tenant-unknown',
-  title: 'There is no such tenant',
+  title: 'The tenant does not exist',
   check: 'token',
   documentation: aboutNumber,
 } as const;
