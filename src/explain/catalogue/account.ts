@@ -2,7 +2,7 @@ import { bash } from '../bash.ts';
 import { loginToTenant } from '../commands.ts';
 import type { Case } from '../evidence.ts';
 import { entraMeans, isTool, only, type When } from '../match.ts';
-import { inPipeline, tenantInWords, withAzureCli } from '../principal.ts';
+import { inPipeline, sentence, tenantInWords, withAzureCli } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { hasValue } from '../words.ts';
 
@@ -41,7 +41,8 @@ export const ACCOUNTS: readonly Row[] = [
   {
     ...NOT_LOGGED_IN,
     when: knowsTenant(withAzureCli(entraMeans('mfa'))),
-    problem: (c) => `${sentenceOfTenant(c)} demands multi-factor authentication, and the login of az has none for it.`,
+    problem: (c) =>
+      `${sentence(tenantInWords(c))} demands multi-factor authentication, and the login of az has none for it.`,
     hint: () => 'Log in to that tenant again, interactively, then ask again. No restart is needed.',
     commands: logInAgain,
   },
@@ -54,11 +55,17 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...NOT_LOGGED_IN,
-    when: withAzureCli(entraMeans('sign-in')),
-    problem: () =>
-      'The login of az has ended: it expired, was revoked or the password changed, or a policy limits how long it lasts.',
+    when: only(withAzureCli(entraMeans('sign-in')), ({ facts }) => facts.container),
+    problem: loginEnded,
     hint: () =>
-      'Log in again, on the host where its login is mounted into a container, then ask again. No restart is needed.',
+      'Log in again inside the container, or on the host if its login is mounted, then ask again. No restart is needed.',
+    commands: logInAgain,
+  },
+  {
+    ...NOT_LOGGED_IN,
+    when: withAzureCli(entraMeans('sign-in')),
+    problem: loginEnded,
+    hint: () => 'Log in again, then ask again. No restart is needed.',
     commands: logInAgain,
   },
   {
@@ -153,8 +160,8 @@ export const ACCOUNTS: readonly Row[] = [
   },
 ];
 
-function sentenceOfTenant(c: Case): string {
-  return tenantInWords(c).replace(/^the/, 'The');
+function loginEnded(): string {
+  return 'The login of az has ended: it expired or was revoked, the password changed, or a policy limits how long it lasts.';
 }
 
 /** To the tenant that the text names, if it names one. */

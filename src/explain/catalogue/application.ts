@@ -140,15 +140,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [bash`az identity list --query '[].[clientId,tenantId,name]' -o table`],
     documentation: DOCUMENTATION.workloadIdentity,
   },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i))),
-    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
-    hint: () =>
-      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
-    commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
+  ...literalMsi(),
   {
     ...UNKNOWN_CLIENT_ID,
     when: fromEnvironment(only(unknown, (e, finding) => !hasClientIdForm({ ...e, finding }))),
@@ -183,6 +175,22 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.applications,
   },
 ];
+
+/** AKS shows this word in place of a service principal. */
+function literalMsi(): Row[] {
+  const when = fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i)));
+  const common = {
+    ...UNKNOWN_CLIENT_ID,
+    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
+    hint: () =>
+      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
+    documentation: DOCUMENTATION.workloadIdentity,
+  };
+  return [
+    { ...common, when: inPod(when), commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()] },
+    { ...common, when, commands: () => [listIdentities()] },
+  ];
+}
 
 function notInTenantEither(c: Case): string {
   return `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`;

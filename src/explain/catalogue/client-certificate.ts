@@ -1,5 +1,5 @@
 import { bash, part, path, type Word } from '../bash.ts';
-import { showNmiBindings } from '../commands.ts';
+import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { clockSkew, entraMeans, entraSays, findingOf, isTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, behindNmi, inPod } from '../principal.ts';
@@ -38,9 +38,22 @@ function says(when: When, ...problems: CertificateProblem[]): When {
 
 const hasPassword = (e: Evidence) => isSet(e, 'AZURE_CLIENT_CERTIFICATE_PASSWORD');
 
-/** The file of the process. Its path is not among the facts, but every shell that starts the process has the variable. */
-const FILE: Word = part`$AZURE_CLIENT_CERTIFICATE_PATH`;
-const showParts = () => [bash`grep -a BEGIN ${FILE}`];
+/** Its path is not among the facts. The shell that starts a process has the variable; of a pod's file, a person has a copy. */
+function file({ facts }: Case): Word {
+  return facts.kubernetes ? part`$CERTIFICATE_FILE` : part`$AZURE_CLIENT_CERTIFICATE_PATH`;
+}
+
+function showParts(c: Case): string[] {
+  return [bash`grep -a BEGIN ${file(c)}`];
+}
+
+/** Shows what is mounted where, and for which group. */
+function showMounts(c: Case): string[] {
+  return [
+    ...findWorkload(c),
+    bash`kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{.spec.template.spec.volumes} {.spec.template.spec.containers[*].volumeMounts} {.spec.template.spec.securityContext}'`,
+  ];
+}
 
 /** The file of AZURE_CLIENT_CERTIFICATE_PATH does not hold what the SDK needs. */
 export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
@@ -50,6 +63,7 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
     problem: fileMissing,
     hint: () =>
       'Mount the Secret with the certificate at the path of AZURE_CLIENT_CERTIFICATE_PATH, or correct the path.',
+    commands: showMounts,
   },
   {
     ...UNUSABLE,
@@ -60,11 +74,17 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
   },
   {
     ...UNUSABLE,
-    when: unusable('file-unreadable'),
-    problem: (c) =>
-      `This process may not read ${shown(c.finding.text.path, 'the file')} of AZURE_CLIENT_CERTIFICATE_PATH.`,
+    when: inPod(unusable('file-unreadable')),
+    problem: fileUnreadable,
     hint: () =>
-      'Give the user of this process read permission. In a pod, set fsGroup or the mode of the mounted Secret.',
+      'Set fsGroup in the security context of the pod, or a mode that its user can read on the mounted Secret.',
+    commands: showMounts,
+  },
+  {
+    ...UNUSABLE,
+    when: unusable('file-unreadable'),
+    problem: fileUnreadable,
+    hint: () => 'Give the user of this process read permission for it.',
     commands: (c) => [bash`ls -ln ${path(c.finding.text.path, 'AZURE_CLIENT_CERTIFICATE_PATH')}`],
   },
   {
@@ -73,7 +93,7 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
     problem: () =>
       'AZURE_CLIENT_CERTIFICATE_PASSWORD does not decrypt the private key in the file of AZURE_CLIENT_CERTIFICATE_PATH.',
     hint: () => 'Correct the password, or use a PEM file whose private key is not encrypted.',
-    commands: () => [bash`openssl pkey -in ${FILE} -noout`],
+    commands: (c) => [bash`openssl pkey -in ${file(c)} -noout`],
   },
   {
     ...UNUSABLE,
@@ -89,7 +109,7 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
     problem: () =>
       'The file of AZURE_CLIENT_CERTIFICATE_PATH has no PEM certificate: it is a PFX file, or has only the private key.',
     hint: () => 'Put the private key and its certificate into one PEM file. A PFX file has to be converted.',
-    commands: () => [...showParts(), bash`(umask 077; openssl pkcs12 -in ${FILE} -nodes -out certificate.pem)`],
+    commands: (c) => [...showParts(c), bash`(umask 077; openssl pkcs12 -in ${file(c)} -nodes -out certificate.pem)`],
   },
   {
     ...UNUSABLE,
@@ -101,7 +121,11 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
 ];
 
 function fileMissing(c: Case): string {
-  return `${shown(c.finding.text.path, 'The file')} of AZURE_CLIENT_CERTIFICATE_PATH does not exist.`;
+  return `AZURE_CLIENT_CERTIFICATE_PATH names ${shown(c.finding.text.path, 'a file')}, which does not exist.`;
+}
+
+function fileUnreadable(c: Case): string {
+  return `This process may not read ${shown(c.finding.text.path, 'the file')}, which AZURE_CLIENT_CERTIFICATE_PATH names.`;
 }
 
 const refused = entraMeans('client-certificate');
@@ -134,7 +158,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
       'Microsoft Entra ID cannot load the revocation list (CRL) of the authority that issued the certificate.',
     hint: () =>
       'Make the CRL distribution point reachable from the internet and keep the list current. Nothing here needs to change.',
-    commands: () => [bash`openssl x509 -in ${FILE} -noout -issuer -ext crlDistributionPoints`],
+    commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -issuer -ext crlDistributionPoints`],
   },
   {
     ...REFUSED,
@@ -142,7 +166,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     problem: () => 'The tenant does not trust the chain of the certificate.',
     hint: () =>
       'Upload the CA certificates of the chain to the trusted authorities of the tenant, or register the certificate itself.',
-    commands: () => [bash`openssl x509 -in ${FILE} -noout -subject -issuer -dates`],
+    commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -subject -issuer -dates`],
   },
   {
     ...REFUSED,
@@ -180,7 +204,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     problem: (c) =>
       `${certificate(c)} does not belong to the private key that signed; its thumbprint is registered with ${applicationInWords(c)}.`,
     hint: () => 'Put the certificate of the private key first in the PEM file: the leaf, before those of the CA.',
-    commands: () => [...showParts(), bash`openssl x509 -in ${FILE} -noout -subject -fingerprint`],
+    commands: (c) => [...showParts(c), bash`openssl x509 -in ${file(c)} -noout -subject -fingerprint`],
   },
   {
     ...REFUSED,
@@ -210,10 +234,10 @@ function listRegistered(c: Case): string {
 }
 
 function showRegistered(c: Case): string[] {
-  return [listRegistered(c), bash`openssl x509 -in ${FILE} -noout -fingerprint -dates`];
+  return [listRegistered(c), bash`openssl x509 -in ${file(c)} -noout -fingerprint -dates`];
 }
 
 /** Registers the certificate without its private key, beside those that are registered. */
 function register(c: Case): string {
-  return bash`(IFS=; az ad app credential reset --id ${applicationWord(c)} --append --cert=$(openssl x509 -in ${FILE}))`;
+  return bash`(IFS=; az ad app credential reset --id ${applicationWord(c)} --append --cert=$(openssl x509 -in ${file(c)}))`;
 }

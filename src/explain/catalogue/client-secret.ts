@@ -1,10 +1,11 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
 import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
-import type { CredentialKind } from '../evidence.ts';
+import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, only, type When } from '../match.ts';
 import {
   applicationInWords,
+  applicationOf,
   applicationWord,
   behindNmi,
   emptyVariable,
@@ -19,7 +20,7 @@ import {
   withTool,
 } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { isPadded, isTooShort } from '../words.ts';
+import { isPadded, isTooShort, shown } from '../words.ts';
 
 const REFUSED = {
   reason: 'client-secret-refused',
@@ -58,7 +59,6 @@ function leftOver(credential: CredentialKind, variable: string): Row {
   );
   return {
     ...REFUSED,
-    title: 'The client secret was refused',
     when,
     problem: ({ finding }) =>
       `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
@@ -101,13 +101,7 @@ export const CLIENT_SECRET: readonly Row[] = [
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
     hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
   },
-  {
-    ...REFUSED,
-    when: entraMeans('client-secret-of-managed-identity'),
-    problem: (c) => `${sentence(applicationInWords(c))} is a managed identity, which has no client secret.`,
-    hint: () =>
-      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
-  },
+  ...ofManagedIdentity(),
   {
     ...REFUSED,
     when: inPipeline(refused),
@@ -207,6 +201,22 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
 ];
 
+/** Somebody took the client id of a managed identity for that of an application. */
+function ofManagedIdentity(): Row[] {
+  const when = entraMeans('client-secret-of-managed-identity');
+  const common = {
+    ...REFUSED,
+    problem: (c: Case) =>
+      `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
+    hint: () =>
+      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
+  };
+  return [
+    { ...common, when: inPod(when), commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET') },
+    { ...common, when },
+  ];
+}
+
 /** A secret that a shell, an env file or a pipeline has cut. */
 function tooShort(): Row[] {
   const when: When = fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET')));
@@ -222,11 +232,11 @@ function tooShort(): Row[] {
 }
 
 /** Shows the Secret that the variable comes from, if it comes from one. */
-function showOrigin(c: Parameters<typeof replaceSecret>[0]): string {
+function showOrigin(c: Case): string {
   return bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`;
 }
 
 /** Adds a secret and logs in to az with it, in one line that does not show it. */
-function loginWithNewSecret(c: Parameters<typeof replaceSecret>[0]): string {
+function loginWithNewSecret(c: Case): string {
   return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[tenant,password]' -o tsv | paste -s -) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
 }

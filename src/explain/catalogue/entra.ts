@@ -3,7 +3,7 @@ import type { Case, Evidence, Finding } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, isTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, sentence, tenantInWords, withAzureCli } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, hostOf, quoted } from '../words.ts';
+import { codeOf, quoted, shown } from '../words.ts';
 import { ACCOUNTS } from './account.ts';
 import { APPLICATION } from './application.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
@@ -53,7 +53,7 @@ const FAULTS: readonly Row[] = [
       entraMeans('throttled'),
       unnumbered(({ status }) => status === 429),
     ),
-    problem: (c) => `${hostOf(c)} throttles the requests for tokens (${codeOf(c.finding)}).`,
+    problem: (c) => `${responder(c)} throttles the requests for tokens (${codeOf(c.finding)}).`,
     hint: () =>
       'Wait a minute, then ask again. If it comes back, find what asks for a token for each request instead of keeping it.',
   },
@@ -63,7 +63,7 @@ const FAULTS: readonly Row[] = [
       entraMeans('transient'),
       unnumbered(({ status = 0, errorCode }) => status >= 500 || errorCode === 'temporarily_unavailable'),
     ),
-    problem: (c) => `${hostOf(c)} has a temporary fault (${codeOf(c.finding)}).`,
+    problem: (c) => `${responder(c)} has a temporary fault (${codeOf(c.finding)}).`,
     hint: () =>
       'Ask again in a minute, and look at the status page of Azure if it lasts. Nothing here needs to change.',
   },
@@ -96,7 +96,7 @@ const OTHERS: readonly Row[] = [
   {
     ...REFUSED,
     when: entraMeans('flow-regional-endpoint'),
-    problem: (c) => `${hostOf(c)} is a regional endpoint, which is not for this application.`,
+    problem: (c) => `${responder(c)} is a regional endpoint, which is not for this application.`,
     hint: () => 'Unset AZURE_REGIONAL_AUTHORITY_NAME.',
   },
   {
@@ -151,6 +151,10 @@ const OTHERS: readonly Row[] = [
       'Read what the number means. An administrator finds the request in the sign-in log by its correlation id.',
   },
 ];
+
+function responder({ finding }: Case): string {
+  return shown(finding.host, 'Microsoft Entra ID');
+}
 
 function isForPod(_: Evidence, { credential }: Finding): boolean {
   return credential === 'projected-token' || credential === 'identity-binding';

@@ -1,7 +1,7 @@
 import { bash, choice, part, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, loginToTenant, showNmiBindings, workload } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
-import { either, entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
+import { entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
 import {
   annotateIdentity,
   applicationInWords,
@@ -13,11 +13,12 @@ import {
   setTenantOfApplication,
   showTenantOfApplication,
   tenantInWords,
+  tenantOf,
   withAzureCli,
   withTool,
 } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { misnamed } from '../words.ts';
+import { misnamed, shown } from '../words.ts';
 
 export const WRONG_CLOUD = {
   reason: 'wrong-cloud',
@@ -73,13 +74,7 @@ export const TENANT: readonly Row[] = [
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
   },
-  {
-    ...WRONG_CLOUD,
-    when: only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
-    problem: (c) =>
-      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
-  },
+  ...cloudMisnamed(),
   ...governmentElsewhere(),
   ...managedIdentityElsewhere(),
   {
@@ -165,9 +160,15 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...UNKNOWN,
+    when: only(unknown, (_, finding) => isProjected(finding)),
+    problem: tenantAbsent,
+    hint: () => 'Correct AZURE_TENANT_ID where the pod gets it from: it is the tenant of the managed identity.',
+    commands: () => [bash`az identity list --query '[].[tenantId,clientId,name]' -o table`],
+  },
+  {
+    ...UNKNOWN,
     when: entraMeans('tenant-missing'),
-    problem: (c) =>
-      `AZURE_TENANT_ID names ${tenantInWords(c)}, which is not one single tenant; an application needs one.`,
+    problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
     commands: (c) => [showTenantOfApplication(c)],
   },
@@ -180,7 +181,7 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...UNKNOWN,
-    when: either(unknown),
+    when: unknown,
     problem: tenantAbsent,
     hint: tenantHint,
     commands: (c) => [showTenantOfApplication(c)],
@@ -197,6 +198,21 @@ function tenantHint(): string {
 
 function blockedTenant(c: Case): string {
   return `${sentence(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
+}
+
+/** Another tool's variable names the cloud. */
+function cloudMisnamed(): Row[] {
+  const when = only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined);
+  const common = {
+    ...WRONG_CLOUD,
+    problem: (c: Case) =>
+      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
+  };
+  return [
+    { ...common, when: inPod(when), commands: setAuthorityOfAz },
+    { ...common, when, commands: showClouds },
+  ];
 }
 
 /** The number itself names the cloud. */
