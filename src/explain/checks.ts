@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, isProjected, isTool, isWaitedFor } from './match.ts';
+import { clockSkew, halfConfigured, isProjected, isTool, isWaitedFor, misnamedCredential } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -76,7 +76,7 @@ function isUnbound(e: Evidence): boolean {
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
-  if (!finding) return 'configuration';
+  if (!finding || halfConfigured(e) || misnamedCredential(e)) return 'configuration';
   const { responder, text, aadstsClass } = finding;
   if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
   if (isTool(finding)) {
@@ -98,6 +98,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     case 'entra':
       return isTransient(finding) ? 'identity-provider' : 'token';
     default:
+      // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
+      if (aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled') return 'token';
       return text.identity === undefined
         ? 'identity-provider'
         : text.identity === 'ambiguous'

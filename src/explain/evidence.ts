@@ -191,7 +191,11 @@ function responderOf(
   aadsts: number | undefined,
   facts: Facts,
 ): Responder {
-  if (exchange === undefined) return outcome === 'pending' ? 'none' : 'not-asked';
+  if (exchange === undefined) {
+    // Only Microsoft Entra ID numbers its refusals. A plain error has no request, but it has the number.
+    if (aadsts !== undefined && credential !== 'managed-identity') return 'entra';
+    return outcome === 'pending' ? 'none' : 'not-asked';
+  }
   if (exchange.status === undefined) return 'none';
   const { host } = exchange;
   const content = contentOf(exchange);

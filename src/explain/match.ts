@@ -1,7 +1,8 @@
-import type { AadstsClass } from './aadsts.ts';
+import { type AadstsClass, isWithin } from './aadsts.ts';
 import type { CredentialKind, Evidence, Finding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
+import { isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
 export type When = (evidence: Evidence) => Finding | undefined;
@@ -77,9 +78,9 @@ export function entraSays(...numbers: number[]): When {
   return only(entraRefusal, (_, { aadsts }) => aadsts !== undefined && numbers.includes(aadsts));
 }
 
-/** Matches that refusal if its number belongs to one of these classes. */
+/** Matches that refusal if its number belongs to one of these classes, or to one within them. */
 export function entraMeans(...classes: AadstsClass[]): When {
-  return only(entraRefusal, (_, { aadstsClass }) => aadstsClass !== undefined && classes.includes(aadstsClass));
+  return only(entraRefusal, (_, { aadstsClass }) => classes.some((name) => isWithin(aadstsClass, name)));
 }
 
 /** Matches an error of Resource Manager with one of these codes. */
@@ -137,6 +138,48 @@ export function unanswered({ findings }: Evidence): Finding | undefined {
 export function isWaitedFor({ credential, outcome, status, phase, responder }: Finding): boolean {
   if (credential !== 'managed-identity' || outcome !== 'pending') return false;
   return responder === 'none' ? phase === 'response' : status === undefined;
+}
+
+const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;
+
+/** The variables that make a credential together with the two ids. */
+const CARRIERS = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
+
+/** What is missing of a service principal of which the other half is set. */
+export function missingVariables(e: Pick<Evidence, 'facts'>): string[] {
+  const hasCredential = isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH');
+  const hasUser = isSet(e, 'AZURE_USERNAME') || isSet(e, 'AZURE_PASSWORD');
+  const needed = hasCredential ? IDS : hasUser ? [...IDS, 'AZURE_USERNAME', 'AZURE_PASSWORD'] : [];
+  return needed.filter((name) => !isSet(e, name));
+}
+
+/** Matches a service principal of which a half is missing, if no token of a service account was tried. */
+export function halfConfigured(e: Evidence): Finding | undefined {
+  if (missingVariables(e).length === 0) return undefined;
+  if (e.findings.some((finding) => isProjected(finding) && finding.responder !== 'not-asked')) return undefined;
+  return e.findings.find(
+    ({ name, responder, outcome }) =>
+      name === 'EnvironmentCredential' && responder === 'not-asked' && outcome !== 'pending',
+  );
+}
+
+/** Matches if a credential is set under names that nothing reads, and no other is configured or said more. */
+export function misnamedCredential(e: Evidence): Finding | undefined {
+  const { findings, facts } = e;
+  const isMeant = CARRIERS.some((variable) => misnamed(e, variable) !== undefined);
+  if (!isMeant || facts.projectedToken || facts.identityEndpoint || usesPodIdentity(e)) return undefined;
+  const others = findings.some(
+    (finding) => finding.aadsts !== undefined || (isTool(finding) && isInformative(finding)),
+  );
+  return others ? undefined : findings[0];
+}
+
+/** Whether a tool said more than that it is not set up. */
+function isInformative({ text: { problem, networkCode, status } }: Finding): boolean {
+  const isAbsent =
+    problem === undefined ||
+    ['not-installed', 'not-logged-in', 'module-missing', 'account-not-in-cache', 'no-subscription'].includes(problem);
+  return !isAbsent || networkCode !== undefined || status !== undefined;
 }
 
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */

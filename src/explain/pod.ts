@@ -49,7 +49,7 @@ export function podFrom(known: {
  */
 export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, string> | undefined): Owner | undefined {
   const hash = labels?.get('pod-template-hash');
-  if (hash !== undefined) return { kind: 'Deployment', ...member('name', before(pod, `-${hash}-${GENERATED}{5}`)) };
+  if (hash !== undefined) return { kind: 'Deployment', ...member('name', before(pod, `-${hash}-[a-z0-9]{5}`)) };
   const job = labels?.get('batch.kubernetes.io/job-name') ?? labels?.get('job-name');
   if (job !== undefined) {
     // A CronJob appends the minute of its schedule.

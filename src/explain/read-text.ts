@@ -35,6 +35,12 @@ export interface TextFields {
   identity?: 'not-found' | 'ambiguous' | 'pending';
   /** What such a service says about itself or about the request. */
   provider?: ProviderProblem;
+  /** What is wrong with a certificate, its private key, or their file. */
+  certificate?: CertificateProblem;
+  /** The variable whose value the SDK cannot use. */
+  variable?: string;
+  /** The text names a policy of the tenant's administrator. */
+  isPolicy?: true;
   /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
   login?: 'service-principal' | 'managed-identity';
 }
@@ -80,6 +86,18 @@ export type ProviderProblem =
   | 'not-assigned-yet'
   | 'throttled'
   | 'metadata-fault';
+export type CertificateProblem =
+  | 'file-missing'
+  | 'file-unreadable'
+  | 'password-wrong'
+  | 'key-unusable'
+  | 'certificate-absent'
+  | 'not-registered'
+  | 'key-mismatch'
+  | 'revoked'
+  | 'not-yet-valid'
+  | 'expired'
+  | 'not-valid-now';
 
 /** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
 const LONGEST_TEXT = 8000;
@@ -123,6 +141,11 @@ export function readText(whole: string): TextFields {
     ...field('assertionTimes', assertionTimes(text)),
     ...field('identity', IDENTITIES.find(([, form]) => form.test(text))?.[0]),
     ...field('provider', PROVIDERS.find(([, form]) => form.test(text))?.[0]),
+    ...field('certificate', CERTIFICATES.find(([, form]) => form.test(text))?.[0]),
+    ...field('variable', first(text, VARIABLES)),
+    ...(/Conditional Access|blocked by (?:a )?(?:tenant )?polic|disabled by policy/i.test(text) && {
+      isPolicy: true as const,
+    }),
     ...field('login', loginOf(text)),
   };
 }
@@ -205,6 +228,28 @@ const PROBLEMS: [Problem, RegExp][] = [
     /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
   ],
 ];
+
+/** The wordings of Node, OpenSSL, MSAL and Microsoft Entra ID. In order: `expired` may stand in a list of other reasons. */
+const CERTIFICATES: [CertificateProblem, RegExp][] = [
+  ['file-missing', /ENOENT|[Nn]o such file/],
+  ['file-unreadable', /EACCES|EPERM|[Pp]ermission denied|EISDIR/],
+  [
+    'password-wrong',
+    /bad decrypt|bad password|maybe wrong password|[Pp]assphrase|interrupted or cancelled|PKCS12 key gen|mac verify failure/,
+  ],
+  // A private key that is encrypted, or none at all: the library that signs takes the file for a symmetric key.
+  ['key-unusable', /must be an asymmetric key|DECODER routines::unsupported|no start line|PEM_read_bio_PrivateKey/],
+  ['certificate-absent', /does not contain a PEM-encoded certificate/],
+  ['key-mismatch', /did not match the expected signature|signature verification failed/i],
+  ['not-registered', /key was not found|not registered on application/i],
+  ['revoked', /certificate (?:has been|was|is) revoked/i],
+  ['not-yet-valid', /(?:certificate|key)[^.\n]{0,60} not yet valid/i],
+  ['expired', /(?:certificate|key)[^.\n]{0,60} (?:is|has|was) expired|expired (?:certificate|key)/i],
+  ['not-valid-now', /not within its (?:specified )?valid|NotBefore|validity period/i],
+];
+
+/** The variable that the SDK or MSAL refuses. */
+const VARIABLES = [/'(\w{1,60})' environment variable is malformed/, /\b([a-z_]{1,60})_url_malformed\b/];
 
 /** What the metadata service, NMI and identity endpoints say about an identity. */
 const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
@@ -321,8 +366,10 @@ const TENANTS = [
   /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
   /directory '([^'\n]{1,100})'/,
   /exist in the ([\w.-]{3,100}) directory/,
-  /tenant named ([^.\n]{1,100})\. /,
+  /tenant named '?([^.'\n]{1,100})'?\. /,
   /tenant identifier '([^'\n]{1,100})'/,
+  /az login[^\n]{0,80} --tenant "?([\w.-]{1,100})/,
+  new RegExp(`in (?:the )?tenant '?(${GUID})`),
   new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
 ];
 

@@ -57,6 +57,13 @@ export const DOCUMENTATION = {
   denyAssignments: 'https://learn.microsoft.com/azure/role-based-access-control/deny-assignments',
   subscriptionStates: 'https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states',
   subscriptionTransfer: 'https://learn.microsoft.com/azure/role-based-access-control/transfer-subscription',
+  applications: 'https://learn.microsoft.com/entra/identity-platform/howto-create-service-principal-portal',
+  certificates: 'https://aka.ms/azsdk/js/identity/environmentcredential/troubleshoot',
+  conditionalAccessWorkloads: 'https://learn.microsoft.com/entra/identity/conditional-access/workload-identity',
+  conditionalAccess: 'https://learn.microsoft.com/entra/identity/conditional-access/troubleshoot-conditional-access',
+  tenantRestrictions: 'https://learn.microsoft.com/entra/external-id/tenant-restrictions-v2',
+  tokenProtection: 'https://learn.microsoft.com/entra/identity/conditional-access/concept-token-protection',
+  crossTenant: 'https://learn.microsoft.com/azure/aks/workload-identity-cross-tenant',
   entraErrors: 'https://learn.microsoft.com/entra/identity-platform/reference-error-codes',
 } as const;
 
