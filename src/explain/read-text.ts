@@ -131,7 +131,8 @@ function problemIn(text: string): Problem | undefined {
 }
 
 /** What a local firewall, a VPN or a sandbox makes of a connection. */
-const FORBIDDEN_SOCKET = /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
+const FORBIDDEN_SOCKET =
+  /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
 
 /**
  * Matches all digits, because a longer number contains a shorter one. If a message has two numbers, 70002 only wraps the other
@@ -205,7 +206,10 @@ const PROBLEMS: [Problem, RegExp][] = [
     'installation-broken',
     /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|urllib3 v2|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
   ],
-  ['scripts-forbidden', /running scripts is disabled|ExecutionPolicy|PSSecurityException|UnauthorizedAccess|language mode/i],
+  [
+    'scripts-forbidden',
+    /running scripts is disabled|ExecutionPolicy|PSSecurityException|UnauthorizedAccess|language mode/i,
+  ],
   [
     'module-missing',
     /'Az\.Accounts?' module|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
