@@ -1,4 +1,6 @@
-import { AZURE_CLI, AZURE_CLI_ABSENT } from './catalogue/azure-cli.ts';
+import { AZURE_CLI } from './catalogue/azure-cli.ts';
+import { AZURE_CLI_ABSENT } from './catalogue/azure-cli-absent.ts';
+import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-login.ts';
 import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
 import { IDENTITY_BINDING } from './catalogue/identity-binding.ts';
@@ -11,7 +13,7 @@ import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
 import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
 import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
 import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
-import { OTHER_TOOLS } from './catalogue/tools.ts';
+import { OTHER_TOOLS, OTHER_TOOLS_REFUSED } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import type { Row, Warning } from './row.ts';
 
@@ -27,6 +29,8 @@ export const CATALOGUE: readonly Row[] = [
   ...IDENTITY_BINDING,
   ...SERVICE_PRINCIPAL_SETUP,
   ...FEDERATION,
+  ...AZURE_CLI_REFUSED,
+  ...OTHER_TOOLS_REFUSED,
   ...ENTRA,
   ...NETWORK,
   ...MISNAMED,
@@ -39,6 +43,7 @@ export const CATALOGUE: readonly Row[] = [
   ...AZURE_CLI_ABSENT,
   ...NO_METADATA_SERVICE,
   ...NO_RESPONSE,
+  ...AZURE_CLI_TENANT,
   ...ROLES,
   ...RESOURCE_MANAGER,
 ];

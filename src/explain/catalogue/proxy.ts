@@ -32,10 +32,14 @@ function variable(c: Case): string {
   return isTool(c.finding) ? 'HTTPS_PROXY' : proxyVariableOf(c);
 }
 
-/** Shows which variables this process may have, or asks the proxy for the host as this process does. */
+/** Asks the proxy for the host as this process does, or shows the variables of the pod. */
 function askProxy(c: Case): string[] {
-  if (isPod(c)) return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list`];
-  return [bash`curl -sS -o /dev/null -v --proxy ${proxyWord(c)} https://${hostWord(c)}`];
+  return isPod(c) ? listVariables(c) : [bash`curl -sS -o /dev/null -v --proxy ${proxyWord(c)} https://${hostWord(c)}`];
+}
+
+function listVariables(c: Case): string[] {
+  if (!isPod(c)) return [];
+  return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list`];
 }
 
 function proxyWord({ facts }: Evidence): Word {
@@ -56,7 +60,7 @@ const ROWS: readonly UnreachedRow[] = [
       `The user or password in ${variable(c)} is not percent-encoded correctly, so nothing is sent to ${hostOf(c)}.`,
     hint: (c) =>
       `Encode special characters in the user and password of ${variable(c)} (% as %25, @ as %40, # as %23), and restart this service.`,
-    commands: (c) => (isPod(c) ? askProxy(c) : []),
+    commands: listVariables,
   },
   {
     ...PROXY,
