@@ -1,6 +1,6 @@
 import { AZURE_CLI } from './catalogue/azure-cli.ts';
 import { AZURE_CLI_ABSENT } from './catalogue/azure-cli-absent.ts';
-import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-login.ts';
+import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-refused.ts';
 import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
 import { IDENTITY_BINDING } from './catalogue/identity-binding.ts';

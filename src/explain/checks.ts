@@ -49,7 +49,7 @@ export function decisive(e: Evidence): Finding | undefined {
     managed !== undefined &&
     (facts.kubernetes ||
       facts.identityEndpoint !== undefined ||
-      (managed.status !== undefined && managed.responder !== 'unknown'));
+      (managed.status !== undefined && managed.responder !== 'unknown' && managed.responder !== 'http-proxy'));
   const tools = findings.filter(isTool);
   return (
     configured[0] ??

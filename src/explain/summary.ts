@@ -53,8 +53,10 @@ export function toolSummary(message: string): string {
         line !== '' &&
         !/^(WARNING|To re-authenticate|To check existing|Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
-  // The other modules are skipped; only without this one there is no token.
-  const others = all.filter((line) => !/Error loading command module '(?!profile'|core')/.test(line));
+  // Without this module there is no token, whatever comes after. The others are skipped.
+  const needed = all.find((line) => /Error loading command module '(?:profile|core)'/.test(line));
+  if (needed !== undefined) return withoutNoise(needed.replace(/^.{0,20}Error loading command module '\w+': /, ''));
+  const others = all.filter((line) => !/Error loading command module/.test(line));
   const lines = others.length > 0 ? others : all;
   const isTraceback = /Traceback \(most recent call last\)/.test(message);
   const exception = isTraceback

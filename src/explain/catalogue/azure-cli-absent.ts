@@ -13,7 +13,11 @@ const ABSENT = {
   documentation: DOCUMENTATION.installAzureCli,
 } as const;
 
-const absent = azureCliHas('not-installed');
+/** Where a managed identity is offered, its rows know better. */
+const absent = only(
+  azureCliHas('not-installed'),
+  (e) => managedIdentity(e) === undefined || (!e.facts.identityEndpoint && !e.facts.identityEndpointMissing),
+);
 
 function absentAt(...places: Evidence['facts']['place'][]): When {
   return only(absent, ({ facts }) => places.includes(facts.place));
@@ -33,6 +37,11 @@ function hasOnlyIds(e: Evidence): boolean {
     'AZURE_USERNAME',
   ];
   return isSet(e, 'AZURE_CLIENT_ID') && isSet(e, 'AZURE_TENANT_ID') && !isComplete.some((name) => isSet(e, name));
+}
+
+/** Where az can be logged in: a container without az has a host that may have it. */
+function loginWhereItIs(e: Evidence): string[] {
+  return e.facts.place === 'container' ? [bash`az login`, bash`npm start`] : [bash`command -v az`, ...loginAgain(e)];
 }
 
 /** The Azure CLI cannot start, or fails in a way that no other row explains. */
@@ -79,7 +88,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       `az is not on the PATH of this process, and requests for the metadata service ${facts.metadataService} go to the proxy, which cannot serve them.`,
     hint: ({ facts }) =>
       `On a machine in Azure, name ${facts.metadataService} in NO_PROXY and restart this service. Elsewhere, install the Azure CLI and log in.`,
-    commands: loginAgain,
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -88,7 +97,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       `az is not on the PATH of this process, and what responds at ${c.facts.metadataService} is not the metadata service of Azure (${codeOf(managedIdentity(c) ?? c.finding)}).`,
     hint: () =>
       'This is not a machine in Azure: install the Azure CLI and log in, or set the variables of a service principal. In Azure, look for a proxy or gateway at that address.',
-    commands: loginAgain,
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -97,7 +106,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       'AZURE_CLIENT_ID and AZURE_TENANT_ID are set without a secret or certificate, and az is not on the PATH of this process.',
     hint: () =>
       'Set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH for a service principal, or install the Azure CLI and log in.',
-    commands: loginAgain,
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -105,7 +114,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: () => 'Only the Azure CLI may give a token here, and this container has no az on its PATH.',
     hint: () =>
       'Use an image with the Azure CLI and mount your ~/.azure, or run this service on the host, where az is logged in.',
-    commands: () => [bash`az login`, bash`npm start`],
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -114,7 +123,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       `This container has no credential: no az on its PATH, and no metadata service that gives a token at ${facts.metadataService}.`,
     hint: () =>
       'Run this service on the host, where az is logged in, or use an image with the Azure CLI and your ~/.azure mounted.',
-    commands: () => [bash`az login`, bash`npm start`],
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -122,7 +131,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: () => 'Only the Azure CLI may give a token here, and az is not on the PATH of this process.',
     hint: () =>
       'Install the Azure CLI, or put it on the PATH of this process (an editor or service may not have that of your terminal), then log in.',
-    commands: (c) => [bash`command -v az`, ...loginAgain(c)],
+    commands: loginWhereItIs,
   },
   {
     ...ABSENT,
@@ -131,7 +140,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       `This machine has no credential: az is not on the PATH of this process, and no metadata service gives a token at ${facts.metadataService}.`,
     hint: () =>
       'Install the Azure CLI, or put it on the PATH of this process, and log in. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT instead.',
-    commands: (c) => [bash`command -v az`, ...loginAgain(c)],
+    commands: loginWhereItIs,
   },
   {
     ...FAILED,
@@ -166,7 +175,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCli, ({ facts }) => facts.place === 'ci'),
+    when: only(azureCli, ({ facts }, { aadsts }) => facts.place === 'ci' && aadsts === undefined),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',
@@ -175,7 +184,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: azureCli,
+    when: only(azureCli, (_, { aadsts }) => aadsts === undefined),
     problem: ({ finding }) => `az gave no token: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in a terminal, as the user who runs this service. If it fails there, too, log in again, then update it.',

@@ -1,6 +1,6 @@
 import { bash, name, part, path, type Word } from '../bash.ts';
 import type { Case, Evidence } from '../evidence.ts';
-import { azureCli, azureCliHas, cloudName, only, otherCloud } from '../match.ts';
+import { azureCliHas, cloudName, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
 import { AZURE_CLI_LOGIN, loginAgain } from './azure-cli-login.ts';
@@ -48,15 +48,6 @@ function directory({ finding }: Case): Word {
 
 /** The Azure CLI is installed, but its login or its files are of no use to this process. */
 export const AZURE_CLI: readonly Row[] = [
-  {
-    ...CLOUD,
-    when: only(azureCli, (e, finding) => finding.responder === 'none' && otherCloud(e, finding) !== undefined),
-    problem: (c) =>
-      `az is set to ${shown(otherCloud(c, c.finding), 'another cloud')} and asks ${shown(c.finding.host, 'a host')} there; this service uses ${shown(cloudName(c), 'the public cloud')}.`,
-    hint: (c) =>
-      `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there. The network is not the cause.`,
-    commands: (c) => [setCloud(c), ...loginAgain(c)],
-  },
   {
     ...CLOUD,
     when: azureCliHas('cloud-unknown'),
