@@ -96,7 +96,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: (c) =>
       `az is not on the PATH of this process, and what responds at ${c.facts.metadataService} is not the metadata service of Azure (${codeOf(managedIdentity(c) ?? c.finding)}).`,
     hint: () =>
-      'This is not a machine in Azure: install the Azure CLI and log in, or set the variables of a service principal. In Azure, look for a proxy or gateway at that address.',
+      'Outside Azure, install the Azure CLI and log in, or set the variables of a service principal. In Azure, take the proxy or gateway at that address out of the way.',
     commands: loginWhereItIs,
   },
   {
