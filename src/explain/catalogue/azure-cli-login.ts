@@ -1,6 +1,6 @@
-import { bash, guid, isGuid, part, text, url, type Word } from '../bash.ts';
+import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { azureCli, azureCliHas, only, type When } from '../match.ts';
+import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
 import type { Problem } from '../read-text.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
@@ -148,7 +148,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     commands: (c) => [
       bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
       bash`az account set --subscription ${subscriptionOrFirst(c)}`,
-      bash`az account get-access-token --output none`,
     ],
     documentation: DOCUMENTATION.azureCli,
   },
@@ -220,8 +219,10 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     ...LOGIN,
     when: needsLogin('not-logged-in'),
     problem: () => 'Nobody is logged in to the Azure CLI, or the login has expired.',
-    hint: () => 'Log in with az as the user who runs this service, then ask again. No restart is needed.',
-    commands: loginAgain,
+    hint: (c) =>
+      `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
+    // Each cloud has a login of its own, and az does not say which one it is set to.
+    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
     documentation: DOCUMENTATION.azureCli,
   },
 ];

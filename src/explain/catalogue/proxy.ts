@@ -3,7 +3,7 @@ import { findWorkload, inNamespace, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { isTool, only, unreached, type When } from '../match.ts';
 import { DOCUMENTATION } from '../row.ts';
-import { codeOf, hostOf, proxyVariableOf, shown } from '../words.ts';
+import { codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
 import { atEachLink, hostWord, isPod, isProxied, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
@@ -119,6 +119,14 @@ const ROWS: readonly UnreachedRow[] = [
     problem: (c) => `${capital(server(c))} does not let requests pass to ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
       `Have the proxy allow ${hostOf(c)}, or name that host in NO_PROXY if it can be reached directly. ${variable(c)} names the proxy.`,
+    commands: askProxy,
+  },
+  {
+    ...PROXY,
+    when: proxiedWith((finding) => isTool(finding) && finding.networkCode === undefined),
+    problem: ({ finding }) => `The tool cannot use its proxy: ${quoted(finding)}.`,
+    hint: () =>
+      'Set HTTPS_PROXY to the http URL of a proxy that the tool supports (az has no SOCKS by itself), or unset it.',
     commands: askProxy,
   },
   {

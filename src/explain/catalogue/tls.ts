@@ -11,7 +11,7 @@ const EXPIRED = {
 } as const;
 const UNTRUSTED = {
   reason: 'tls-intercepted',
-  title: 'The TLS certificate on the way to Azure is not trusted',
+  title: 'TLS to Azure is intercepted or not trusted',
 } as const;
 const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
 const CA_BUNDLE = {
@@ -136,7 +136,7 @@ const ROWS: readonly UnreachedRow[] = [
     commands: showCertificate,
   },
   {
-    ...BROKEN,
+    ...UNTRUSTED,
     when: unreachedWith(/EPROTO|SSL|TLS/),
     problem: (c) =>
       `The TLS handshake with ${hostOf(c)} failed (${shown(c.finding.networkCode, 'TLS')}): something on the way does not speak TLS or cuts it off.`,
