@@ -212,14 +212,14 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'module-missing',
-    /'Az\.Accounts?' module|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
+    /'Az\.Accounts?' module|term 'Get-AzAccessToken'|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
   ],
   // The SDK puts this in place of what azd said about a second factor or a new login.
   ['reauthentication-required', /claims challenges?\. .{0,120}azd auth login|reauthentication required/is],
   ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
   [
     'not-installed',
-    /could not be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+    /(?:CLI|az|azd|PowerShell|pwsh)['"]? (?:could not|couldn't) be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|not found in PATH/i,
   ],
   ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [

@@ -19,6 +19,12 @@ const absent = only(
   (e) => managedIdentity(e) === undefined || (!e.facts.identityEndpoint && !e.facts.identityEndpointMissing),
 );
 
+/** What az said is of no known form. Refusals of Microsoft Entra ID have rows of their own. */
+const otherwise = only(
+  azureCli,
+  (_, { aadsts, text: { problem } }) => aadsts === undefined && problem !== 'not-installed',
+);
+
 function absentAt(...places: Evidence['facts']['place'][]): When {
   return only(absent, ({ facts }) => places.includes(facts.place));
 }
@@ -175,7 +181,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCli, ({ facts }, { aadsts }) => facts.place === 'ci' && aadsts === undefined),
+    when: only(otherwise, ({ facts }) => facts.place === 'ci'),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',
@@ -184,7 +190,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCli, (_, { aadsts }) => aadsts === undefined),
+    when: otherwise,
     problem: ({ finding }) => `az gave no token: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in a terminal, as the user who runs this service. If it fails there, too, log in again, then update it.',
