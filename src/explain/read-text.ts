@@ -1,3 +1,5 @@
+import { type ClaimsChallenge, claimsIn } from './claims-challenge.ts';
+
 /**
  * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
  * Only this file parses such texts; rules match the fields. Texts change with versions and languages, so each field has several
@@ -37,14 +39,6 @@ export interface TextFields {
   login?: 'service-principal' | 'managed-identity';
   /** The claims that Resource Manager demands of a new token, as the text quotes them. */
   claims?: ClaimsChallenge;
-}
-
-export interface ClaimsChallenge {
-  /** Base64, as `az login --claims-challenge` takes it. */
-  challenge: string;
-  scope?: string;
-  /** The address that Resource Manager saw, if a location policy is the reason. */
-  address?: string;
 }
 
 /** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
@@ -360,17 +354,6 @@ function assertionTimes(text: string): TextFields['assertionTimes'] {
   return [now, from, to].some((ms) => ms === undefined || Number.isNaN(ms))
     ? undefined
     : { now: Number(now), from: Number(from), to: Number(to) };
-}
-
-function claimsIn(text: string): ClaimsChallenge | undefined {
-  const challenge = /-{1,2}claims-?challenge[ =]['"]?([\w+/-]{8,2000}={0,2})/i.exec(text)?.[1];
-  if (challenge === undefined) return undefined;
-  const claims = Buffer.from(challenge, 'base64').toString();
-  return {
-    challenge,
-    ...field('scope', /--scope[ =]['"]?(https?:\/\/[\w./-]{1,200})/.exec(text)?.[1]),
-    ...field('address', /"xms_rp_ipaddr"[^}]{0,100}?"value"\s{0,3}:\s{0,3}"([\da-f.:]{3,45})"/i.exec(claims)?.[1]),
-  };
 }
 
 function loginOf(text: string): TextFields['login'] {

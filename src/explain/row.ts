@@ -39,7 +39,7 @@ export const DOCUMENTATION = {
   arc: 'https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication',
   privateLink: 'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
   virtualNetworkIntegration: 'https://learn.microsoft.com/azure/app-service/overview-vnet-integration',
-  virtualNetworkDns: 'https://learn.microsoft.com/azure/app-service/overview-name-resolution',
+  containerAppsNetworking: 'https://learn.microsoft.com/azure/container-apps/networking',
   outboundAccess: 'https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access',
   aksEgress: 'https://learn.microsoft.com/azure/aks/outbound-rules-control-egress',
   proxy: 'https://learn.microsoft.com/azure/developer/javascript/sdk/use-azure-sdk#troubleshooting',

@@ -18,12 +18,12 @@ const OTHER_CLOUD = {
 } as const;
 const SECRET = {
   reason: 'client-secret-refused',
-  title: 'The client secret is refused',
+  title: 'The client secret was refused',
   check: 'token',
 } as const;
 const CERTIFICATE = {
   reason: 'client-certificate-refused',
-  title: 'The client certificate is refused',
+  title: 'The client certificate was refused',
   check: 'token',
 } as const;
 const CLOUD = {

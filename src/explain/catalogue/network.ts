@@ -47,9 +47,9 @@ const NAMES: readonly UnreachedRow[] = [
     ...DNS,
     when: only(unreachedWith(NO_SUCH_NAME), (_, { credential }) => credential === undefined),
     problem: (c) =>
-      `DNS has no address for ${hostOf(c)} here, although other names resolve. A private DNS zone of Private Link may hide it.`,
+      `DNS has no address for ${hostOf(c)} here. A private DNS zone of Private Link may hide the public one.`,
     hint: () =>
-      'If this network has the private zone privatelink.azure.com, give it the record of the private endpoint, let it fall back to the internet, or unlink it.',
+      'If this network has the private DNS zone privatelink.azure.com, add the record of the private endpoint or unlink the zone. Otherwise check the nameserver and the VPN.',
     commands: (c) => [...lookUp(c), bash`az network private-dns zone list --query '[].[name,resourceGroup]' -o table`],
     documentation: DOCUMENTATION.privateLink,
   },
@@ -68,7 +68,7 @@ const NAMES: readonly UnreachedRow[] = [
     problem: (c) => `DNS of this app does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: () =>
       'Check the DNS servers of the virtual network that the app is integrated with, and its private DNS zones.',
-    documentation: DOCUMENTATION.virtualNetworkDns,
+    documentation: networkOfApp,
   },
   {
     ...DNS,
@@ -120,7 +120,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
     problem: (c) => `This app cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
     hint: (c) =>
       `Allow it in the NSG, firewall and routes of the virtual network that the app is integrated with${serviceTag(c)}.`,
-    documentation: DOCUMENTATION.virtualNetworkIntegration,
+    documentation: networkOfApp,
   },
   {
     ...EGRESS,
@@ -206,4 +206,10 @@ function serviceTag({ facts, finding }: Case): string {
   ]);
   const tag = tags.get(finding.host ?? '');
   return tag === undefined ? '' : ` (service tag ${tag})`;
+}
+
+function networkOfApp({ facts }: Case): string {
+  return facts.place === 'container-apps'
+    ? DOCUMENTATION.containerAppsNetworking
+    : DOCUMENTATION.virtualNetworkIntegration;
 }
