@@ -453,6 +453,19 @@ const CASES: [string, Outcome, Expected][] = [
     tool("The term 'Get-AzAccessToken' is not recognized as a name of a cmdlet", MACHINE, 'AzurePowerShellCredential'),
     { reason: 'tool-not-logged-in', check: 'configuration', says: ['Install-Module Az.Accounts'] },
   ],
+  [
+    'revoked sessions of PowerShell',
+    tool(
+      "This credential doesn't support claims challenges. To authenticate with the required claims, please run the following command: Connect-AzAccount -ClaimsChallenge eyJhY2Nlc3NfdG9rZW4iOnt9fQ==",
+      MACHINE,
+      'AzurePowerShellCredential',
+    ),
+    {
+      reason: 'tool-not-logged-in',
+      check: 'configuration',
+      says: ["pwsh -Command Connect-AzAccount -ClaimsChallenge 'eyJhY2Nlc3NfdG9rZW4iOnt9fQ=='"],
+    },
+  ],
   // ---- other tools
   [
     'azd that has to prove more',

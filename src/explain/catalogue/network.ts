@@ -50,7 +50,10 @@ const NAMES: readonly UnreachedRow[] = [
       `DNS has no address for ${hostOf(c)} here. A private DNS zone of Private Link may hide the public one.`,
     hint: () =>
       'If this network has the private DNS zone privatelink.azure.com, add the record of the private endpoint or unlink the zone. Otherwise check the nameserver and the VPN.',
-    commands: (c) => [...lookUp(c), bash`az network private-dns zone list --query '[].[name,resourceGroup]' -o table`],
+    commands: (c) => [
+      ...lookUp(c),
+      bash`az resource list --resource-type Microsoft.Network/privateDnsZones --query '[].[name,resourceGroup]' -o table`,
+    ],
     documentation: DOCUMENTATION.privateLink,
   },
   {

@@ -1,4 +1,4 @@
-import { bash } from '../bash.ts';
+import { bash, text } from '../bash.ts';
 import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import type { Problem } from '../read-text.ts';
@@ -81,6 +81,20 @@ export const OTHER_TOOLS: readonly Row[] = [
     commands: (c) => [
       bash`pwsh -Command 'Install-Module Az.Accounts -Scope CurrentUser -Force'`,
       ...powerShellLogin(c),
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: only(
+      has('powershell', 'not-logged-in'),
+      (e, { text: { claims } }) => claims !== undefined && azureCli(e) === undefined && !inPipeline(e),
+    ),
+    problem: () =>
+      'Azure Resource Manager no longer accepts the token of Azure PowerShell: its sessions were revoked, or a policy has changed.',
+    hint: () => 'Log in again with the claims that Azure demands. A plain login may give the same token.',
+    commands: ({ finding }) => [
+      bash`pwsh -Command Connect-AzAccount -ClaimsChallenge ${text(finding.text.claims?.challenge, 'CLAIMS')}`,
     ],
   },
   {
