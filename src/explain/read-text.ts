@@ -249,6 +249,9 @@ const NETWORK_CODES: [string, RegExp][] = [
     'SELF_SIGNED_CERT_IN_CHAIN',
     /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)|RemoteCertificateChainErrors|PartialChain|UntrustedRoot|certificate verify failed/i,
   ],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', /TLS handshake timeout|handshake operation timed out/i],
+  // The connection was there.
+  ['UND_ERR_HEADERS_TIMEOUT', /ReadTimeout|Read timed out|while awaiting headers/i],
   [
     'EPROTO',
     /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,

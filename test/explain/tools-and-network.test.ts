@@ -138,6 +138,24 @@ const CASES: [string, Outcome, Expected][] = [
     entra({ phase: 'tls' }),
     { reason: 'connection-broken', check: 'identity-provider', says: ['TLS handshake does not finish', 'MTU'] },
   ],
+  [
+    'an azd whose TLS handshake hangs',
+    tool(
+      'ERROR: fetching token: Post "https://login.microsoftonline.com/x/oauth2/v2.0/token": net/http: TLS handshake timeout',
+      MACHINE,
+      'AzureDeveloperCliCredential',
+    ),
+    { reason: 'connection-broken', check: 'identity-provider', says: ['TLS handshake does not finish', 'MTU'] },
+  ],
+  [
+    'an az that was connected and waits',
+    tool(
+      pool(
+        `ReadTimeoutError("HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Read timed out. (read timeout=None)")`,
+      ),
+    ),
+    { reason: 'connection-broken', check: 'identity-provider', says: ['broke off'], never: 'cannot connect' },
+  ],
   // ---- certificates
   [
     'a certificate that has expired',

@@ -1,6 +1,6 @@
 import { bash, name } from '../bash.ts';
 import type { Case } from '../evidence.ts';
-import { azureCliHas, credential, isTool, only, stillIn, unreachedWith } from '../match.ts';
+import { azureCliHas, credential, either, isTool, only, stillIn, unreachedWith } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
 import { atEachLink, connect, isPod, showCertificate, type UnreachedRow } from './unreached.ts';
@@ -136,20 +136,20 @@ const ROWS: readonly UnreachedRow[] = [
     commands: showCertificate,
   },
   {
+    ...BROKEN,
+    when: either(stillIn('tls'), unreachedWith(/HANDSHAKE_TIMEOUT/)),
+    problem: (c) =>
+      `${hostOf(c)} accepts connections, but the TLS handshake does not finish: something on the way swallows its packets.`,
+    hint: () =>
+      'Look for TLS inspection or a proxy on the way, and for an MTU that is too large (VPN, tunnel, overlay network): try a smaller one.',
+    commands: connect,
+  },
+  {
     ...UNTRUSTED,
     when: unreachedWith(/EPROTO|SSL|TLS/),
     problem: (c) =>
       `The TLS handshake with ${hostOf(c)} failed (${shown(c.finding.networkCode, 'TLS')}): something on the way does not speak TLS or cuts it off.`,
     hint: () => 'Look for a proxy, firewall, VPN or service mesh that handles this connection, and let the host pass.',
-    commands: connect,
-  },
-  {
-    ...BROKEN,
-    when: stillIn('tls'),
-    problem: (c) =>
-      `${hostOf(c)} accepts connections, but the TLS handshake does not finish: something on the way swallows its packets.`,
-    hint: () =>
-      'Look for TLS inspection or a proxy on the way, and for an MTU that is too large (VPN, tunnel, overlay network): try a smaller one.',
     commands: connect,
   },
 ];
