@@ -1,4 +1,6 @@
-import { AZURE_CLI, AZURE_CLI_ABSENT } from './catalogue/azure-cli.ts';
+import { AZURE_CLI } from './catalogue/azure-cli.ts';
+import { AZURE_CLI_ABSENT } from './catalogue/azure-cli-absent.ts';
+import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-refused.ts';
 import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
 import { IDENTITY_BINDING } from './catalogue/identity-binding.ts';
@@ -14,7 +16,7 @@ import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
 import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
 import { SUBSCRIPTION } from './catalogue/subscription.ts';
 import { TOKEN_REJECTED } from './catalogue/token-rejected.ts';
-import { OTHER_TOOLS } from './catalogue/tools.ts';
+import { OTHER_TOOLS, OTHER_TOOLS_REFUSED } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import type { Row, Warning } from './row.ts';
 import { unknownRow } from './unknown.ts';
@@ -31,6 +33,8 @@ export const CATALOGUE: readonly Row[] = [
   ...IDENTITY_BINDING,
   ...SERVICE_PRINCIPAL_SETUP,
   ...FEDERATION,
+  ...AZURE_CLI_REFUSED,
+  ...OTHER_TOOLS_REFUSED,
   ...ENTRA,
   ...NETWORK,
   ...MISNAMED,
@@ -45,6 +49,7 @@ export const CATALOGUE: readonly Row[] = [
   ...NO_METADATA_SERVICE,
   ...NO_RESPONSE,
   ...TOKEN_REJECTED,
+  ...AZURE_CLI_TENANT,
   ...ROLES,
   ...SUBSCRIPTION,
   ...RESOURCE_MANAGER,

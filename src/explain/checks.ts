@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, halfConfigured, isProjected, isTool, isWaitedFor, misnamedCredential } from './match.ts';
+import { clockSkew, halfConfigured, isProjected, isTool, isWaitedFor, misnamedCredential, otherCloud } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -81,6 +81,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
+    // A tool that is set to another cloud need not reach it.
+    if (responder === 'none' && otherCloud(e, finding) !== undefined) return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
   }

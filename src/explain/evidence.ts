@@ -177,9 +177,10 @@ function credentialKind(name: string, { variables, projectedToken }: Facts): Cre
 }
 
 /** Only the message of a tool shows who responded to it. */
-function responderBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Responder {
+function responderBehindTool({ aadsts, isProxyFailure, networkCode, status, problem, login }: TextFields): Responder {
   if (aadsts !== undefined) return 'entra';
-  if (problem === 'identity-endpoint-failed') return 'not-asked';
+  // For a managed identity, a tool does not ask Microsoft Entra ID.
+  if (problem === 'identity-endpoint-failed' || login === 'managed-identity') return 'not-asked';
   if (isProxyFailure) return 'http-proxy';
   if (networkCode !== undefined) return 'none';
   return status === undefined ? 'not-asked' : 'entra';

@@ -116,14 +116,21 @@ export function unreached({ findings, resourceManager }: Evidence): Finding | un
 }
 
 function isUnreached(finding: Finding): boolean {
-  const { responder, networkCode, phase, text } = finding;
-  // For a managed identity, a tool does not ask Microsoft Entra ID.
-  if (isTool(finding) && (text.problem === 'identity-endpoint-failed' || text.login === 'managed-identity'))
-    return false;
+  const { responder, networkCode, phase } = finding;
   if (responder === 'http-proxy') return true;
   if (responder !== 'none') return false;
   // Still before the response at the deadline: that phase is what failed.
   return networkCode !== undefined || (phase !== undefined && phase !== 'response');
+}
+
+/** Matches the host that was not reached if its error code has this form. */
+export function unreachedWith(codes: RegExp): When {
+  return only(unreached, (_, { networkCode }) => networkCode !== undefined && codes.test(networkCode));
+}
+
+/** Matches the host that was not reached if the request was still in this phase, without an error. */
+export function stillIn(phase: NonNullable<Finding['phase']>): When {
+  return only(unreached, (_, finding) => finding.networkCode === undefined && finding.phase === phase);
 }
 
 /** The credential that has not responded yet, or not before its time limit. */
@@ -199,4 +206,27 @@ function assertionSkew({ credential, text }: Finding): number | undefined {
   if (credential !== 'client-certificate' || !text.assertionTimes) return undefined;
   const { now, from } = text.assertionTimes;
   return Math.round((now - from) / 1000);
+}
+
+/** The sign-in hosts of the clouds, by the names that the Azure CLI has for them. The German cloud was closed in 2021. */
+const CLOUDS: [string, RegExp][] = [
+  ['AzureCloud', /^(login\.microsoftonline\.com|login\.windows\.net|login\.microsoft\.com|sts\.windows\.net)$/],
+  ['AzureUSGovernment', /^(login\.microsoftonline\.us|login-us\.microsoftonline\.com)$/],
+  ['AzureChinaCloud', /^login\.(partner\.microsoftonline|chinacloudapi)\.cn$/],
+  ['AzureGermanCloud', /^login\.microsoftonline\.de$/],
+];
+
+function cloudWith(host: string | undefined): string | undefined {
+  return CLOUDS.find(([, hosts]) => hosts.test(host ?? ''))?.[0];
+}
+
+/** The name of this service's cloud, as the Azure CLI knows it. */
+export function cloudName({ facts }: Pick<Evidence, 'facts'>): string | undefined {
+  return cloudWith(new URL(facts.cloud.authorityHost).hostname);
+}
+
+/** The other cloud that a tool asked for a token; undefined if it asked in the cloud of this service. */
+export function otherCloud(e: Pick<Evidence, 'facts'>, finding: Finding): string | undefined {
+  const cloud = isTool(finding) ? cloudWith(finding.host) : undefined;
+  return cloud === cloudName(e) ? undefined : cloud;
 }

@@ -1,3 +1,5 @@
+import { type ClaimsChallenge, claimsIn } from './claims-challenge.ts';
+
 /**
  * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
  * Only this file parses such texts; rules match the fields. Texts change with versions and languages, so each field has several
@@ -43,6 +45,8 @@ export interface TextFields {
   isPolicy?: true;
   /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
   login?: 'service-principal' | 'managed-identity';
+  /** The claims that Resource Manager demands of a new token, as the text quotes them. */
+  claims?: ClaimsChallenge;
 }
 
 /** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
@@ -68,6 +72,8 @@ export type Problem =
   | 'ca-bundle-missing'
   | 'identity-endpoint-failed'
   | 'broker-failed'
+  | 'reauthentication-required'
+  | 'scripts-forbidden'
   | 'module-missing';
 
 /** Why a service for managed identities gave no token, apart from the identity itself. */
@@ -104,11 +110,15 @@ const LONGEST_TEXT = 8000;
 
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
 
-/** `az` continues if it cannot load a module of other commands. Only its later messages count. */
+/** `az` continues if it cannot load a module of other commands. Only its later messages count, unless it needs that module. */
 function withoutSkippedModules(text: string): string {
+  if (NEEDED_MODULE.test(text)) return text;
   const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
   return /^ERROR: /m.test(others) ? others : text;
 }
+
+/** The module that has the commands for logins and tokens. */
+const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
 export function readText(whole: string): TextFields {
   const half = LONGEST_TEXT / 2;
@@ -116,7 +126,7 @@ export function readText(whole: string): TextFields {
     whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
   );
   const aadsts = aadstsNumber(text);
-  const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
+  const problem = problemIn(text);
   const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
   const isProxyFailure =
     /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
@@ -147,8 +157,19 @@ export function readText(whole: string): TextFields {
       isPolicy: true as const,
     }),
     ...field('login', loginOf(text)),
+    ...field('claims', claimsIn(text)),
   };
 }
+
+function problemIn(text: string): Problem | undefined {
+  // The system refused the connection, not a file.
+  const isSocket = FORBIDDEN_SOCKET.test(text);
+  return PROBLEMS.find(([problem, form]) => form.test(text) && !(isSocket && problem === 'permission-denied'))?.[0];
+}
+
+/** What a local firewall, a VPN or a sandbox makes of a connection. */
+const FORBIDDEN_SOCKET =
+  /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
 
 /**
  * Matches all digits, because a longer number contains a shorter one. If a message has two numbers, 70002 only wraps the other
@@ -173,7 +194,13 @@ const PROBLEMS: [Problem, RegExp][] = [
     /No such file or directory: ['"][^'"\n]{1,300}\.(?:pem|pfx|p12|crt|cer|key)['"]|(?:load|deserialize|parse|read) .{0,30}(?:PEM|private key|certificate|key data)|certificate file .{0,200}(?:not found|does not exist|invalid)|Invalid (?:certificate|PEM)/i,
   ],
   ['read-only', /Read-only file system|Errno 30\b/],
-  ['disk-full', /No space left on device|Errno 28\b/],
+  ['disk-full', /No space left on device|Errno 28\b|Disk quota exceeded/],
+  ['installation-broken', NEEDED_MODULE],
+  // On Windows, a lock that another process holds is a file to which permission is denied.
+  [
+    'locked',
+    /(?:Permission denied|Access is denied)[^\n]{0,300}\.lock(?:file)?\b|\.lock(?:file)?\b[^\n]{0,100}(?:Permission denied|Access is denied)/,
+  ],
   [
     'permission-denied',
     /Permission denied|PermissionError|Errno 13\b|Access is denied|WinError 5\b|Operation not permitted/,
@@ -188,7 +215,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'locked',
-    /LockException|AlreadyLocked|Resource temporarily unavailable|database is locked|\.lockfile|being used by another process|WinError 32\b/,
+    /LockException|AlreadyLocked|Resource temporarily unavailable|Errno (?:11|35)\b|database is locked|\.lockfile|being used by another process|WinError (?:32|33)\b/,
   ],
   [
     'account-not-in-cache',
@@ -214,13 +241,22 @@ const PROBLEMS: [Problem, RegExp][] = [
   ['killed', /MemoryError|Cannot allocate memory|Out of memory|oom-kill|\bSIGKILL\b|code 137\b|^Killed$/im],
   [
     'installation-broken',
-    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|urllib3 v2|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
   ],
-  ['module-missing', /Az\.Accounts?\b/],
+  [
+    'scripts-forbidden',
+    /running scripts is disabled|ExecutionPolicy|PSSecurityException|UnauthorizedAccess|language mode/i,
+  ],
+  [
+    'module-missing',
+    /'Az\.Accounts?' module|term 'Get-AzAccessToken'|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
+  ],
+  // The SDK puts this in place of what azd said about a second factor or a new login.
+  ['reauthentication-required', /claims challenges?\. .{0,120}azd auth login|reauthentication required/is],
   ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
   [
     'not-installed',
-    /could not be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+    /(?:CLI|az|azd|PowerShell|pwsh)['"]? (?:could not|couldn't) be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|not found in PATH/i,
   ],
   ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
@@ -299,12 +335,20 @@ const NETWORK_CODES: [string, RegExp][] = [
   ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',
-    /Hostname mismatch|doesn't match either of|certificate is valid for .{0,200}, not|ALTNAME_INVALID/i,
+    /Hostname mismatch|IP address mismatch|doesn't match (?:either of|')|certificate is (?:not )?valid for|RemoteCertificateNameMismatch|ALTNAME_INVALID/i,
   ],
+  // OpenSSL's names of what Python checks since 3.13.
+  ['MISSING_AUTHORITY_KEY_IDENTIFIER', /Missing Authority Key Identifier/i],
+  ['MISSING_SUBJECT_KEY_IDENTIFIER', /Missing Subject Key Identifier/i],
+  ['CA_BCONS_NOT_CRITICAL', /Basic Constraints of CA cert not marked critical/i],
+  ['CA_CERT_MISSING_KEY_USAGE', /CA cert does not include key usage/i],
   [
     'SELF_SIGNED_CERT_IN_CHAIN',
-    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)/i,
+    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)|RemoteCertificateChainErrors|PartialChain|UntrustedRoot|certificate verify failed/i,
   ],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', /TLS handshake timeout|handshake operation timed out/i],
+  // The connection was there.
+  ['UND_ERR_HEADERS_TIMEOUT', /ReadTimeout|Read timed out|while awaiting headers/i],
   [
     'EPROTO',
     /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,
@@ -317,6 +361,7 @@ const NETWORK_CODES: [string, RegExp][] = [
     'ENOTFOUND',
     /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
   ],
+  ['EACCES', FORBIDDEN_SOCKET],
   ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
   ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|\bENETUNREACH\b|unreachable network/i],
   ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|\bEHOSTUNREACH\b|unreachable host/i],
