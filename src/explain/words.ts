@@ -74,6 +74,12 @@ export function serviceAccountInWords({ facts: { pod } }: WithFacts): string {
   return `the service account ${[namespace, serviceAccount].filter(Boolean).join('/')}`;
 }
 
+/** "the node's identity aks-agentpool", or "the identity of its node" where its name is not known. */
+export function managedIdentityInWords(resourceId: string | undefined): string {
+  const name = resourceId?.split('/').at(-1);
+  return hasValue(name) ? `the identity ${shown(name, '')} of its node` : 'the identity of its node';
+}
+
 /** "node aks-1", or "this pod's node". */
 export function nodeInWords({ facts: { pod } }: WithFacts): string {
   return pod?.node === undefined ? "this pod's node" : `node ${pod.node}`;
