@@ -1,3 +1,4 @@
+import { ASSERTION } from './catalogue/assertion.ts';
 import { AZURE_CLI, AZURE_CLI_ABSENT } from './catalogue/azure-cli.ts';
 import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
@@ -7,12 +8,14 @@ import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './catalogue/managed-ident
 import { NETWORK } from './catalogue/network.ts';
 import { NMI } from './catalogue/nmi.ts';
 import { NO_RESPONSE } from './catalogue/no-response.ts';
-import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
+import { NODE_IDENTITY, OTHER_CLIENT_ID } from './catalogue/node-identity.ts';
+import { POD_LABELS } from './catalogue/pod-labels.ts';
 import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
 import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
 import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
 import { OTHER_TOOLS } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
+import { WORKLOAD_IDENTITY_REFUSED } from './catalogue/workload-identity-refused.ts';
 import type { Row, Warning } from './row.ts';
 
 /**
@@ -27,6 +30,8 @@ export const CATALOGUE: readonly Row[] = [
   ...IDENTITY_BINDING,
   ...SERVICE_PRINCIPAL_SETUP,
   ...FEDERATION,
+  ...ASSERTION,
+  ...WORKLOAD_IDENTITY_REFUSED,
   ...ENTRA,
   ...NETWORK,
   ...MISNAMED,
@@ -39,12 +44,13 @@ export const CATALOGUE: readonly Row[] = [
   ...AZURE_CLI_ABSENT,
   ...NO_METADATA_SERVICE,
   ...NO_RESPONSE,
+  ...NODE_IDENTITY,
   ...ROLES,
   ...RESOURCE_MANAGER,
 ];
 
 /** All rows about something that works but smells. Each match is a warning. */
-export const WARNINGS: readonly Warning[] = [...POD_WARNINGS, ...EMPTY_LIST];
+export const WARNINGS: readonly Warning[] = [...NODE_IDENTITY, ...OTHER_CLIENT_ID, ...EMPTY_LIST];
 
 /** The reason of a failure that no row matches. */
 export const UNKNOWN = 'unknown';

@@ -128,7 +128,11 @@ export function enableWorkloadIdentity(): string[] {
 }
 
 /** Annotates the service account of the pod, and restarts what uses it. */
-export function annotateServiceAccount(e: WithFacts, annotation: 'client-id' | 'tenant-id', value: Word): string[] {
+export function annotateServiceAccount(
+  e: WithFacts,
+  annotation: 'client-id' | 'tenant-id' | 'service-account-token-expiration',
+  value: Word,
+): string[] {
   return [
     bash`kubectl annotate serviceaccount ${serviceAccount(e)} ${inNamespace(e)} azure.workload.identity/${choice(annotation)}=${value} --overwrite`,
     ...restart(e),

@@ -1,5 +1,13 @@
 import { bash, guid, name, part, text, url, type Word } from './bash.ts';
-import { inNamespace, inOrder, listIdentities, readIdentityNames, restart, serviceAccount, unsetVariable } from './commands.ts';
+import {
+  inNamespace,
+  inOrder,
+  listIdentities,
+  readIdentityNames,
+  restart,
+  serviceAccount,
+  unsetVariable,
+} from './commands.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import { type IssuerKind, issuerKind } from './issuer.ts';
 import { isProjected } from './match.ts';
@@ -104,10 +112,7 @@ export function updateAudience(c: Refused): string[] {
 export function updateCase(c: Refused): string[] {
   return [
     listFederatedCredentials(c),
-    update(
-      c,
-      part`grep -qixF -e ${issuerWord(c)} <<< $issuer && grep -qixF -e ${subjectWord(c)} <<< $subject`,
-    ),
+    update(c, part`grep -qixF -e ${issuerWord(c)} <<< $issuer && grep -qixF -e ${subjectWord(c)} <<< $subject`),
   ];
 }
 

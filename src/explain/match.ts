@@ -1,5 +1,5 @@
 import type { AadstsClass } from './aadsts.ts';
-import type { CredentialKind, Evidence, Finding } from './evidence.ts';
+import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 
@@ -131,6 +131,15 @@ export function unanswered({ findings }: Evidence): Finding | undefined {
     ({ outcome, message, responder }) =>
       outcome === 'pending' || (responder === 'none' && /^No (answer|response|token) within/.test(message)),
   );
+}
+
+/** Matches a token that works, as far as one can tell, but is not for what was meant: with a list, or refused one for lack of a role. */
+export function tokenWithoutUse(condition: (evidence: Evidence) => boolean): When {
+  return (e) => {
+    if (!e.identity || !condition(e)) return undefined;
+    if (!e.failure) return tokenFinding(e.identity, e.facts);
+    return ofKind('no-subscription', 'not-authorized')(e);
+  };
 }
 
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
