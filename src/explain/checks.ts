@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, isProjected, isTool } from './match.ts';
+import { clockSkew, isProjected, isRefusalOfTokenProxy, isTool } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -44,6 +44,9 @@ export function decisive(e: Evidence): Finding | undefined {
         finding.credential ?? '',
       ) && !(finding.responder === 'not-asked' && isAbsent(finding)),
   );
+  // An identity binding is only tried where its variables are set, so its own failure counts. Without an id, nothing is asked.
+  const binding = findings.find(({ credential }) => credential === 'identity-binding');
+  if (binding && !isHalfConfigured(e)) return binding;
   const managed = findings.find(({ credential }) => credential === 'managed-identity');
   const isOffered =
     managed !== undefined &&
@@ -61,6 +64,19 @@ export function decisive(e: Evidence): Finding | undefined {
   );
 }
 
+/** A projected token is there, but nothing to present it with, or the file cannot be used. */
+function isHalfConfigured({ facts: { projectedToken, variables } }: Evidence): boolean {
+  return (
+    projectedToken !== undefined &&
+    (projectedToken.problem !== undefined || !variables['AZURE_CLIENT_ID'] || !variables['AZURE_TENANT_ID'])
+  );
+}
+
+/** A pod that nothing binds to an identity of its own, as far as its labels are visible: whoever answers it is not meant. */
+function isUnbound(e: Evidence): boolean {
+  return e.facts.kubernetes && !e.facts.projectedToken && isLabelled(e) !== undefined && !usesPodIdentity(e);
+}
+
 /** Nothing is configured for this credential. */
 function isAbsent({ message }: Finding): boolean {
   return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
@@ -74,6 +90,12 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
+  }
+  if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
+    return 'configuration';
+  if (finding.credential === 'managed-identity' && isUnbound(e)) return 'configuration';
+  if (finding.credential === 'identity-binding' && responder !== 'entra') {
+    return isRefusalOfTokenProxy(finding) ? 'token' : 'identity-provider';
   }
   switch (responder) {
     case 'not-asked':
@@ -103,7 +125,9 @@ function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {
   );
 }
 
-function resourceManagerCheck({ failure }: Evidence, finding: Finding): CheckName {
+function resourceManagerCheck({ failure, identity, facts }: Evidence, finding: Finding): CheckName {
+  const isRoleMissing = failure?.kind === 'no-subscription' || failure?.kind === 'not-authorized';
+  if (isRoleMissing && isNodeIdentity(identity, facts)) return 'identity';
   const code = resourceManagerClass(finding.errorCode, finding.summary);
   switch (failure?.kind) {
     case 'token-rejected':

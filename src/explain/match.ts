@@ -52,6 +52,11 @@ export function isProjected({ credential }: Pick<Finding, 'credential'>): boolea
   return credential === 'projected-token' || credential === 'identity-binding';
 }
 
+/** Whether the API server forbids the identity of a binding. A response other than JSON comes from something on the way. */
+export function isRefusalOfTokenProxy({ responder, status, content }: Finding): boolean {
+  return responder === 'token-proxy' && status === 403 && content === 'json';
+}
+
 /** The finding of the Azure CLI; undefined in Kubernetes, because no pod has it. */
 export function azureCli({ facts, findings }: Evidence): Finding | undefined {
   if (facts.kubernetes) return undefined;

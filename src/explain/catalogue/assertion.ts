@@ -1,5 +1,13 @@
 import { bash, name, part, url } from '../bash.ts';
-import { annotateServiceAccount, enableWorkloadIdentity, inOrder, restart, unsetVariable } from '../commands.ts';
+import {
+  annotateServiceAccount,
+  enableWorkloadIdentity,
+  inOrder,
+  listClusters,
+  onCluster,
+  restart,
+  unsetVariable,
+} from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import {
   discoveryDocument,
@@ -146,7 +154,7 @@ export const ASSERTION: readonly Row[] = [
     problem: (c) => `Microsoft Entra ID could not read ${discoveryDocument(c)}, which AKS publishes.`,
     hint: () =>
       'Ask again in a minute; this passes. If it lasts, update the cluster without a change, then open a support request.',
-    commands: (c) => [fetchDocument(c)],
+    commands: (c) => [fetchDocument(c), listClusters(), onCluster(part`update`, part`--yes`)],
   },
   {
     ...UNREACHABLE,

@@ -73,7 +73,7 @@ export const FEDERATION: readonly Row[] = [
     ...AUDIENCE,
     when: forTokenProxy,
     problem: () =>
-      'The token has the audience api://AKSIdentityBinding, but AZURE_KUBERNETES_TOKEN_PROXY, which an identity binding needs, is not set.',
+      'The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but AZURE_KUBERNETES_TOKEN_PROXY is not set.',
     hint: () =>
       'Recreate the pod, so that AKS injects it. Without an identity binding, remove the annotation use-identity-binding from the pod template.',
     commands: restart,
