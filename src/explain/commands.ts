@@ -94,7 +94,7 @@ export function listIdentities(): string {
 
 /** The start of a line: reads group and name of the managed identity with this client id. */
 export function readIdentityNames(e: WithFacts): Word {
-  return part`read -r group name <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
+  return part`read -r group name id <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
 }
 
 /** The service account of the pod. */
