@@ -157,10 +157,8 @@ export function showWebhook(): string {
 }
 
 /** AKS runs the webhook in the namespace kube-system, its Helm chart in one of its own. */
-export function showWebhookLogs(): string[] {
-  return [
-    bash`for namespace in kube-system azure-workload-identity-system; do kubectl logs -n $namespace -l azure-workload-identity.io/system=true --tail=20 --prefix; done`,
-  ];
+export function showWebhookLogs(): string {
+  return bash`for namespace in kube-system azure-workload-identity-system; do kubectl logs -n $namespace -l azure-workload-identity.io/system=true --tail=20 --prefix; done`;
 }
 
 export function showNmiBindings(e: WithFacts): string {

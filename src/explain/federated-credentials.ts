@@ -93,13 +93,18 @@ function readCredential(c: Refused, condition: Word): Word {
 const isSame = (c: Refused): Word => part`[[ $issuer = ${issuerWord(c)} && $subject = ${subjectWord(c)} ]]`;
 
 /**
- * Creates a federated credential for this token. There is only one for an issuer and a subject, and a new one with the name of
- * another replaces that one. So the name is that of the one with this issuer and subject, or else a name of its own.
+ * Lets the identity of the pod trust its token. Where another identity trusts it already, that one was meant, and nobody else
+ * has to. There is only one federated credential for an issuer and a subject, and a new one with the name of another replaces
+ * that one. So the name is that of the one with this issuer and subject, or else a name of its own.
  */
 export function createFederatedCredential(c: Refused): string[] {
+  const clientId = guid(c.facts.variables['AZURE_CLIENT_ID'], 'CLIENT_ID');
+  const isAnotherAnnotated = part`kubectl get serviceaccount ${serviceAccount(c)} ${inNamespace(c)} -o yaml | grep azure.workload.identity/client-id: | grep -qiv ${clientId}`;
   return [
     listFederatedCredentials(c),
-    bash`${readCredential(c, isSame(c))} && az identity federated-credential create -g $group --identity-name $name --name \${credential:-${credentialName(c)}} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}`,
+    annotateIfTrusted(c),
+    bash`${isAnotherAnnotated} || { ${readCredential(c, isSame(c))} && az identity federated-credential create -g $group --identity-name $name --name \${credential:-${credentialName(c)}} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; }`,
+    ...restart(c),
   ];
 }
 
@@ -135,12 +140,14 @@ export function showIssuerOfCluster(): string {
   return bash`kubectl get --raw /.well-known/openid-configuration`;
 }
 
-/** Annotates the service account with the identity that trusts its token, and removes what the manifest sets instead. */
+/** Annotates the service account with the identity that trusts exactly its token, if there is one; it is the one that was meant. */
+function annotateIfTrusted(c: Refused): string {
+  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | while read -r issuer subject; do if ${isSame(c)}; then kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=$id azure.workload.identity/tenant-id=$tenant --overwrite; fi; done; done`;
+}
+
+/** The same, with a list of all identities for a person to choose from if none trusts it. */
 export function annotateWithTrustingIdentity(c: Refused): string[] {
-  return [
-    listIdentities(),
-    bash`read -r id tenant <<< $(az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | while read -r issuer subject; do if ${isSame(c)}; then echo $id $tenant; fi; done; done) && kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=\${id:?} azure.workload.identity/tenant-id=\${tenant:?} --overwrite`,
-  ];
+  return [listIdentities(), annotateIfTrusted(c)];
 }
 
 /** Annotates the service account with the tenant of its identity. */
@@ -149,7 +156,7 @@ export function annotateTenant(e: WithFacts): string {
   return bash`read -r tenant id <<< $(az identity list --query '[].[tenantId,clientId]' -o tsv | grep -i ${guid(clientId, 'CLIENT_ID')}) && kubectl annotate serviceaccount ${serviceAccount(e)} ${inNamespace(e)} azure.workload.identity/tenant-id=\${tenant:?} --overwrite`;
 }
 
-/** Lets the annotations of the service account apply: the webhook leaves a variable of the manifest alone. */
-export function useAnnotations(e: WithFacts): string[] {
-  return inOrder(unsetVariable(e, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`), restart(e));
+/** Lets the webhook set these variables, from the annotations of the service account: it leaves one of the manifest alone. */
+export function letWebhookSet(e: WithFacts, ...variables: Word[]): string[] {
+  return inOrder(unsetVariable(e, ...variables), restart(e));
 }

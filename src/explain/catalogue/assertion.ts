@@ -2,7 +2,6 @@ import { bash, name, part, url } from '../bash.ts';
 import {
   annotateServiceAccount,
   enableWorkloadIdentity,
-  inOrder,
   listClusters,
   onCluster,
   restart,
@@ -12,6 +11,7 @@ import type { Case, Evidence } from '../evidence.ts';
 import {
   discoveryDocument,
   issuerOf,
+  letWebhookSet,
   listFederatedCredentials,
   presented,
   showIssuerOfCluster,
@@ -218,7 +218,7 @@ export const ASSERTION: readonly Row[] = [
     problem: (c) =>
       `The token in ${shown(projectedToken(c).file, 'the file')} was issued by Microsoft Entra ID itself, which does not exchange its own tokens.`,
     hint: () => "Present the token of the pod's service account instead, as the Workload ID webhook projects it.",
-    commands: (c) => inOrder(unsetVariable(c, part`AZURE_FEDERATED_TOKEN_FILE`), restart(c)),
+    commands: (c) => letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
   },
   {
     ...REFUSED,

@@ -97,7 +97,7 @@ function addToNoProxy(c: Case): string[] {
   if (isOfJob(c)) return [];
   return [
     ...findWorkload(c),
-    bash`no_proxy=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${no_proxy:+$no_proxy,}${choice(host(c.facts))}`,
+    bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(host(c.facts))}`,
   ];
 }
 

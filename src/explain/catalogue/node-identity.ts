@@ -1,6 +1,5 @@
 import { bash, name, part } from '../bash.ts';
 import {
-  enableWorkloadIdentity,
   inNamespace,
   inOrder,
   isDefaultServiceAccount,
@@ -10,12 +9,11 @@ import {
   showNmiBindings,
   showNmiLog,
   showWebhook,
-  showWebhookLogs,
   unsetVariable,
   useServiceAccount,
 } from '../commands.ts';
 import type { Evidence } from '../evidence.ts';
-import { annotateWithTrustingIdentity } from '../federated-credentials.ts';
+import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
 import { only, tokenWithoutUse, type When } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
@@ -32,7 +30,7 @@ import {
   shown,
   usesPodIdentity,
 } from '../words.ts';
-import { labelAndRestart, unlabelledInWords } from './pod-labels.ts';
+import { labelAndRestart, repairWebhook, unlabelledInWords } from './pod-labels.ts';
 
 const NODE = {
   reason: 'node-identity',
@@ -58,7 +56,7 @@ export const NODE_IDENTITY: readonly Row[] = [
     problem: (c) =>
       `The pod runs as ${nodeIdentityInWords(c)}: its token file ${shown(projectedToken(c).file, '')} cannot be used (${shown(projectedToken(c).problem, '')}).`,
     hint: () => `Leave AZURE_FEDERATED_TOKEN_FILE to the webhook, and recreate the pod. ${NO_ROLE}`,
-    commands: (c) => inOrder(unsetVariable(c, part`AZURE_FEDERATED_TOKEN_FILE`), restart(c)),
+    commands: (c) => letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
   },
   {
     ...NODE,
@@ -110,7 +108,7 @@ export const NODE_IDENTITY: readonly Row[] = [
       `The pod runs as ${nodeIdentityInWords(c)}: it has the label azure.workload.identity/use, but the webhook injected nothing.`,
     hint: () =>
       `Check that the Workload ID webhook runs and that no annotation skip-containers names this container; then recreate the pod. ${NO_ROLE}`,
-    commands: (c) => [showWebhook(), ...showWebhookLogs(), ...enableWorkloadIdentity(), ...restart(c)],
+    commands: repairWebhook,
   },
   {
     ...NODE,

@@ -142,7 +142,7 @@ export const POD_LABELS: readonly Row[] = [
     problem: () => 'The pod has the label azure.workload.identity/use, but the Workload ID webhook injected nothing.',
     hint: () =>
       'Check that the webhook runs and is reachable, and that no annotation skip-containers names this container. Then recreate the pod.',
-    commands: (c) => [showWebhook(), ...showWebhookLogs(), ...enableWorkloadIdentity(), ...restart(c)],
+    commands: repairWebhook,
   },
 ];
 
@@ -157,6 +157,17 @@ export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
 /** Where the labels are not visible, the pod may have the label, and then the patch changes nothing. */
 export function labelAndRestart(e: Evidence): string[] {
   return inOrder(labelPodTemplate(e), restart(e));
+}
+
+/** Shows the annotations of the pod, the webhook and its log, before it turns the webhook on and makes new pods. */
+export function repairWebhook(e: Evidence): string[] {
+  return [
+    bash`kubectl get pod ${name(e.facts.pod?.name, 'POD')} ${inNamespace(e)} -o yaml | grep azure.workload.identity`,
+    showWebhook(),
+    showWebhookLogs(),
+    ...enableWorkloadIdentity(),
+    ...restart(e),
+  ];
 }
 
 function endpointVariable(e: Evidence): string {

@@ -14,7 +14,7 @@ import {
   annotateTenant,
   annotateWithTrustingIdentity,
   isForTokenProxy,
-  useAnnotations,
+  letWebhookSet,
 } from '../federated-credentials.ts';
 import { entraMeans, entraSays, findingOf, isProjected, only, type When } from '../match.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
@@ -72,7 +72,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     hint: (c) => `Annotate ${serviceAccountInWords(c)} with the client id of that identity, and recreate the pod.`,
     commands: (c) => [
       bash`read -r id tenant <<< $(az identity show --ids ${resourceId(clientIdOf(c), 'IDENTITY_RESOURCE_ID')} --query '[clientId,tenantId]' -o tsv | tr '[:space:]' ' ') && kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=\${id:?} azure.workload.identity/tenant-id=\${tenant:?} --overwrite`,
-      ...useAnnotations(c),
+      ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
     ],
   },
   {
@@ -82,7 +82,11 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     hint: () =>
       'Annotate the service account with the client id of the identity that is bound to this cluster, and recreate the pod.',
     commands: (c) =>
-      inOrder([listIdentities()], annotateServiceAccount(c, 'client-id', part`$CLIENT_ID`), useAnnotations(c)),
+      inOrder(
+        [listIdentities()],
+        annotateServiceAccount(c, 'client-id', part`$CLIENT_ID`),
+        letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
+      ),
     documentation: DOCUMENTATION.identityBindings,
   },
   {
@@ -91,7 +95,10 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     problem: unknownInWords,
     hint: () =>
       'Correct the annotation client-id of the service account (not an object id, nor that of a deleted identity) or tenant-id (AZURE_TENANT_ID: the tenant of the identity), and recreate the pod.',
-    commands: (c) => [...annotateWithTrustingIdentity(c), ...useAnnotations(c)],
+    commands: (c) => [
+      ...annotateWithTrustingIdentity(c),
+      ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
+    ],
   },
   {
     ...TENANT_UNKNOWN,
@@ -99,8 +106,8 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     problem: (c) =>
       `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of a tenant')}: ${host(c)} knows no such tenant (${codeOf(c.finding)}).`,
     hint: () =>
-      'Correct the annotation azure.workload.identity/tenant-id of the service account, and recreate the pod. If the tenant is right, AZURE_AUTHORITY_HOST is of another cloud.',
-    commands: (c) => [annotateTenant(c), ...useAnnotations(c)],
+      'Correct the annotation azure.workload.identity/tenant-id of the service account. If it is right, AZURE_AUTHORITY_HOST is that of another cloud: leave both to the webhook.',
+    commands: (c) => [annotateTenant(c), ...letWebhookSet(c, part`AZURE_TENANT_ID`, part`AZURE_AUTHORITY_HOST`)],
   },
 ];
 

@@ -2,7 +2,6 @@ import { part } from '../bash.ts';
 import {
   annotateServiceAccount,
   avoidVirtualNodes,
-  inOrder,
   isDefaultServiceAccount,
   listIdentities,
   restart,
@@ -11,7 +10,12 @@ import {
   useServiceAccount,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { annotateTenant, annotateWithTrustingIdentity, isForTokenProxy } from '../federated-credentials.ts';
+import {
+  annotateTenant,
+  annotateWithTrustingIdentity,
+  isForTokenProxy,
+  letWebhookSet,
+} from '../federated-credentials.ts';
 import { findingOf, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { identityInWords, isEmpty, isSet, projectedToken, serviceAccountInWords, shown } from '../words.ts';
@@ -228,7 +232,7 @@ function withoutAnnotation(e: Evidence): string {
 
 /** If the variable is not in the manifest, nothing is removed, and only the restart counts. */
 function letWebhookSetFile(e: Evidence): string[] {
-  return inOrder(unsetVariable(e, part`AZURE_FEDERATED_TOKEN_FILE`), restart(e));
+  return letWebhookSet(e, part`AZURE_FEDERATED_TOKEN_FILE`);
 }
 
 function workloadIdentity(e: Evidence): Finding | undefined {
