@@ -49,7 +49,7 @@ export const CATALOGUE: readonly Row[] = [
   ...RESOURCE_MANAGER,
 ];
 
-/** All rows about something that works but smells. Each match is a warning. */
+/** All rows about something that works but smells. The first match of each reason is a warning. */
 export const WARNINGS: readonly Warning[] = [...NODE_IDENTITY, ...OTHER_CLIENT_ID, ...EMPTY_LIST];
 
 /** The reason of a failure that no row matches. */

@@ -1,5 +1,6 @@
 import { bash, guid, name, part, text, url, type Word } from './bash.ts';
 import {
+  findWorkload,
   inNamespace,
   inOrder,
   listIdentities,
@@ -7,10 +8,11 @@ import {
   restart,
   serviceAccount,
   unsetVariable,
+  workload,
 } from './commands.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import { type IssuerKind, issuerKind } from './issuer.ts';
-import { isProjected } from './match.ts';
+import { isTool } from './match.ts';
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
@@ -24,10 +26,10 @@ type WithFacts = Pick<Evidence, 'facts'>;
 /** The facts, and the refusal that is explained. */
 type Refused = WithFacts & { finding: Finding };
 
-/** The claims that were compared: those of the pod's own token, or those that the refusal quotes. */
+/** The claims that were, or would be, compared: those of the pod's own token, or those that the refusal of a tool's login quotes. */
 export function presented({ facts, finding }: Refused): Presented {
   const quoted = finding.text.assertion ?? {};
-  if (!isProjected(finding)) return quoted;
+  if (isTool(finding)) return quoted;
   const { iss = quoted.issuer, sub = quoted.subject, aud = [] } = projectedToken({ facts });
   const audience = aud.length > 0 ? aud.join(', ') : quoted.audience;
   return {
@@ -93,19 +95,21 @@ function readCredential(c: Refused, condition: Word): Word {
 const isSame = (c: Refused): Word => part`[[ $issuer = ${issuerWord(c)} && $subject = ${subjectWord(c)} ]]`;
 
 /**
- * Lets the identity of the pod trust its token. Where another identity trusts it already, that one was meant, and nobody else
- * has to. There is only one federated credential for an issuer and a subject, and a new one with the name of another replaces
+ * Lets the identity of the pod trust its token. Where another identity trusts it already, that one was meant, and the variables of
+ * the manifest may not hide the annotation that names it. There is only one federated credential for an issuer and a subject, and a new one with the name of another replaces
  * that one. So the name is that of the one with this issuer and subject, or else a name of its own.
  */
 export function createFederatedCredential(c: Refused): string[] {
   const clientId = guid(c.facts.variables['AZURE_CLIENT_ID'], 'CLIENT_ID');
   const isAnotherAnnotated = part`kubectl get serviceaccount ${serviceAccount(c)} ${inNamespace(c)} -o yaml | grep azure.workload.identity/client-id: | grep -qiv ${clientId}`;
-  return [
-    listFederatedCredentials(c),
-    annotateIfTrusted(c),
-    bash`${isAnotherAnnotated} || { ${readCredential(c, isSame(c))} && az identity federated-credential create -g $group --identity-name $name --name \${credential:-${credentialName(c)}} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; }`,
-    ...restart(c),
-  ];
+  const useAnnotation = part`kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-`;
+  return inOrder(
+    [listFederatedCredentials(c), annotateIfTrusted(c), ...findWorkload(c)],
+    [
+      bash`if ${isAnotherAnnotated}; then ${useAnnotation}; else ${readCredential(c, isSame(c))} && az identity federated-credential create -g $group --identity-name $name --name \${credential:-${credentialName(c)}} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; fi`,
+    ],
+    restart(c),
+  );
 }
 
 /** Gives the federated credential with this issuer and subject the audience of the token. */

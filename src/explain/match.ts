@@ -138,12 +138,11 @@ export function unanswered({ findings }: Evidence): Finding | undefined {
   );
 }
 
-/** Matches a token that works, as far as one can tell, but is not for what was meant: with a list, or refused one for lack of a role. */
-export function tokenWithoutUse(condition: (evidence: Evidence) => boolean): When {
+/** Matches a token for which the condition holds: as a warning, or as the failure if it only lacks a role. */
+export function token(condition: (evidence: Evidence) => boolean): When {
   return (e) => {
     if (!e.identity || !condition(e)) return undefined;
-    if (!e.failure) return tokenFinding(e.identity, e.facts);
-    return ofKind('no-subscription', 'not-authorized')(e);
+    return e.failure ? ofKind('no-subscription', 'not-authorized')(e) : tokenFinding(e.identity, e.facts);
   };
 }
 

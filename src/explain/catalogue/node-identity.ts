@@ -14,7 +14,7 @@ import {
 } from '../commands.ts';
 import type { Evidence } from '../evidence.ts';
 import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
-import { only, tokenWithoutUse, type When } from '../match.ts';
+import { only, token } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
 import {
@@ -44,7 +44,7 @@ const OTHER = {
   check: 'identity',
 } as const;
 
-const fromNode = tokenWithoutUse((e) => isNodeIdentity(e.identity, e.facts));
+const fromNode = token((e) => isNodeIdentity(e.identity, e.facts));
 const projected = only(fromNode, ({ facts }) => facts.projectedToken !== undefined);
 const NO_ROLE = "Give the node's identity no role.";
 
@@ -145,17 +145,12 @@ export const NODE_IDENTITY: readonly Row[] = [
   },
 ];
 
-const isOther: When = (e) => {
-  const { identity } = e;
-  const configured = clientIdOf(e);
-  const isDifferent =
-    configured !== undefined &&
-    typeof identity?.clientId === 'string' &&
-    configured.toLowerCase() !== identity.clientId.toLowerCase() &&
-    // The warning about the node's identity already says it.
-    !isNodeIdentity(identity, e.facts);
-  return e.failure ? undefined : tokenWithoutUse(() => isDifferent)(e);
-};
+/** The warning about the node's identity already says it. */
+const isOther = token(({ identity, facts }) => {
+  const configured = clientIdOf({ facts })?.toLowerCase();
+  const actual = identity?.clientId?.toLowerCase();
+  return configured !== undefined && actual !== undefined && configured !== actual && !isNodeIdentity(identity, facts);
+});
 
 /** AZURE_CLIENT_ID names one identity, and another one answered. */
 export const OTHER_CLIENT_ID: readonly Warning[] = [
