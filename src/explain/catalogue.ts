@@ -1,3 +1,4 @@
+import { ASSERTION } from './catalogue/assertion.ts';
 import { AZURE_CLI } from './catalogue/azure-cli.ts';
 import { AZURE_CLI_ABSENT } from './catalogue/azure-cli-absent.ts';
 import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-refused.ts';
@@ -9,8 +10,9 @@ import { MANAGED_IDENTITY, NO_METADATA_SERVICE } from './catalogue/managed-ident
 import { NETWORK } from './catalogue/network.ts';
 import { NMI } from './catalogue/nmi.ts';
 import { NO_RESPONSE } from './catalogue/no-response.ts';
+import { NODE_IDENTITY, OTHER_CLIENT_ID } from './catalogue/node-identity.ts';
 import { OTHER_ENDPOINTS } from './catalogue/other-endpoints.ts';
-import { POD_LABELS, POD_WARNINGS } from './catalogue/pod-labels.ts';
+import { POD_LABELS } from './catalogue/pod-labels.ts';
 import { RESOURCE_MANAGER } from './catalogue/resource-manager.ts';
 import { EMPTY_LIST, ROLES } from './catalogue/roles.ts';
 import { MISNAMED, SERVICE_PRINCIPAL_SETUP } from './catalogue/service-principal.ts';
@@ -18,6 +20,7 @@ import { SUBSCRIPTION } from './catalogue/subscription.ts';
 import { TOKEN_REJECTED } from './catalogue/token-rejected.ts';
 import { OTHER_TOOLS, OTHER_TOOLS_REFUSED } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
+import { WORKLOAD_IDENTITY_REFUSED } from './catalogue/workload-identity-refused.ts';
 import type { Row, Warning } from './row.ts';
 import { unknownRow } from './unknown.ts';
 
@@ -32,9 +35,11 @@ export const CATALOGUE: readonly Row[] = [
   ...WORKLOAD_IDENTITY_SETUP,
   ...IDENTITY_BINDING,
   ...SERVICE_PRINCIPAL_SETUP,
+  ...WORKLOAD_IDENTITY_REFUSED,
   ...FEDERATION,
   ...AZURE_CLI_REFUSED,
   ...OTHER_TOOLS_REFUSED,
+  ...ASSERTION,
   ...ENTRA,
   ...NETWORK,
   ...MISNAMED,
@@ -50,13 +55,14 @@ export const CATALOGUE: readonly Row[] = [
   ...NO_RESPONSE,
   ...TOKEN_REJECTED,
   ...AZURE_CLI_TENANT,
+  ...NODE_IDENTITY,
   ...ROLES,
   ...SUBSCRIPTION,
   ...RESOURCE_MANAGER,
 ];
 
-/** All rows about something that works but smells. Each match is a warning. */
-export const WARNINGS: readonly Warning[] = [...POD_WARNINGS, ...EMPTY_LIST];
+/** All rows about something that works but smells. The first match of each reason is a warning. */
+export const WARNINGS: readonly Warning[] = [...NODE_IDENTITY, ...OTHER_CLIENT_ID, ...EMPTY_LIST];
 
 /** Every reason that a diagnosis may have, with its title, in the order of the catalogue. */
 export const REASONS: readonly Pick<Row, 'reason' | 'title'>[] = [

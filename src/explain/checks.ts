@@ -1,5 +1,14 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, halfConfigured, isProjected, isTool, isWaitedFor, misnamedCredential, otherCloud } from './match.ts';
+import {
+  clockSkew,
+  halfConfigured,
+  isProjected,
+  isRefusalOfTokenProxy,
+  isTool,
+  isWaitedFor,
+  misnamedCredential,
+  otherCloud,
+} from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -44,6 +53,9 @@ export function decisive(e: Evidence): Finding | undefined {
         finding.credential ?? '',
       ) && !(finding.responder === 'not-asked' && isAbsent(finding)),
   );
+  // An identity binding is only tried where its variables are set, so its own failure counts. Without an id, nothing is asked.
+  const binding = findings.find(({ credential }) => credential === 'identity-binding');
+  if (binding && !isHalfConfigured(e)) return binding;
   const managed = findings.find(({ credential }) => credential === 'managed-identity');
   const isOffered =
     managed !== undefined &&
@@ -63,6 +75,14 @@ export function decisive(e: Evidence): Finding | undefined {
   );
 }
 
+/** A projected token is there, but nothing to present it with, or the file cannot be used. */
+function isHalfConfigured({ facts: { projectedToken, variables } }: Evidence): boolean {
+  return (
+    projectedToken !== undefined &&
+    (projectedToken.problem !== undefined || !variables['AZURE_CLIENT_ID'] || !variables['AZURE_TENANT_ID'])
+  );
+}
+
 /** Nothing is configured for this credential. */
 function isAbsent({ message }: Finding): boolean {
   return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
@@ -70,9 +90,10 @@ function isAbsent({ message }: Finding): boolean {
 
 /** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, nobody knows. */
 function isUnbound(e: Evidence): boolean {
-  const { kubernetes, podLabels, identityEndpoint, identityEndpointMissing } = e.facts;
+  const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
   if (identityEndpointMissing === true) return true;
-  return kubernetes && podLabels !== undefined && !usesPodIdentity(e) && identityEndpoint === undefined;
+  const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
+  return kubernetes && podLabels !== undefined && !isBound;
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
@@ -89,6 +110,12 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (text.provider === 'client-id-unsupported') return 'configuration';
   // Connected, but a token has not come yet.
   if (isWaitedFor(finding)) return 'token';
+  if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
+    return 'configuration';
+  if (finding.credential === 'managed-identity' && isUnbound(e)) return 'configuration';
+  if (finding.credential === 'identity-binding' && responder !== 'entra') {
+    return isRefusalOfTokenProxy(finding) ? 'token' : 'identity-provider';
+  }
   switch (responder) {
     case 'not-asked':
       return 'configuration';

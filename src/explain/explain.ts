@@ -59,7 +59,8 @@ export function explain(subject: unknown, facts: Facts = NO_FACTS): Explanation 
   const outcome = isOutcome(subject) ? subject : outcomeOf(subject, facts);
   const evidence = gatherEvidence(outcome);
   const found = outcome.failure ? recognize(evidence, outcome.failure) : undefined;
-  const warnings = warningsOf(outcome, evidence);
+  // One diagnosis of a reason is enough.
+  const warnings = warningsOf(outcome, evidence).filter(({ row }) => row.reason !== found?.row.reason);
   return {
     failure: found?.diagnosis ?? null,
     check: found?.row.check ?? null,
@@ -88,9 +89,13 @@ interface Recognized {
 function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
   const { identity, renewal, facts } = outcome;
   if (!identity || evidence.findings.length > 0) return [];
-  const finding = tokenFinding(identity, facts);
-  const about = { ...evidence, finding };
-  const found = WARNINGS.flatMap((row) => (matches(row, about) ? [written(row, about, '')] : []));
+  // Warnings are about the token, whatever became of the list.
+  const about = { ...evidence, failure: undefined, resourceManager: undefined, finding: tokenFinding(identity, facts) };
+  const found: Recognized[] = [];
+  for (const row of WARNINGS) {
+    const isSaid = found.some(({ diagnosis }) => diagnosis.reason === row.reason);
+    if (!isSaid && matches(row, about)) found.push(written(row, about, ''));
+  }
   // The token still works. Why it cannot be renewed has a diagnosis of its own, and the warning belongs to the token.
   const renewalFailure = renewal && recognize(gatherEvidence(outcome, renewal), renewal);
   if (renewalFailure) {

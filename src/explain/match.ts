@@ -1,5 +1,5 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
-import type { CredentialKind, Evidence, Finding } from './evidence.ts';
+import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 import { isSet, misnamed, usesPodIdentity } from './words.ts';
@@ -51,6 +51,11 @@ export function isTool({ credential }: Pick<Finding, 'credential'>): boolean {
 /** Whether a pod's own token was exchanged. */
 export function isProjected({ credential }: Pick<Finding, 'credential'>): boolean {
   return credential === 'projected-token' || credential === 'identity-binding';
+}
+
+/** Whether the API server forbids the identity of a binding. A response other than JSON comes from something on the way. */
+export function isRefusalOfTokenProxy({ responder, status, content }: Finding): boolean {
+  return responder === 'token-proxy' && status === 403 && content === 'json';
 }
 
 /** The finding of the Azure CLI; undefined in Kubernetes, because no pod has it. */
@@ -187,6 +192,14 @@ function isInformative({ text: { problem, networkCode, status } }: Finding): boo
     problem === undefined ||
     ['not-installed', 'not-logged-in', 'module-missing', 'account-not-in-cache', 'no-subscription'].includes(problem);
   return !isAbsent || networkCode !== undefined || status !== undefined;
+}
+
+/** Matches a token for which the condition holds: as a warning, or as the failure if it only lacks a role. */
+export function token(condition: (evidence: Evidence) => boolean): When {
+  return (e) => {
+    if (!e.identity || !condition(e)) return undefined;
+    return e.failure ? ofKind('no-subscription', 'not-authorized')(e) : tokenFinding(e.identity, e.facts);
+  };
 }
 
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
