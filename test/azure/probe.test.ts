@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { readIdentity } from '../../src/azure/identity/claims.ts';
+import { readIdentity } from '../../src/explain/claims.ts';
 import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';

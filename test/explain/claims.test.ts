@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readClaims, readIdentity } from '../../../src/azure/identity/claims.ts';
-import { jwt, madeUpToken } from '../../fake-azure/tokens.ts';
+import { readClaims, readIdentity } from '../../src/explain/claims.ts';
+import { jwt, madeUpToken } from '../fake-azure/tokens.ts';
 
 test('a claim of any length and content becomes a short text without backticks and invisible characters', () => {
   const { clientId, objectId } = readIdentity(jwt({ appid: '`\u202e\u{e0041}x'.repeat(40_000), oid: 'a\u001b[2J' }));
