@@ -24,7 +24,7 @@ test('variables are listed, but only ids and choices with their value', async ()
     AZURE_TENANT_ID: 'contoso.example',
     AZURE_TOKEN_CREDENTIALS: 'prod',
     AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/',
-    AZURE_CLIENT_SECRET: 'made-up~secret',
+    AZURE_CLIENT_SECRET: 'made-up~client.secret',
     AZURE_PASSWORD: 'made-up-password',
     AZURE_USERNAME: '',
     IDENTITY_HEADER: 'made-up-header',
