@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';
-import { IDENTITY, jwt } from '../fake-azure/tokens.ts';
+import { IDENTITY } from '../fake-azure/tokens.ts';
 import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { eventually, startService, TOKEN } from '../service.ts';
 
