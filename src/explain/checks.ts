@@ -1,5 +1,14 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, isProjected, isTool } from './match.ts';
+import {
+  clockSkew,
+  halfConfigured,
+  isProjected,
+  isRefusalOfTokenProxy,
+  isTool,
+  isWaitedFor,
+  misnamedCredential,
+  otherCloud,
+} from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -44,20 +53,33 @@ export function decisive(e: Evidence): Finding | undefined {
         finding.credential ?? '',
       ) && !(finding.responder === 'not-asked' && isAbsent(finding)),
   );
+  // An identity binding is only tried where its variables are set, so its own failure counts. Without an id, nothing is asked.
+  const binding = findings.find(({ credential }) => credential === 'identity-binding');
+  if (binding && !isHalfConfigured(e)) return binding;
   const managed = findings.find(({ credential }) => credential === 'managed-identity');
   const isOffered =
     managed !== undefined &&
     (facts.kubernetes ||
       facts.identityEndpoint !== undefined ||
-      (managed.status !== undefined && managed.responder !== 'unknown'));
+      facts.identityEndpointMissing === true ||
+      (managed.status !== undefined && !['unknown', 'gateway', 'http-proxy'].includes(managed.responder)));
   const tools = findings.filter(isTool);
   return (
     configured[0] ??
     (isOffered ? managed : undefined) ??
     tools.find((finding) => finding.text.problem !== 'not-installed') ??
+    (managed?.responder === 'gateway' ? managed : undefined) ??
     (tools.length > 0 ? tools[0] : undefined) ??
     managed ??
     findings[0]
+  );
+}
+
+/** A projected token is there, but nothing to present it with, or the file cannot be used. */
+function isHalfConfigured({ facts: { projectedToken, variables } }: Evidence): boolean {
+  return (
+    projectedToken !== undefined &&
+    (projectedToken.problem !== undefined || !variables['AZURE_CLIENT_ID'] || !variables['AZURE_TENANT_ID'])
   );
 }
 
@@ -66,27 +88,47 @@ function isAbsent({ message }: Finding): boolean {
   return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
 }
 
+/** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, nobody knows. */
+function isUnbound(e: Evidence): boolean {
+  const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
+  if (identityEndpointMissing === true) return true;
+  const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
+  return kubernetes && podLabels !== undefined && !isBound;
+}
+
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
-  if (!finding) return 'configuration';
+  if (!finding || halfConfigured(e) || misnamedCredential(e)) return 'configuration';
   const { responder, text, aadstsClass } = finding;
   if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
+    // A tool that is set to another cloud need not reach it.
+    if (responder === 'none' && otherCloud(e, finding) !== undefined) return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
+  }
+  if (text.provider === 'client-id-unsupported') return 'configuration';
+  // Connected, but a token has not come yet.
+  if (isWaitedFor(finding)) return 'token';
+  if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
+    return 'configuration';
+  if (finding.credential === 'managed-identity' && isUnbound(e)) return 'configuration';
+  if (finding.credential === 'identity-binding' && responder !== 'entra') {
+    return isRefusalOfTokenProxy(finding) ? 'token' : 'identity-provider';
   }
   switch (responder) {
     case 'not-asked':
       return 'configuration';
     case 'none':
     case 'unknown':
+    case 'gateway':
     case 'http-proxy':
-      return e.facts.kubernetes && finding.credential === 'managed-identity' && !usesPodIdentity(e)
-        ? 'configuration'
-        : 'identity-provider';
+      return finding.credential === 'managed-identity' && isUnbound(e) ? 'configuration' : 'identity-provider';
     case 'entra':
       return isTransient(finding) ? 'identity-provider' : 'token';
     default:
+      // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
+      if (aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled') return 'token';
       return text.identity === undefined
         ? 'identity-provider'
         : text.identity === 'ambiguous'

@@ -18,7 +18,7 @@ export function inNamespace({ facts }: WithFacts): Word {
 /** The kind and name of what made the pod, such as `deployment rgapi`; `$WORKLOAD` where that is not known. */
 export function workload({ facts }: WithFacts): Word {
   const { owner } = facts.pod ?? {};
-  if (!owner || !isName(owner.name) || owner.kind === 'Job' || owner.kind === 'CronJob') return part`$WORKLOAD`;
+  if (!owner || !isName(owner.name)) return part`$WORKLOAD`;
   // The lower-case names of the kinds are constants of this program.
   return part`${choice(owner.kind.toLowerCase())} ${name(owner.name, 'WORKLOAD')}`;
 }
@@ -38,17 +38,54 @@ export function restart(e: WithFacts): string[] {
   return [...findWorkload(e), bash`kubectl rollout restart ${workload(e)} ${inNamespace(e)}`];
 }
 
-/** Puts the label of Workload ID on the pod template, which makes new pods. */
-export function labelPodTemplate(e: WithFacts): string[] {
-  return [
-    ...findWorkload(e),
-    bash`kubectl patch ${workload(e)} ${inNamespace(e)} --patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`,
-  ];
+/** Whether a Job made the pod. Its template cannot be changed: its author has to create it again. */
+export function isOfJob({ facts }: WithFacts): boolean {
+  return facts.pod?.owner?.kind === 'Job';
 }
 
-/** Removes a variable of the manifest, which makes new pods. The name is one of ours. */
-export function unsetVariable(e: WithFacts, variable: Word): string[] {
-  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${variable}-`];
+/** Merges a part in YAML, without quotes, into the pod template, which makes new pods. */
+function patchPodTemplate(e: WithFacts, patch: Word): string[] {
+  if (isOfJob(e)) return [];
+  // A CronJob has the template of its Jobs, which have that of the pods.
+  const template =
+    e.facts.pod?.owner?.kind === 'CronJob'
+      ? part`'spec: {jobTemplate: {spec: {template: ${patch}}}}'`
+      : part`'spec: {template: ${patch}}'`;
+  return [...findWorkload(e), bash`kubectl patch ${workload(e)} ${inNamespace(e)} --patch ${template}`];
+}
+
+/** Puts the label of Workload ID on the pod template, which makes new pods. */
+export function labelPodTemplate(e: WithFacts): string[] {
+  return patchPodTemplate(e, part`{metadata: {labels: {azure.workload.identity/use: !!str true}}}`);
+}
+
+/** Lets a group of the pod's processes read the volumes. Any group will do. */
+export function setFsGroup(e: WithFacts): string[] {
+  return patchPodTemplate(e, part`{spec: {securityContext: {fsGroup: 65532}}}`);
+}
+
+/** Keeps the pod off virtual nodes, which run in Azure Container Instances. */
+export function avoidVirtualNodes(e: WithFacts): string[] {
+  return patchPodTemplate(
+    e,
+    part`{spec: {nodeSelector: {type: null}, affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: type, operator: NotIn, values: [virtual-kubelet]}]}]}}}}}`,
+  );
+}
+
+/** Removes variables from the manifest, which makes new pods. The names are ours. */
+export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
+  return setEnvironment(e, '-', variables);
+}
+
+/** Overrides variables with nothing, which also works for those that come from `envFrom`. The Workload ID webhook then leaves them alone. */
+export function emptyVariable(e: WithFacts, ...variables: Word[]): string[] {
+  return setEnvironment(e, '=', variables);
+}
+
+function setEnvironment(e: WithFacts, how: '-' | '=', variables: readonly Word[]): string[] {
+  if (isOfJob(e)) return [];
+  const changes = variables.reduce((before, variable) => part`${before} ${variable}${choice(how)}`, part``);
+  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 
 export function listIdentities(): string {
@@ -57,13 +94,47 @@ export function listIdentities(): string {
 
 /** The start of a line: reads group and name of the managed identity with this client id. */
 export function readIdentityNames(e: WithFacts): Word {
-  return part`read -r group name <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
+  return part`read -r group name _ <<< $(az identity list --query '[].[resourceGroup,name,clientId]' -o tsv | grep -i ${guid(clientIdOf(e), 'CLIENT_ID')})`;
+}
+
+/** The service account of the pod. */
+export function serviceAccount({ facts }: WithFacts): Word {
+  return name(facts.pod?.serviceAccount, 'SERVICE_ACCOUNT');
+}
+
+/** Whether this is the service account that every pod without one of its own uses. */
+export function isDefaultServiceAccount({ facts }: WithFacts): boolean {
+  return facts.pod?.serviceAccount === 'default';
+}
+
+/** Joins commands in order. One that is in several lists is run once. */
+export function inOrder(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
+}
+
+/** Lists the clusters, so that a person knows the value of `$CLUSTER`. */
+export function listClusters(): string {
+  return bash`az aks list --query '[].[name,resourceGroup]' -o table`;
+}
+
+/** Runs a command of `az aks` on the cluster with the name in `$CLUSTER`, in the resource group that belongs to it. */
+export function onCluster(verb: Word, options: Word): string {
+  return bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks ${verb} -g $group -n $cluster ${options}; fi; done`;
+}
+
+/** Turns on the OIDC issuer and the webhook of Workload ID. Neither does harm where it is on already. */
+export function enableWorkloadIdentity(): string[] {
+  return [listClusters(), onCluster(part`update`, part`--enable-oidc-issuer --enable-workload-identity`)];
 }
 
 /** Annotates the service account of the pod, and restarts what uses it. */
-export function annotateServiceAccount(e: WithFacts, annotation: 'client-id' | 'tenant-id', value: Word): string[] {
+export function annotateServiceAccount(
+  e: WithFacts,
+  annotation: 'client-id' | 'tenant-id' | 'service-account-token-expiration',
+  value: Word,
+): string[] {
   return [
-    bash`kubectl annotate serviceaccount ${name(e.facts.pod?.serviceAccount, 'SERVICE_ACCOUNT')} ${inNamespace(e)} azure.workload.identity/${choice(annotation)}=${value} --overwrite`,
+    bash`kubectl annotate serviceaccount ${serviceAccount(e)} ${inNamespace(e)} azure.workload.identity/${choice(annotation)}=${value} --overwrite`,
     ...restart(e),
   ];
 }
@@ -73,6 +144,7 @@ export function listServiceAccounts(e: WithFacts): string {
 }
 
 export function useServiceAccount(e: WithFacts): string[] {
+  if (isOfJob(e)) return [listServiceAccounts(e)];
   return [
     listServiceAccounts(e),
     ...findWorkload(e),
@@ -84,12 +156,22 @@ export function showWebhook(): string {
   return bash`kubectl get pods -A -l azure-workload-identity.io/system=true`;
 }
 
+/** AKS runs the webhook in the namespace kube-system, its Helm chart in one of its own. */
+export function showWebhookLogs(): string {
+  return bash`for namespace in kube-system azure-workload-identity-system; do kubectl logs -n $namespace -l azure-workload-identity.io/system=true --tail=20 --prefix; done`;
+}
+
 export function showNmiBindings(e: WithFacts): string {
   return bash`kubectl get azureidentity,azureidentitybinding ${inNamespace(e)}`;
 }
 
 export function showNmiLog(): string {
-  return bash`kubectl logs -A -l component=nmi --tail=50 --prefix`;
+  return showLogs(part`component=nmi`);
+}
+
+/** The logs of these pods, in whatever namespace they are: `kubectl logs` looks into one only. */
+export function showLogs(label: Word): string {
+  return bash`kubectl get pods -A -l ${label} --no-headers | while read -r namespace pod _; do kubectl logs -n $namespace $pod --tail=50 --prefix; done`;
 }
 
 /** Gives the identity of the token the role Reader. */

@@ -36,7 +36,10 @@ export type CredentialKind =
   | 'azd'
   | 'other';
 
-/** Who responded. `none`: no response; `not-asked`: no request; `unknown`: something that should not be there. */
+/**
+ * Who responded. `none`: no response; `not-asked`: no request; `gateway`: a mesh or gateway in place of the metadata service;
+ * `unknown`: something else that should not be there.
+ */
 export type Responder =
   | 'entra'
   | 'imds'
@@ -44,6 +47,7 @@ export type Responder =
   | IdentityEndpoint
   | 'token-proxy'
   | 'http-proxy'
+  | 'gateway'
   | 'resource-manager'
   | 'unknown'
   | 'none'
@@ -133,7 +137,7 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     tookMs: exchange?.tookMs,
     aadsts,
     aadstsClass: aadstsClass(aadsts),
-    status: exchange?.isProbe ? undefined : (exchange?.status ?? text.status),
+    status: isOnlyProbe(exchange, facts) ? undefined : (exchange?.status ?? text.status),
     content: exchange?.status === undefined ? undefined : contentOf(exchange),
     server: exchange?.server,
     errorCode: errorCodeIn(exchange) ?? attempt.code,
@@ -173,9 +177,10 @@ function credentialKind(name: string, { variables, projectedToken }: Facts): Cre
 }
 
 /** Only the message of a tool shows who responded to it. */
-function responderBehindTool({ aadsts, isProxyFailure, networkCode, status, problem }: TextFields): Responder {
+function responderBehindTool({ aadsts, isProxyFailure, networkCode, status, problem, login }: TextFields): Responder {
   if (aadsts !== undefined) return 'entra';
-  if (problem === 'identity-endpoint-failed') return 'not-asked';
+  // For a managed identity, a tool does not ask Microsoft Entra ID.
+  if (problem === 'identity-endpoint-failed' || login === 'managed-identity') return 'not-asked';
   if (isProxyFailure) return 'http-proxy';
   if (networkCode !== undefined) return 'none';
   return status === undefined ? 'not-asked' : 'entra';
@@ -187,7 +192,11 @@ function responderOf(
   aadsts: number | undefined,
   facts: Facts,
 ): Responder {
-  if (exchange === undefined) return outcome === 'pending' ? 'none' : 'not-asked';
+  if (exchange === undefined) {
+    // Only Microsoft Entra ID numbers its refusals. A plain error has no request, but it has the number.
+    if (aadsts !== undefined && credential !== 'managed-identity') return 'entra';
+    return outcome === 'pending' ? 'none' : 'not-asked';
+  }
   if (exchange.status === undefined) return 'none';
   const { host } = exchange;
   const content = contentOf(exchange);
@@ -199,11 +208,14 @@ function responderOf(
       // MSAL also finds the Azure Arc agent by its installed program, without any variable.
       return isEndpoint ? endpoint.kind : 'arc';
     }
-    if (OTHER_CLOUDS.test(exchange.body ?? '') || MESH.test(exchange.server ?? '')) return 'unknown';
+    if (OTHER_CLOUDS.test(exchange.body ?? '')) return 'unknown';
+    // A mesh that passes a response on names itself, too.
     if (content === 'json') return 'imds';
     if (facts.proxy.hosts.includes(host)) return 'http-proxy';
+    if (isGateway(exchange)) return 'gateway';
+    if (DOCKER_DESKTOP.test(exchange.body ?? '')) return 'unknown';
     if (facts.kubernetes && content === 'text') return 'nmi';
-    // A fault of the service may have no body. A refusal without one, or a gateway's 502 or 504, comes from something else.
+    // A fault of the service may have no body. A refusal without one comes from something else.
     return content === 'nothing' && isFault(exchange.status) ? 'imds' : 'unknown';
   }
   if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
@@ -218,8 +230,21 @@ const OTHER_CLOUDS =
 /** The Server headers of meshes, proxies and gateways that answer in place of the metadata service. */
 const MESH = /envoy|istio|linkerd|squid|zscaler|bluecoat|haproxy|traefik/i;
 
+/** Docker Desktop's network answers in place of an address that it cannot reach, in the language of the system. */
+const DOCKER_DESKTOP = /connecting to 169\.254\.169\.254/i;
+
+/** The metadata service itself is behind nothing, so it has no 502 and no 504. */
+function isGateway({ server, status }: Exchange): boolean {
+  return MESH.test(server ?? '') || status === 502 || status === 504;
+}
+
 function isFault(status: number): boolean {
-  return [404, 408, 410, 429].includes(status) || (status >= 500 && status !== 502 && status !== 504);
+  return [404, 408, 410, 429].includes(status) || status >= 500;
+}
+
+/** Only the metadata service is probed; other endpoints have the same path, and there the first request is the real one. */
+function isOnlyProbe(exchange: Exchange | undefined, { metadataService }: Facts): boolean {
+  return exchange?.isProbe === true && exchange.host === metadataService;
 }
 
 /** Classifies a body by its content and type: NMI sends plain text, all Azure services send JSON; anything else is a page. */

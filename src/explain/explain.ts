@@ -1,7 +1,9 @@
 import { CATALOGUE, WARNINGS } from './catalogue.ts';
 import { type Check, type CheckName, checksOf, failingCheck } from './checks.ts';
 import { type Case, type Evidence, type Finding, gatherEvidence, tokenFinding } from './evidence.ts';
+import { type Facts, NO_FACTS } from './facts.ts';
 import type { Failure, Outcome } from './outcome.ts';
+import { outcomeOf } from './plain-error.ts';
 import type { Row } from './row.ts';
 import { unknownRow } from './unknown.ts';
 
@@ -46,11 +48,19 @@ export interface OriginalError {
   status?: number;
 }
 
-/** Explains an outcome. It never fails, asks nothing and reads nothing but the outcome. */
-export function explain(outcome: Outcome): Explanation {
+/**
+ * Explains an outcome, or an error of @azure/identity or of an ARM client; with the facts of `gatherFacts`, more exactly. It never
+ * fails, asks nothing and reads nothing but its arguments.
+ *
+ * @example
+ * try { … } catch (error) { console.error(explain(error)) }
+ */
+export function explain(subject: unknown, facts: Facts = NO_FACTS): Explanation {
+  const outcome = isOutcome(subject) ? subject : outcomeOf(subject, facts);
   const evidence = gatherEvidence(outcome);
   const found = outcome.failure ? recognize(evidence, outcome.failure) : undefined;
-  const warnings = warningsOf(outcome, evidence);
+  // One diagnosis of a reason is enough.
+  const warnings = warningsOf(outcome, evidence).filter(({ row }) => row.reason !== found?.row.reason);
   return {
     failure: found?.diagnosis ?? null,
     check: found?.row.check ?? null,
@@ -66,6 +76,10 @@ export function explain(outcome: Outcome): Explanation {
   };
 }
 
+function isOutcome(subject: unknown): subject is Outcome {
+  return typeof subject === 'object' && subject !== null && 'attempts' in subject && 'facts' in subject;
+}
+
 interface Recognized {
   row: Row;
   finding: Finding;
@@ -75,9 +89,13 @@ interface Recognized {
 function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
   const { identity, renewal, facts } = outcome;
   if (!identity || evidence.findings.length > 0) return [];
-  const finding = tokenFinding(identity, facts);
-  const about = { ...evidence, finding };
-  const found = WARNINGS.flatMap((row) => (matches(row, about) ? [written(row, about, '')] : []));
+  // Warnings are about the token, whatever became of the list.
+  const about = { ...evidence, failure: undefined, resourceManager: undefined, finding: tokenFinding(identity, facts) };
+  const found: Recognized[] = [];
+  for (const row of WARNINGS) {
+    const isSaid = found.some(({ diagnosis }) => diagnosis.reason === row.reason);
+    if (!isSaid && matches(row, about)) found.push(written(row, about, ''));
+  }
   // The token still works. Why it cannot be renewed has a diagnosis of its own, and the warning belongs to the token.
   const renewalFailure = renewal && recognize(gatherEvidence(outcome, renewal), renewal);
   if (renewalFailure) {

@@ -22,6 +22,8 @@ export interface Facts {
   identityEndpointMissing?: true;
   /** The name of the app on a platform of Azure. */
   app?: string;
+  /** The deployment slot of App Service or Functions, if it is not the production slot. It has identities of its own. */
+  slot?: string;
   /** What the Downward API and mounted files say about the pod; unknown members are missing. */
   pod?: Pod;
   /** The variables that are set and matter to @azure/identity: the value if it is an id or a choice, else one of the notes below. */
@@ -123,10 +125,10 @@ export interface FactSources {
    * @throws an error with a `code`, such as ENOENT
    */
   readText: (file: string) => Promise<string>;
-  /** Whether this runs in a container. */
-  isContainer: boolean;
+  /** Whether this runs in a container; by default, only Kubernetes tells. */
+  isContainer?: boolean;
   /** The operating system, as `process.platform` names it. */
-  platform: string;
+  platform?: string;
   /** By default the public cloud. */
   cloud?: Facts['cloud'];
   /** Where the Downward API mounts the labels of the pod, if it does. */
@@ -140,13 +142,26 @@ const PUBLIC_CLOUD = {
   resourceManager: 'https://management.azure.com',
 };
 
+/** What is known without any source: for an error alone. */
+export const NO_FACTS: Facts = {
+  now: '',
+  cloud: PUBLIC_CLOUD,
+  metadataService: IMDS_HOST,
+  kubernetes: false,
+  container: false,
+  place: 'machine',
+  variables: {},
+  proxy: { variables: [], hosts: [] },
+};
+
 /** Kubernetes mounts it into every pod that does not opt out. Only its claims are read. */
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /** Gathers the facts at each call, because files change while the process runs. Never throws. */
 export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile, clean } = sources;
-  const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']);
+  // Container Apps run on a cluster that is not theirs to see.
+  const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']) && !env['CONTAINER_APP_NAME'];
   const [projectedToken, labels, ownToken] = await Promise.all([
     readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE'], readText, clean),
     podLabelsFile === undefined ? undefined : readLabels(podLabelsFile, readText),
@@ -155,7 +170,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const { authorityHost, resourceManager } = cloud;
   const metadataService = URL.parse(env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? '')?.hostname || IMDS_HOST;
   const identityEndpoint = identityEndpointOf(env);
-  const container = kubernetes || sources.isContainer;
+  const container = kubernetes || (sources.isContainer ?? false);
   const place = placeOf(env, { kubernetes, container, identityEndpoint: identityEndpoint?.kind });
   const pod = kubernetes
     ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim(), clean) })
@@ -163,6 +178,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const misnamed = misnamedVariables(env);
   const emptyVariables = Object.keys(env).filter((name) => env[name] === '' && RELEVANT.test(name));
   const app = env['WEBSITE_SITE_NAME'] || env['CONTAINER_APP_NAME'];
+  const slot = env['WEBSITE_SITE_NAME'] && env['WEBSITE_SLOT_NAME'];
   return {
     now: new Date().toISOString(),
     cloud: { authorityHost, resourceManager },
@@ -176,6 +192,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
       ? { identityEndpointMissing: true as const }
       : {}),
     ...(app && { app: app.slice(0, 64) }),
+    ...(slot && slot.toLowerCase() !== 'production' && { slot: slot.slice(0, 64) }),
     ...(pod && { pod }),
     variables: relevantVariables(env),
     ...(emptyVariables.length > 0 && { emptyVariables: emptyVariables.sort() }),
@@ -241,7 +258,11 @@ function identityEndpointKind(env: FactSources['env']): IdentityEndpoint | undef
     if (env['CONTAINER_APP_NAME']) return 'container-apps';
     return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
   }
-  if (env['MSI_ENDPOINT']) return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
+  if (env['MSI_ENDPOINT']) {
+    // Function apps on Linux Consumption have the older variables, which MSAL takes for those of Azure Machine Learning.
+    if (env['WEBSITE_SITE_NAME']) return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
+    return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
+  }
   return env['IDENTITY_ENDPOINT'] && env['IMDS_ENDPOINT'] ? 'arc' : undefined;
 }
 

@@ -1,7 +1,8 @@
-import type { AadstsClass } from './aadsts.ts';
-import type { CredentialKind, Evidence, Finding } from './evidence.ts';
+import { type AadstsClass, isWithin } from './aadsts.ts';
+import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
+import { isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
 export type When = (evidence: Evidence) => Finding | undefined;
@@ -52,6 +53,11 @@ export function isProjected({ credential }: Pick<Finding, 'credential'>): boolea
   return credential === 'projected-token' || credential === 'identity-binding';
 }
 
+/** Whether the API server forbids the identity of a binding. A response other than JSON comes from something on the way. */
+export function isRefusalOfTokenProxy({ responder, status, content }: Finding): boolean {
+  return responder === 'token-proxy' && status === 403 && content === 'json';
+}
+
 /** The finding of the Azure CLI; undefined in Kubernetes, because no pod has it. */
 export function azureCli({ facts, findings }: Evidence): Finding | undefined {
   if (facts.kubernetes) return undefined;
@@ -77,9 +83,9 @@ export function entraSays(...numbers: number[]): When {
   return only(entraRefusal, (_, { aadsts }) => aadsts !== undefined && numbers.includes(aadsts));
 }
 
-/** Matches that refusal if its number belongs to one of these classes. */
+/** Matches that refusal if its number belongs to one of these classes, or to one within them. */
 export function entraMeans(...classes: AadstsClass[]): When {
-  return only(entraRefusal, (_, { aadstsClass }) => aadstsClass !== undefined && classes.includes(aadstsClass));
+  return only(entraRefusal, (_, { aadstsClass }) => classes.some((name) => isWithin(aadstsClass, name)));
 }
 
 /** Matches an error of Resource Manager with one of these codes. */
@@ -115,14 +121,21 @@ export function unreached({ findings, resourceManager }: Evidence): Finding | un
 }
 
 function isUnreached(finding: Finding): boolean {
-  const { responder, networkCode, phase, text } = finding;
-  // For a managed identity, a tool does not ask Microsoft Entra ID.
-  if (isTool(finding) && (text.problem === 'identity-endpoint-failed' || text.login === 'managed-identity'))
-    return false;
+  const { responder, networkCode, phase } = finding;
   if (responder === 'http-proxy') return true;
   if (responder !== 'none') return false;
   // Still before the response at the deadline: that phase is what failed.
   return networkCode !== undefined || (phase !== undefined && phase !== 'response');
+}
+
+/** Matches the host that was not reached if its error code has this form. */
+export function unreachedWith(codes: RegExp): When {
+  return only(unreached, (_, { networkCode }) => networkCode !== undefined && codes.test(networkCode));
+}
+
+/** Matches the host that was not reached if the request was still in this phase, without an error. */
+export function stillIn(phase: NonNullable<Finding['phase']>): When {
+  return only(unreached, (_, finding) => finding.networkCode === undefined && finding.phase === phase);
 }
 
 /** The credential that has not responded yet, or not before its time limit. */
@@ -131,6 +144,62 @@ export function unanswered({ findings }: Evidence): Finding | undefined {
     ({ outcome, message, responder }) =>
       outcome === 'pending' || (responder === 'none' && /^No (answer|response|token) within/.test(message)),
   );
+}
+
+/** Whether a service for managed identities was reached, and holds the request. NMI does so until the pod has an identity. */
+export function isWaitedFor({ credential, outcome, status, phase, responder }: Finding): boolean {
+  if (credential !== 'managed-identity' || outcome !== 'pending') return false;
+  return responder === 'none' ? phase === 'response' : status === undefined;
+}
+
+const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;
+
+/** The variables that make a credential together with the two ids. */
+const CARRIERS = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
+
+/** What is missing of a service principal of which the other half is set. */
+export function missingVariables(e: Pick<Evidence, 'facts'>): string[] {
+  const hasCredential = isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH');
+  const hasUser = isSet(e, 'AZURE_USERNAME') || isSet(e, 'AZURE_PASSWORD');
+  const needed = hasCredential ? IDS : hasUser ? [...IDS, 'AZURE_USERNAME', 'AZURE_PASSWORD'] : [];
+  return needed.filter((name) => !isSet(e, name));
+}
+
+/** Matches a service principal of which a half is missing, if no token of a service account was tried. */
+export function halfConfigured(e: Evidence): Finding | undefined {
+  if (missingVariables(e).length === 0) return undefined;
+  if (e.findings.some((finding) => isProjected(finding) && finding.responder !== 'not-asked')) return undefined;
+  return e.findings.find(
+    ({ name, responder, outcome }) =>
+      name === 'EnvironmentCredential' && responder === 'not-asked' && outcome !== 'pending',
+  );
+}
+
+/** Matches if a credential is set under names that nothing reads, and no other is configured or said more. */
+export function misnamedCredential(e: Evidence): Finding | undefined {
+  const { findings, facts } = e;
+  const isMeant = CARRIERS.some((variable) => misnamed(e, variable) !== undefined);
+  if (!isMeant || facts.projectedToken || facts.identityEndpoint || usesPodIdentity(e)) return undefined;
+  const others = findings.some(
+    (finding) => finding.aadsts !== undefined || (isTool(finding) && isInformative(finding)),
+  );
+  return others ? undefined : findings[0];
+}
+
+/** Whether a tool said more than that it is not set up. */
+function isInformative({ text: { problem, networkCode, status } }: Finding): boolean {
+  const isAbsent =
+    problem === undefined ||
+    ['not-installed', 'not-logged-in', 'module-missing', 'account-not-in-cache', 'no-subscription'].includes(problem);
+  return !isAbsent || networkCode !== undefined || status !== undefined;
+}
+
+/** Matches a token for which the condition holds: as a warning, or as the failure if it only lacks a role. */
+export function token(condition: (evidence: Evidence) => boolean): When {
+  return (e) => {
+    if (!e.identity || !condition(e)) return undefined;
+    return e.failure ? ofKind('no-subscription', 'not-authorized')(e) : tokenFinding(e.identity, e.facts);
+  };
 }
 
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
@@ -150,4 +219,27 @@ function assertionSkew({ credential, text }: Finding): number | undefined {
   if (credential !== 'client-certificate' || !text.assertionTimes) return undefined;
   const { now, from } = text.assertionTimes;
   return Math.round((now - from) / 1000);
+}
+
+/** The sign-in hosts of the clouds, by the names that the Azure CLI has for them. The German cloud was closed in 2021. */
+const CLOUDS: [string, RegExp][] = [
+  ['AzureCloud', /^(login\.microsoftonline\.com|login\.windows\.net|login\.microsoft\.com|sts\.windows\.net)$/],
+  ['AzureUSGovernment', /^(login\.microsoftonline\.us|login-us\.microsoftonline\.com)$/],
+  ['AzureChinaCloud', /^login\.(partner\.microsoftonline|chinacloudapi)\.cn$/],
+  ['AzureGermanCloud', /^login\.microsoftonline\.de$/],
+];
+
+function cloudWith(host: string | undefined): string | undefined {
+  return CLOUDS.find(([, hosts]) => hosts.test(host ?? ''))?.[0];
+}
+
+/** The name of this service's cloud, as the Azure CLI knows it. */
+export function cloudName({ facts }: Pick<Evidence, 'facts'>): string | undefined {
+  return cloudWith(new URL(facts.cloud.authorityHost).hostname);
+}
+
+/** The other cloud that a tool asked for a token; undefined if it asked in the cloud of this service. */
+export function otherCloud(e: Pick<Evidence, 'facts'>, finding: Finding): string | undefined {
+  const cloud = isTool(finding) ? cloudWith(finding.host) : undefined;
+  return cloud === cloudName(e) ? undefined : cloud;
 }

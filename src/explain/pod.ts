@@ -16,6 +16,8 @@ export interface Owner {
 
 /** Kubernetes generates suffixes from this alphabet: no vowels, and nothing that looks like another character. */
 const GENERATED = '[bcdfghjklmnpqrstvwxz2456789]';
+/** The hash of a pod template is a number, written with ten letters of that alphabet. The schedule of a CronJob looks different. */
+const TEMPLATE_HASH = '[bcdf4-9]{5,10}';
 
 /** Puts together what is known. The claims are those of the service account's own token. */
 export function podFrom(known: {
@@ -44,12 +46,14 @@ export function podFrom(known: {
 }
 
 /**
- * The labels that controllers put on their pods say who owns one. Where none is visible, only a ReplicaSet's form of name is
- * certain enough: the template's hash and five more characters, both of the generated alphabet.
+ * The labels that controllers put on their pods say who owns one. Where labels are not visible, only a ReplicaSet's form of name
+ * is certain enough: the template's hash and five more characters, both of the generated alphabet.
  */
 export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, string> | undefined): Owner | undefined {
   const hash = labels?.get('pod-template-hash');
-  if (hash !== undefined) return { kind: 'Deployment', ...member('name', before(pod, `-${hash}-${GENERATED}{5}`)) };
+  if (hash !== undefined && /^[a-z0-9]{1,63}$/.test(hash)) {
+    return { kind: 'Deployment', ...member('name', before(pod, `-${hash}-[a-z0-9]{5}`)) };
+  }
   const job = labels?.get('batch.kubernetes.io/job-name') ?? labels?.get('job-name');
   if (job !== undefined) {
     // A CronJob appends the minute of its schedule.
@@ -62,7 +66,8 @@ export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, str
   if (labels?.has('controller-revision-hash')) {
     return { kind: 'DaemonSet', ...member('name', before(pod, `-${GENERATED}{5}`)) };
   }
-  const deployment = before(pod, `-${GENERATED}{8,10}-${GENERATED}{5}`);
+  if (labels) return undefined;
+  const deployment = before(pod, `-${TEMPLATE_HASH}-${GENERATED}{5}`);
   return deployment === undefined ? undefined : { kind: 'Deployment', name: deployment };
 }
 

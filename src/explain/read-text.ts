@@ -1,3 +1,5 @@
+import { type ClaimsChallenge, claimsIn } from './claims-challenge.ts';
+
 /**
  * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
  * Only this file parses such texts; rules match the fields. Texts change with versions and languages, so each field has several
@@ -33,8 +35,18 @@ export interface TextFields {
   assertionTimes?: { now: number; from: number; to: number };
   /** What a service for managed identities says about the identity. */
   identity?: 'not-found' | 'ambiguous' | 'pending';
+  /** What such a service says about itself or about the request. */
+  provider?: ProviderProblem;
+  /** What is wrong with a certificate, its private key, or their file. */
+  certificate?: CertificateProblem;
+  /** The variable whose value the SDK cannot use. */
+  variable?: string;
+  /** The text names a policy of the tenant's administrator. */
+  isPolicy?: true;
   /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
   login?: 'service-principal' | 'managed-identity';
+  /** The claims that Resource Manager demands of a new token, as the text quotes them. */
+  claims?: ClaimsChallenge;
 }
 
 /** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
@@ -60,18 +72,53 @@ export type Problem =
   | 'ca-bundle-missing'
   | 'identity-endpoint-failed'
   | 'broker-failed'
+  | 'reauthentication-required'
+  | 'scripts-forbidden'
   | 'module-missing';
+
+/** Why a service for managed identities gave no token, apart from the identity itself. */
+export type ProviderProblem =
+  | 'client-id-unsupported'
+  | 'header-missing'
+  | 'key-unreadable'
+  | 'key-not-named'
+  | 'agent-disconnected'
+  | 'audience-unsupported'
+  | 'pods-unlisted'
+  | 'pod-unknown'
+  | 'api-refused'
+  | 'no-binding'
+  | 'not-matched'
+  | 'not-assigned-yet'
+  | 'throttled'
+  | 'metadata-fault';
+export type CertificateProblem =
+  | 'file-missing'
+  | 'file-unreadable'
+  | 'password-wrong'
+  | 'key-unusable'
+  | 'certificate-absent'
+  | 'not-registered'
+  | 'key-mismatch'
+  | 'revoked'
+  | 'not-yet-valid'
+  | 'expired'
+  | 'not-valid-now';
 
 /** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
 const LONGEST_TEXT = 8000;
 
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
 
-/** `az` continues if it cannot load a module of other commands. Only its later messages count. */
+/** `az` continues if it cannot load a module of other commands. Only its later messages count, unless it needs that module. */
 function withoutSkippedModules(text: string): string {
+  if (NEEDED_MODULE.test(text)) return text;
   const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
   return /^ERROR: /m.test(others) ? others : text;
 }
+
+/** The module that has the commands for logins and tokens. */
+const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
 export function readText(whole: string): TextFields {
   const half = LONGEST_TEXT / 2;
@@ -79,7 +126,7 @@ export function readText(whole: string): TextFields {
     whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
   );
   const aadsts = aadstsNumber(text);
-  const problem = PROBLEMS.find(([, form]) => form.test(text))?.[0];
+  const problem = problemIn(text);
   const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
   const isProxyFailure =
     /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
@@ -103,9 +150,26 @@ export function readText(whole: string): TextFields {
     ...field('waitSeconds', toNumber(first(text, WAITS))),
     ...field('assertionTimes', assertionTimes(text)),
     ...field('identity', IDENTITIES.find(([, form]) => form.test(text))?.[0]),
+    ...field('provider', PROVIDERS.find(([, form]) => form.test(text))?.[0]),
+    ...field('certificate', CERTIFICATES.find(([, form]) => form.test(text))?.[0]),
+    ...field('variable', first(text, VARIABLES)),
+    ...(/Conditional Access|blocked by (?:a )?(?:tenant )?polic|disabled by policy/i.test(text) && {
+      isPolicy: true as const,
+    }),
     ...field('login', loginOf(text)),
+    ...field('claims', claimsIn(text)),
   };
 }
+
+function problemIn(text: string): Problem | undefined {
+  // The system refused the connection, not a file.
+  const isSocket = FORBIDDEN_SOCKET.test(text);
+  return PROBLEMS.find(([problem, form]) => form.test(text) && !(isSocket && problem === 'permission-denied'))?.[0];
+}
+
+/** What a local firewall, a VPN or a sandbox makes of a connection. */
+const FORBIDDEN_SOCKET =
+  /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
 
 /**
  * Matches all digits, because a longer number contains a shorter one. If a message has two numbers, 70002 only wraps the other
@@ -130,7 +194,13 @@ const PROBLEMS: [Problem, RegExp][] = [
     /No such file or directory: ['"][^'"\n]{1,300}\.(?:pem|pfx|p12|crt|cer|key)['"]|(?:load|deserialize|parse|read) .{0,30}(?:PEM|private key|certificate|key data)|certificate file .{0,200}(?:not found|does not exist|invalid)|Invalid (?:certificate|PEM)/i,
   ],
   ['read-only', /Read-only file system|Errno 30\b/],
-  ['disk-full', /No space left on device|Errno 28\b/],
+  ['disk-full', /No space left on device|Errno 28\b|Disk quota exceeded/],
+  ['installation-broken', NEEDED_MODULE],
+  // On Windows, a lock that another process holds is a file to which permission is denied.
+  [
+    'locked',
+    /(?:Permission denied|Access is denied)[^\n]{0,300}\.lock(?:file)?\b|\.lock(?:file)?\b[^\n]{0,100}(?:Permission denied|Access is denied)/,
+  ],
   [
     'permission-denied',
     /Permission denied|PermissionError|Errno 13\b|Access is denied|WinError 5\b|Operation not permitted/,
@@ -145,7 +215,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'locked',
-    /LockException|AlreadyLocked|Resource temporarily unavailable|database is locked|\.lockfile|being used by another process|WinError 32\b/,
+    /LockException|AlreadyLocked|Resource temporarily unavailable|Errno (?:11|35)\b|database is locked|\.lockfile|being used by another process|WinError (?:32|33)\b/,
   ],
   [
     'account-not-in-cache',
@@ -171,13 +241,22 @@ const PROBLEMS: [Problem, RegExp][] = [
   ['killed', /MemoryError|Cannot allocate memory|Out of memory|oom-kill|\bSIGKILL\b|code 137\b|^Killed$/im],
   [
     'installation-broken',
-    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|urllib3 v2|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
   ],
-  ['module-missing', /Az\.Accounts?\b/],
+  [
+    'scripts-forbidden',
+    /running scripts is disabled|ExecutionPolicy|PSSecurityException|UnauthorizedAccess|language mode/i,
+  ],
+  [
+    'module-missing',
+    /'Az\.Accounts?' module|term 'Get-AzAccessToken'|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
+  ],
+  // The SDK puts this in place of what azd said about a second factor or a new login.
+  ['reauthentication-required', /claims challenges?\. .{0,120}azd auth login|reauthentication required/is],
   ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
   [
     'not-installed',
-    /could not be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|couldn't be found|not found in PATH/i,
+    /(?:CLI|az|azd|PowerShell|pwsh)['"]? (?:could not|couldn't) be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|not found in PATH/i,
   ],
   ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
   [
@@ -185,6 +264,28 @@ const PROBLEMS: [Problem, RegExp][] = [
     /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
   ],
 ];
+
+/** The wordings of Node, OpenSSL, MSAL and Microsoft Entra ID. In order: `expired` may stand in a list of other reasons. */
+const CERTIFICATES: [CertificateProblem, RegExp][] = [
+  ['file-missing', /ENOENT|[Nn]o such file/],
+  ['file-unreadable', /EACCES|EPERM|[Pp]ermission denied|EISDIR/],
+  [
+    'password-wrong',
+    /bad decrypt|bad password|maybe wrong password|[Pp]assphrase|interrupted or cancelled|PKCS12 key gen|mac verify failure/,
+  ],
+  // A private key that is encrypted, or none at all: the library that signs takes the file for a symmetric key.
+  ['key-unusable', /must be an asymmetric key|DECODER routines::unsupported|no start line|PEM_read_bio_PrivateKey/],
+  ['certificate-absent', /does not contain a PEM-encoded certificate/],
+  ['key-mismatch', /did not match the expected signature|signature verification failed/i],
+  ['not-registered', /key was not found|not registered on application/i],
+  ['revoked', /certificate (?:has been|was|is) revoked/i],
+  ['not-yet-valid', /(?:certificate|key)[^.\n]{0,60} not yet valid/i],
+  ['expired', /(?:certificate|key)[^.\n]{0,60} (?:is|has|was) expired|expired (?:certificate|key)/i],
+  ['not-valid-now', /not within its (?:specified )?valid|NotBefore|validity period/i],
+];
+
+/** The variable that the SDK or MSAL refuses. */
+const VARIABLES = [/'(\w{1,60})' environment variable is malformed/, /\b([a-z_]{1,60})_url_malformed\b/];
 
 /** What the metadata service, NMI and identity endpoints say about an identity. */
 const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
@@ -196,18 +297,58 @@ const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
   ],
 ];
 
+/**
+ * What MSAL, the metadata service, NMI and the agent of Azure Arc say about a request. NMI waits for its record of the pod's
+ * identity to be CREATED, which means that label and selector match, then for it to be ASSIGNED.
+ *
+ * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/standard.go
+ */
+const PROVIDERS: [ProviderProblem, RegExp][] = [
+  [
+    'client-id-unsupported',
+    /Specifying a .{0,80} is not supported (?:by|for)|can only be system assigned|not configurable at runtime|did not confirm the requested user-assigned/,
+  ],
+  ['header-missing', /metadata header|X-Forwarded-For/i],
+  ['key-unreadable', /unable_to_read_secret_file|invalid_secret\b|read the secret file|EACCES/i],
+  ['key-not-named', /www[_-]authenticate[_ ]header|invalid_file_(?:path|extension)/i],
+  [
+    'agent-disconnected',
+    /machine is (?:disconnected|not connected|expired)|Managed Identity certificate (?:has|is) expired|agent .{0,40}(?:disconnected|expired)/i,
+  ],
+  ['audience-unsupported', /AudienceNotSupported|not a supported MSI token audience/i],
+  ['no-binding', /no azure identity found|azureidentity is not configured/i],
+  ['not-matched', /in CREATED state|no AzureAssignedIdentity/i],
+  ['not-assigned-yet', /in ASSIGNED state/i],
+  ['pods-unlisted', /pod list is empty|matching pods:\s{0,5}\[\]|with \[\]|failed to (?:get|list) pods?\b/i],
+  ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
+  [
+    'api-refused',
+    /cannot (?:get|list|watch)|is forbidden|failed to get azure|azurepodidentityexception|the server could not find|apiserver|the cache/i,
+  ],
+  ['throttled', /Status Code = '?429|too many requests|throttl/i],
+  ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
+];
+
 /** The wordings of Python, Go, .NET, curl and Node. */
 const NETWORK_CODES: [string, RegExp][] = [
   ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
   ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',
-    /Hostname mismatch|doesn't match either of|certificate is valid for .{0,200}, not|ALTNAME_INVALID/i,
+    /Hostname mismatch|IP address mismatch|doesn't match (?:either of|')|certificate is (?:not )?valid for|RemoteCertificateNameMismatch|ALTNAME_INVALID/i,
   ],
+  // OpenSSL's names of what Python checks since 3.13.
+  ['MISSING_AUTHORITY_KEY_IDENTIFIER', /Missing Authority Key Identifier/i],
+  ['MISSING_SUBJECT_KEY_IDENTIFIER', /Missing Subject Key Identifier/i],
+  ['CA_BCONS_NOT_CRITICAL', /Basic Constraints of CA cert not marked critical/i],
+  ['CA_CERT_MISSING_KEY_USAGE', /CA cert does not include key usage/i],
   [
     'SELF_SIGNED_CERT_IN_CHAIN',
-    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)/i,
+    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)|RemoteCertificateChainErrors|PartialChain|UntrustedRoot|certificate verify failed/i,
   ],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', /TLS handshake timeout|handshake operation timed out/i],
+  // The connection was there.
+  ['UND_ERR_HEADERS_TIMEOUT', /ReadTimeout|Read timed out|while awaiting headers/i],
   [
     'EPROTO',
     /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,
@@ -220,6 +361,7 @@ const NETWORK_CODES: [string, RegExp][] = [
     'ENOTFOUND',
     /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
   ],
+  ['EACCES', FORBIDDEN_SOCKET],
   ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
   ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|\bENETUNREACH\b|unreachable network/i],
   ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|\bEHOSTUNREACH\b|unreachable host/i],
@@ -269,8 +411,10 @@ const TENANTS = [
   /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
   /directory '([^'\n]{1,100})'/,
   /exist in the ([\w.-]{3,100}) directory/,
-  /tenant named ([^.\n]{1,100})\. /,
+  /tenant named '?([^.'\n]{1,100})'?\. /,
   /tenant identifier '([^'\n]{1,100})'/,
+  /az login[^\n]{0,80} --tenant "?([\w.-]{1,100})/,
+  new RegExp(`in (?:the )?tenant '?(${GUID})`),
   new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
 ];
 

@@ -43,19 +43,32 @@ export function withoutNoise(message: string): string {
   return message.replace(NOISE, ' ').trim();
 }
 
-/** The message of a tool: its ERROR line, or the end of a Python traceback. */
+/** The message of a tool: its ERROR line, or the end of a Python traceback, reduced to its last cause. */
 export function toolSummary(message: string): string {
-  const lines = message
+  const all = message
     .split('\n')
     .map((line) => line.trim())
     .filter(
       (line) =>
-        line !== '' && !/^(WARNING|To re-authenticate|To check existing|Traceback|File ")|traceback:$/.test(line),
+        line !== '' &&
+        !/^(WARNING|To re-authenticate|To check existing|Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
+  // Without this module there is no token, whatever comes after. The others are skipped.
+  const needed = all.find((line) => /Error loading command module '(?:profile|core)'/.test(line));
+  if (needed !== undefined) return withoutNoise(needed.replace(/^.{0,20}Error loading command module '\w+': /, ''));
+  const others = all.filter((line) => !/Error loading command module/.test(line));
+  const lines = others.length > 0 ? others : all;
   const isTraceback = /Traceback \(most recent call last\)/.test(message);
   const exception = isTraceback
     ? lines.findLast((line) => /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(line))
     : undefined;
   const line = exception ?? lines.find((each) => each.startsWith('ERROR:')) ?? lines.at(-1) ?? message;
-  return withoutNoise(line.replace(/^ERROR: /, ''));
+  return lastCause(withoutNoise(line.replace(/^ERROR: /, '')));
+}
+
+/** Python wraps a cause in the names of its classes: `… (Caused by NewConnectionError('<object at 0x…>: the cause'))`. */
+function lastCause(line: string): string {
+  const at = line.lastIndexOf('Caused by ');
+  const cause = at < 0 ? undefined : /(['"])((?:(?!\1).){3,500})\1[)\]},\s]{0,12}$/.exec(line.slice(at))?.[2];
+  return cause?.replace(/^<[^>]{1,200}>: /, '').replace(/^Failed to establish a new connection: /, '') ?? line;
 }

@@ -74,6 +74,11 @@ export function serviceAccountInWords({ facts: { pod } }: WithFacts): string {
   return `the service account ${[namespace, serviceAccount].filter(Boolean).join('/')}`;
 }
 
+/** "the identity aks-agentpool of its node"; `isNodeIdentity` requires the resource id. */
+export function nodeIdentityInWords({ identity }: Pick<Evidence, 'identity'>): string {
+  return `the identity ${shown(identity?.managedIdentityResourceId?.split('/').at(-1), '')} of its node`;
+}
+
 /** "node aks-1", or "this pod's node". */
 export function nodeInWords({ facts: { pod } }: WithFacts): string {
   return pod?.node === undefined ? "this pod's node" : `node ${pod.node}`;
@@ -82,6 +87,12 @@ export function nodeInWords({ facts: { pod } }: WithFacts): string {
 /** Whether the pod has the label of Workload ID as the webhook expects it; undefined if its labels are not visible. */
 export function isLabelled({ facts }: WithFacts): boolean | undefined {
   return facts.podLabels && facts.podLabels['azure.workload.identity/use'] === 'true';
+}
+
+/** The value of the label of Workload ID, if the pod has one that is visible. */
+export function labelOf({ facts }: WithFacts): string | undefined {
+  const value = facts.podLabels?.['azure.workload.identity/use'];
+  return value ? shown(value, '') : undefined;
 }
 
 /** Whether the pod has the label of pod identity. If so, NMI should answer in place of the metadata service. */

@@ -196,6 +196,9 @@ export function createTokenCache(
   return {
     async getToken(claims) {
       const nowMs = performance.now();
+      // A machine that slept: the monotonic clock stood still, and the token expired.
+      if (token && hasJumped(token.wallClockOffsetMs) && Date.now() >= token.value.expiresOnTimestamp)
+        token = undefined;
       if (token && claims === undefined && nowMs < token.usableUntilMs) {
         const isClockSet = hasJumped(token.wallClockOffsetMs);
         if ((isClockSet || nowMs >= token.renewAtMs) && !acquisition) {

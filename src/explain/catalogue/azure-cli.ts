@@ -1,5 +1,226 @@
-import type { Row } from '../row.ts';
+import { bash, name, part, path, type Word } from '../bash.ts';
+import type { Case, Evidence } from '../evidence.ts';
+import { azureCliHas, cloudName, only } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { quoted, shown } from '../words.ts';
+import { AZURE_CLI_LOGIN, loginAgain } from './azure-cli-login.ts';
 
-export const AZURE_CLI: readonly Row[] = [];
+const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
+const CONFIG = {
+  reason: 'az-config-unusable',
+  title: 'The Azure CLI cannot use its files',
+  check: 'configuration',
+} as const;
+const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const CLOUD = {
+  reason: 'az-wrong-cloud',
+  title: 'The Azure CLI is set to another cloud',
+  check: 'configuration',
+  documentation: DOCUMENTATION.clouds,
+} as const;
 
-export const AZURE_CLI_ABSENT: readonly Row[] = [];
+function inContainer({ facts }: Evidence): boolean {
+  return facts.container;
+}
+
+function onWindows({ facts }: Evidence): boolean {
+  return facts.windows === true;
+}
+
+/** Sets az to the cloud of this service. A name that is set already does no harm. */
+function setCloud(c: Case): string {
+  return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
+}
+
+/** The image is nowhere in the evidence: the first line shows the names that the second one takes. */
+function runContainer(options: Word): string[] {
+  return [
+    bash`docker ps --format '{{.Names}} {{.Image}}'`,
+    bash`docker run ${options} -v ~/.azure:/azure -e AZURE_CONFIG_DIR=/azure $IMAGE`,
+  ];
+}
+
+/** The directory of az, if the message names a file in it. */
+function directory({ finding }: Case): Word {
+  const found = /^(\/.{1,250}\/\.azure)(?:\/|$)/.exec(finding.text.path ?? '')?.[1];
+  return found === undefined ? part`~/.azure` : path(found, 'AZURE_CONFIG_DIR');
+}
+
+/** The Azure CLI is installed, but its login or its files are of no use to this process. */
+export const AZURE_CLI: readonly Row[] = [
+  {
+    ...CLOUD,
+    when: azureCliHas('cloud-unknown'),
+    problem: () => 'The configuration of az names a cloud that az does not know.',
+    hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
+    commands: (c) => [setCloud(c), ...loginAgain(c)],
+  },
+  {
+    ...CLOCK,
+    when: only(azureCliHas('clock-wrong'), onWindows),
+    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
+    hint: () => 'Synchronize the clock and check the time zone of this machine. Then ask again, or log in once more.',
+    commands: (c) => [bash`w32tm /resync`, ...loginAgain(c)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CLOCK,
+    when: only(azureCliHas('clock-wrong'), inContainer),
+    problem: ({ finding }) => `az does not accept a token by the clock of this container: ${quoted(finding)}.`,
+    hint: () =>
+      'The container has the clock of its host: synchronize it there (restart WSL or Docker Desktop after sleep). Then ask again.',
+    commands: () => [bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CLOCK,
+    when: azureCliHas('clock-wrong'),
+    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
+    hint: () =>
+      'Correct the clock and check the time zone; in WSL and virtual machines it stands still while the host sleeps. Then log in if still needed.',
+    commands: (c) => [
+      bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`,
+      bash`sudo timedatectl set-ntp true || sudo hwclock -s`,
+      ...loginAgain(c),
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: only(azureCliHas('read-only'), inContainer),
+    problem: ({ finding }) =>
+      `az has to write to its directory, which is read-only here (${shown(finding.text.path, 'AZURE_CONFIG_DIR')}).`,
+    hint: () => 'Mount the directory of your az login writable, without the option ro.',
+    commands: () => runContainer(part`--rm`),
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: azureCliHas('read-only'),
+    problem: ({ finding }) =>
+      `az has to write to its directory, which is read-only here (${shown(finding.text.path, 'AZURE_CONFIG_DIR')}).`,
+    hint: () =>
+      'Set AZURE_CONFIG_DIR for this service to a directory that its user may write, and log in with az there.',
+    commands: (c) => [bash`findmnt -T ${directory(c)}`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: azureCliHas('disk-full'),
+    problem: ({ finding }) => `az cannot write ${shown(finding.text.path, 'its files')}: the disk is full.`,
+    hint: () => 'Free space on that disk, then ask again. The login is still there.',
+    commands: (c) => [bash`df -h ${directory(c)}`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: only(azureCliHas('permission-denied'), onWindows),
+    problem: ({ finding }) =>
+      `The user of this process may not use ${shown(finding.text.path, 'the directory of az')}.`,
+    hint: () =>
+      'Run this service as the user who logged in with az, or set AZURE_CONFIG_DIR to a directory of its own and log in there.',
+    commands: () => [bash`whoami`, bash`ls -la ~/.azure`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: only(azureCliHas('permission-denied'), inContainer),
+    problem: ({ finding }) =>
+      `The user of this container may not use ${shown(finding.text.path, 'the directory of az')}.`,
+    hint: () =>
+      'Run the container as yourself, the owner of the mounted directory. If files in it belong to root, give them back to yourself.',
+    commands: () => runContainer(part`--user $(id -u):$(id -g)`),
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: azureCliHas('permission-denied'),
+    problem: ({ finding }) =>
+      `The user of this process may not use ${shown(finding.text.path, 'the directory of az')}: az once ran as another user.`,
+    hint: () =>
+      'Give the directory back to its user, and never run az with sudo. A service of another user needs an AZURE_CONFIG_DIR and a login of its own.',
+    commands: (c) => [bash`ls -la ${directory(c)}`, bash`sudo chown -R $(id -u):$(id -g) ${directory(c)}`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: only(azureCliHas('cache-encrypted'), inContainer),
+    problem: () =>
+      'The token cache of az was encrypted by another machine or user, such as the host, and cannot be read in this container.',
+    hint: () =>
+      'Log in inside the container, with a directory of its own, or run this service on the host where az is logged in.',
+    commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: azureCliHas('cache-encrypted'),
+    problem: () => 'az cannot decrypt its token cache: another user, machine or password encrypted it.',
+    hint: () =>
+      'Move the token cache aside and log in again, as the user who runs this service. Reinstalling az does not help.',
+    commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...CONFIG,
+    when: azureCliHas('cache-corrupt'),
+    problem: ({ finding }) => `A file of az is damaged, its token cache or its profile: ${quoted(finding)}.`,
+    hint: () =>
+      'Move the damaged file aside and log in again. Two processes that write it at once can damage it: give each its own AZURE_CONFIG_DIR.',
+    commands: (c) => [
+      // Reads bytes, because some of these files begin with a byte order mark.
+      bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,
+      ...loginAgain(c),
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('wrong-architecture'),
+    problem: ({ finding }) => `The az that was found is built for another platform: ${quoted(finding)}.`,
+    hint: () =>
+      'Install the Azure CLI for this system and processor (in WSL the one for Linux), and put it first on the PATH of this service.',
+    commands: () => [bash`type -a az`, bash`uname -sm`],
+    documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...FAILED,
+    when: only(azureCliHas('extension-broken'), (_, { text: { extension } }) => extension !== undefined),
+    problem: ({ finding }) =>
+      `The extension ${shown(finding.text.extension, 'of az')} is incompatible with this az: ${quoted(finding)}.`,
+    hint: () => 'Update the extension. If that does not help, remove it; this service needs none.',
+    commands: ({ finding }) => [
+      bash`az extension update --name ${name(finding.text.extension?.replaceAll('_', '-'), 'EXTENSION')}`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('extension-broken'),
+    problem: ({ finding }) => `An extension is incompatible with this az: ${quoted(finding)}.`,
+    hint: () =>
+      'Find the extension in the message and update it. If that does not help, remove it; this service needs none.',
+    commands: () => [
+      bash`az extension list --query '[].name' -o tsv | while read -r name; do az extension update --name $name; done`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('locked'),
+    problem: ({ finding }) => `Another az holds the files that this one needs: ${quoted(finding)}.`,
+    hint: () =>
+      'Ask again when no other az runs. Processes that use az at the same time should each have their own AZURE_CONFIG_DIR.',
+    commands: () => [bash`az account get-access-token --output none`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('killed'),
+    problem: () => 'az was stopped before it could respond, probably because memory ran out.',
+    hint: () => 'Give this machine or container more memory; az needs about 300 MB. Then ask again.',
+    commands: () => [bash`free -m`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  ...AZURE_CLI_LOGIN,
+];

@@ -1,3 +1,204 @@
-import type { Row } from '../row.ts';
+import { bash } from '../bash.ts';
+import type { Case, Evidence, Finding } from '../evidence.ts';
+import { either, entraMeans, entraRefusal, isTool, only, type When } from '../match.ts';
+import { applicationInWords, applicationWord, sentence, tenantInWords, withAzureCli } from '../principal.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { codeOf, quoted, shown } from '../words.ts';
+import { ACCOUNTS } from './account.ts';
+import { APPLICATION } from './application.ts';
+import { CLIENT_CERTIFICATE } from './client-certificate.ts';
+import { CLIENT_SECRET, LEFT_OVER } from './client-secret.ts';
+import { POLICY } from './policy.ts';
+import { TENANT } from './tenant.ts';
 
-export const ENTRA: readonly Row[] = [];
+const THROTTLED = {
+  reason: 'entra-throttled',
+  title: 'Microsoft Entra ID throttles the requests',
+  check: 'identity-provider',
+  documentation: aboutNumber,
+} as const;
+export const BROKEN = {
+  reason: 'entra-broken',
+  title: 'Microsoft Entra ID gives no usable response',
+  check: 'identity-provider',
+  documentation: DOCUMENTATION.status,
+} as const;
+const REFUSED = {
+  reason: 'entra-refused',
+  title: 'Microsoft Entra ID refused the request',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+
+/** A response of Microsoft Entra ID without a number of its own. */
+function unnumbered(predicate: (finding: Finding) => boolean): When {
+  return ({ findings }) =>
+    findings.find(
+      (finding) =>
+        finding.responder === 'entra' &&
+        finding.aadsts === undefined &&
+        finding.credential !== 'managed-identity' &&
+        predicate(finding),
+    );
+}
+
+function answersWith(...codes: string[]): When {
+  return only(entraRefusal, (_, { errorCode }) => errorCode !== undefined && codes.includes(errorCode));
+}
+
+const FAULTS: readonly Row[] = [
+  {
+    ...THROTTLED,
+    when: either(
+      entraMeans('throttled'),
+      unnumbered(({ status }) => status === 429),
+    ),
+    problem: (c) => `${responder(c)} throttles the requests for tokens (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Wait a minute, then ask again. If it comes back, find what asks for a token for each request instead of keeping it.',
+  },
+  {
+    ...BROKEN,
+    when: either(
+      entraMeans('transient'),
+      unnumbered(({ status = 0, errorCode }) => status >= 500 || errorCode === 'temporarily_unavailable'),
+    ),
+    problem: (c) => `${responder(c)} has a temporary fault (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Ask again in a minute, and look at the status page of Azure if it lasts. Nothing here needs to change.',
+  },
+];
+
+/** Refusals that say what to do by themselves, then those that do not. */
+const OTHERS: readonly Row[] = [
+  {
+    ...REFUSED,
+    when: entraMeans('flow-public-client'),
+    problem: (c) => `${sentence(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
+    hint: () => 'Register it as a confidential client (a web application), or use another application.',
+    commands: (c) => [bash`az ad app update --id ${applicationWord(c)} --is-fallback-public-client false`],
+  },
+  {
+    ...REFUSED,
+    when: only(entraMeans('flow-malformed'), isForPod),
+    problem: ({ finding }) =>
+      `The request is malformed (AADSTS${finding.aadsts}): AZURE_CLIENT_ID or AZURE_TENANT_ID is empty or has a quote, a space or a line break.`,
+    hint: () => 'Correct the annotations of the service account, or the manifest, and restart.',
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...REFUSED,
+    when: entraMeans('flow-malformed'),
+    problem: ({ finding }) =>
+      `The request is malformed (AADSTS${finding.aadsts}): an id or secret is empty or has a quote, a space or a line break.`,
+    hint: () => 'Look at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET where they are set.',
+  },
+  {
+    ...REFUSED,
+    when: entraMeans('flow-regional-endpoint'),
+    problem: (c) => `${responder(c)} is a regional endpoint, which is not for this application.`,
+    hint: () => 'Unset AZURE_REGIONAL_AUTHORITY_NAME.',
+  },
+  {
+    ...REFUSED,
+    when: entraMeans('flow-old-tls'),
+    problem: () => 'The connection to Microsoft Entra ID uses an old version of TLS; it takes TLS 1.2 and later only.',
+    hint: () => 'Update what breaks TLS on the way, such as a proxy, or the program that connects.',
+  },
+  {
+    ...REFUSED,
+    when: either(entraMeans('resource'), answersWith('invalid_scope', 'invalid_resource')),
+    problem: (c) =>
+      `${sentence(tenantInWords(c))} gives no token for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
+    hint: () => 'Check that the tenant and AZURE_AUTHORITY_HOST are those of the subscription.',
+    documentation: DOCUMENTATION.clouds,
+  },
+  {
+    ...REFUSED,
+    when: only(entraMeans('application'), (_, finding) => !isTool(finding)),
+    problem: (c) =>
+      `${sentence(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
+    hint: () => 'Look at its registration and at the sign-in log of the tenant, by the correlation id in the message.',
+    commands: (c) => [bash`az ad app show --id ${applicationWord(c)}`],
+  },
+  {
+    ...REFUSED,
+    when: only(either(entraMeans('flow'), answersWith('unauthorized_client')), (_, finding) => !isTool(finding)),
+    problem: (c) => `${sentence(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Use an application or managed identity that gets tokens without a person: with a secret, certificate or federated credential.',
+  },
+  {
+    ...REFUSED,
+    when: only(answersWith('invalid_client'), (_, finding) => !isTool(finding)),
+    problem: (c) => `Microsoft Entra ID does not accept ${credentialInWords(c)} (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Look at what the application or identity has registered, and at the sign-in log, by the correlation id in the message.',
+  },
+  {
+    ...REFUSED,
+    when: withAzureCli(entraRefusal),
+    problem: (c) => `Microsoft Entra ID refused the login of az: ${said(c)}.`,
+    hint: () =>
+      'Log in again. If that does not help, an administrator finds the request in the sign-in log by its correlation id.',
+    commands: () => [bash`az login`],
+  },
+  {
+    ...REFUSED,
+    when: only(entraRefusal, isNoToolLogin),
+    problem: (c) => `Microsoft Entra ID refused ${credentialInWords(c)}: ${said(c)}.`,
+    hint: () =>
+      'Read what the number means. An administrator finds the request in the sign-in log by its correlation id.',
+  },
+];
+
+function responder({ finding }: Case): string {
+  return shown(finding.host, 'Microsoft Entra ID');
+}
+
+function isForPod(_: Evidence, { credential }: Finding): boolean {
+  return credential === 'projected-token' || credential === 'identity-binding';
+}
+
+/** Logins of other tools that have to be made again are rows of these tools. */
+function isNoToolLogin(_: Evidence, finding: Finding): boolean {
+  return !isTool(finding) || (finding.aadstsClass !== 'sign-in' && finding.aadstsClass !== 'mfa');
+}
+
+/** The message without its number, which stands in the sentence already. */
+function said({ finding }: Case): string {
+  return quoted({ summary: finding.summary.replace(/^[\s\S]{0,80}?(?=AADSTS\d)/, '') });
+}
+
+/** What was presented, and whose it is. */
+function credentialInWords(c: Case): string {
+  const application = applicationInWords(c);
+  switch (c.finding.credential) {
+    case 'client-secret':
+      return `the secret of ${application}`;
+    case 'client-certificate':
+      return `the certificate of ${application}`;
+    case 'projected-token':
+    case 'identity-binding':
+      return `the service account's token for ${application}`;
+    case 'managed-identity':
+      return `the managed identity`;
+    case 'user-password':
+      return 'the account of AZURE_USERNAME';
+    default:
+      return 'the login of the tool';
+  }
+}
+
+/** Microsoft Entra ID refused a token, for any credential. */
+export const ENTRA: readonly Row[] = [
+  ...LEFT_OVER,
+  ...APPLICATION,
+  ...CLIENT_SECRET,
+  ...CLIENT_CERTIFICATE,
+  ...TENANT,
+  ...POLICY,
+  ...ACCOUNTS,
+  ...FAULTS,
+  ...OTHERS,
+];

@@ -1,61 +1,312 @@
-import { bash, name, text, url, type Word } from '../bash.ts';
-import { readIdentityNames } from '../commands.ts';
-import type { Case, Evidence } from '../evidence.ts';
-import { issuerKind } from '../issuer.ts';
-import { clockSkew, entraSays, isProjected, only } from '../match.ts';
-import { aboutNumber, type Row } from '../row.ts';
-import { identityInWords, nodeInWords, projectedToken, shown, skewInWords } from '../words.ts';
+import { bash, guid, part } from '../bash.ts';
+import { enableWorkloadIdentity, inOrder, restart, unsetVariable, useServiceAccount } from '../commands.ts';
+import type { Case, Evidence, Finding } from '../evidence.ts';
+import {
+  createFederatedCredential,
+  hasUsualAudience,
+  isForTokenProxy,
+  isOfEverybody,
+  issuerOf,
+  isTrustworthy,
+  listFederatedCredentials,
+  presented,
+  showIssuerOfCluster,
+  updateAudience,
+  updateCase,
+} from '../federated-credentials.ts';
+import { entraSays, isProjected, only, type When } from '../match.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { identityInWords, isSet, serviceAccountInWords, shown } from '../words.ts';
 
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
+const AUDIENCE = {
+  reason: 'federated-credential-audience',
+  title: 'The audience of the federated credential differs',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const ISSUER = {
+  reason: 'federated-credential-issuer',
+  title: 'No federated credential for this issuer',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
 const SUBJECT = {
   reason: 'federated-credential-subject',
-  title: 'No federated credential for this service account',
+  title: 'No federated credential for this subject',
   check: 'token',
+  documentation: aboutNumber,
+} as const;
+const CASE = {
+  reason: 'federated-credential-case',
+  title: 'The federated credential differs in upper and lower case',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const MISSING = {
+  reason: 'federated-credential-missing',
+  title: 'No federated credential matches this token',
+  check: 'token',
+  documentation: aboutNumber,
 } as const;
 
-/** Microsoft Entra ID refused the token of another issuer, or the token matches no federated credential. */
+const audience = entraSays(700212, 7002121);
+const issuer = entraSays(700211);
+const subject = entraSays(700213);
+const caseDiffers = entraSays(7002138);
+const missing = entraSays(70021, 70025);
+/** For a token of an identity binding, Microsoft Entra ID may miss any of the three values. */
+const forTokenProxy = ofPod(entraSays(70021, 70025, 700211, 700212, 700213, 7002121), isForTokenProxy);
+
+/** The token of another issuer matches no federated credential. */
 export const FEDERATION: readonly Row[] = [
   {
-    ...CLOCK,
-    when: only(entraSays(700024, 50013), (e, finding) => e.facts.kubernetes && clockSkew(finding) !== undefined),
-    problem: (c) => `The clock of ${nodeInWords(c)} is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's.`,
-    hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
-    commands: (c) => [
-      // Shows both clocks, then starts time synchronization on the node.
-      bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --profile=sysadmin -it -- chroot /host sh -c 'date -u; systemctl restart chrony; chronyc makestep'`,
-    ],
-    documentation: aboutNumber,
+    ...AUDIENCE,
+    when: only(forTokenProxy, (e) => isSet(e, 'AZURE_KUBERNETES_TOKEN_PROXY')),
+    problem: () =>
+      'The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but it went to Microsoft Entra ID.',
+    hint: () =>
+      'Recreate the pod, so that AKS injects the variables of the identity binding again. Set none of them yourself.',
+    commands: restart,
+    documentation: DOCUMENTATION.identityBindings,
+  },
+  {
+    ...AUDIENCE,
+    when: forTokenProxy,
+    problem: () =>
+      'The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but AZURE_KUBERNETES_TOKEN_PROXY is not set.',
+    hint: () =>
+      'Recreate the pod, so that AKS injects it. Without an identity binding, remove the annotation use-identity-binding from the pod template.',
+    commands: restart,
+    documentation: DOCUMENTATION.identityBindings,
+  },
+  {
+    ...AUDIENCE,
+    when: ofPod(audience, (c) => !hasUsualAudience(c)),
+    problem: (c) =>
+      `The token has the audience ${shown(presented(c).audience, 'of something else')}, and the federated credential of ${identityInWords(c)} has another.`,
+    hint: () =>
+      'Let the webhook project the token, with the audience api://AzureADTokenExchange, and give the federated credential the same audience.',
+    commands: (c) => inOrder([listFederatedCredentials(c)], unsetVariable(c, part`AZURE_FEDERATED_TOKEN_FILE`)),
+  },
+  {
+    ...AUDIENCE,
+    when: ofPod(audience, isTrustworthy),
+    problem: (c) =>
+      `The token has the audience ${shown(presented(c).audience, '')}, and the federated credential of ${identityInWords(c)} has another.`,
+    hint: () =>
+      'Give the federated credential the audience of the token. There can be no second one with this issuer and subject.',
+    commands: updateAudience,
+  },
+  {
+    ...AUDIENCE,
+    when: ofPod(audience),
+    problem: (c) =>
+      `The token has the audience ${shown(presented(c).audience, '')}, and the federated credential of ${identityInWords(c)} has another.`,
+    hint: () => 'Compare the two, and give the federated credential the audience of the token.',
+    commands: (c) => [listFederatedCredentials(c)],
+  },
+  {
+    ...AUDIENCE,
+    when: audience,
+    problem: (c) =>
+      `The token has the audience ${shown(presented(c).audience, 'that the message names')}, and the federated credential of ${applicationInWords(c)} has another.`,
+    hint: () => 'Give both the same audience, by default api://AzureADTokenExchange, and log in again.',
+    commands: listOfApplication,
+  },
+  {
+    ...ISSUER,
+    when: ofPod(issuer, (c) => issuerOf(c) === 'internal'),
+    problem: internalInWords,
+    hint: giveIssuer,
+    commands: enableIssuer,
+  },
+  {
+    ...ISSUER,
+    when: ofPod(issuer, isOfEverybody),
+    problem: everybodyInWords,
+    hint: useOwnServiceAccount,
+    commands: useServiceAccount,
+  },
+  {
+    ...ISSUER,
+    when: ofPod(issuer, isTrustworthy),
+    problem: (c) =>
+      `No federated credential of ${identityInWords(c)} has exactly the issuer ${shown(presented(c).issuer, '')}.`,
+    hint: (c) =>
+      `Create a federated credential for it. ${slashInWords(c)}A recreated cluster has a new issuer, and each cluster its own.`,
+    commands: createFederatedCredential,
+  },
+  {
+    ...ISSUER,
+    when: ofPod(issuer),
+    problem: (c) =>
+      `No federated credential of ${identityInWords(c)} has exactly the issuer ${shown(presented(c).issuer, 'of the token')}.`,
+    hint: (c) =>
+      `If this is the issuer of your own cluster, create a federated credential for it. ${slashInWords(c)}`.trim(),
+    commands: compare,
+  },
+  {
+    ...ISSUER,
+    when: issuer,
+    problem: (c) =>
+      `No federated credential of ${applicationInWords(c)} has the issuer ${shown(presented(c).issuer, 'of the token')}.`,
+    hint: (c) =>
+      `Create a federated credential with the issuer and subject of the pipeline, or correct the one that is there. ${slashInWords(c)}`.trim(),
+    commands: listOfApplication,
   },
   {
     ...SUBJECT,
-    when: only(entraSays(700213), (e, finding) => isProjected(finding) && isFederatable(e)),
-    problem: (c) => `No federated credential of ${identityInWords(c)} has the subject ${subject(c)}.`,
-    hint: () => 'Create one, or run the pod under a service account that has one. A new one takes a minute.',
+    when: ofPod(subject, isOfEverybody),
+    problem: everybodyInWords,
+    hint: useOwnServiceAccount,
+    commands: useServiceAccount,
+  },
+  {
+    ...SUBJECT,
+    when: ofPod(subject, isTrustworthy),
+    problem: (c) =>
+      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, '')}.`,
+    hint: () =>
+      'Create a federated credential for it, or run the pod under a service account that has one. A new one takes up to some minutes: then ask again.',
     commands: createFederatedCredential,
-    documentation: aboutNumber,
+  },
+  {
+    ...SUBJECT,
+    when: ofPod(subject),
+    problem: (c) =>
+      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
+    hint: () =>
+      'Compare it with those that are there. If the issuer is that of your own cluster, create one; a new one takes up to some minutes.',
+    commands: compare,
+  },
+  {
+    ...SUBJECT,
+    when: subject,
+    problem: (c) =>
+      `No federated credential of ${applicationInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
+    hint: () =>
+      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    commands: listOfApplication,
+  },
+  {
+    ...CASE,
+    when: ofPod(caseDiffers, isTrustworthy),
+    problem: (c) =>
+      `A federated credential of ${identityInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
+    hint: () => 'Write its issuer and subject exactly as they are in the token.',
+    commands: updateCase,
+  },
+  {
+    ...CASE,
+    when: ofPod(caseDiffers),
+    problem: (c) =>
+      `A federated credential of ${identityInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
+    hint: () => 'Write its issuer and subject exactly as they are in the token.',
+    commands: (c) => [listFederatedCredentials(c)],
+  },
+  {
+    ...CASE,
+    when: caseDiffers,
+    problem: (c) =>
+      `A federated credential of ${applicationInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
+    hint: () => 'Write its issuer and subject exactly as they are in the token, then log in again.',
+    commands: listOfApplication,
+  },
+  {
+    ...MISSING,
+    when: ofPod(missing, (c) => issuerOf(c) === 'internal'),
+    problem: internalInWords,
+    hint: giveIssuer,
+    commands: enableIssuer,
+  },
+  {
+    ...MISSING,
+    when: ofPod(missing, isOfEverybody),
+    problem: everybodyInWords,
+    hint: useOwnServiceAccount,
+    commands: useServiceAccount,
+  },
+  {
+    ...MISSING,
+    when: ofPod(missing, isTrustworthy),
+    problem: missingInWords,
+    hint: (c) =>
+      `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one takes up to some minutes.`,
+    commands: createFederatedCredential,
+  },
+  {
+    ...MISSING,
+    when: ofPod(missing),
+    problem: missingInWords,
+    hint: (c) =>
+      `Compare these values with the federated credentials. ${slashInWords(c)}If the issuer is that of your own cluster, create one; it takes up to some minutes.`,
+    commands: compare,
+  },
+  {
+    ...MISSING,
+    when: only(missing, (_, { text: { assertion } }) => assertion === undefined),
+    problem: (c) => `No federated credential of ${applicationInWords(c)} matches the token of this pipeline.`,
+    hint: () => 'Create a federated credential with its issuer and subject, wait a minute, and log in again.',
+    commands: listOfApplication,
+  },
+  {
+    ...MISSING,
+    when: missing,
+    problem: (c) =>
+      `No federated credential of ${applicationInWords(c)} has the issuer ${shown(presented(c).issuer, 'of the token')} and the subject ${shown(presented(c).subject, 'of the token')}.`,
+    hint: () => 'Create a federated credential with exactly these values, wait a minute, and log in again.',
+    commands: listOfApplication,
   },
 ];
 
-/** Whether the identity may trust this token: its issuer is one of a cluster, and its service account is not everybody's. */
-function isFederatable(e: Evidence): boolean {
-  const { iss, sub } = projectedToken(e);
-  return ['aks', 'hosted'].includes(issuerKind(iss)) && !/:default$/.test(sub ?? '');
+/** Matches for the token of a pod, if the condition holds for it. */
+function ofPod(when: When, condition: (c: Case) => boolean = () => true): When {
+  return only(when, (e, finding) => isProjected(finding) && condition({ ...e, finding }));
 }
 
-function subject(e: Evidence): string {
-  return shown(projectedToken(e).sub, 'of this token');
+/** The issuers of AKS end with a slash, and a federated credential without it does not match. */
+function slashInWords(c: Case): string {
+  return presented(c).issuer?.endsWith('/') ? 'Its trailing slash counts. ' : '';
 }
 
-/** A name that does not collide with one of another cluster or service account: the service account and the issuer's own id. */
-function credentialName(e: Evidence): Word {
-  const { namespace = '', serviceAccount = '' } = e.facts.pod ?? {};
-  const cluster = /\/([0-9a-f]{8})-[0-9a-f-]{27}\/?$/.exec(projectedToken(e).iss ?? '')?.[1] ?? 'cluster';
-  return name(`${namespace}-${serviceAccount}-${cluster}`, 'CREDENTIAL_NAME');
+function missingInWords(c: Case): string {
+  const { issuer: iss, subject: sub, audience: aud } = presented(c);
+  return `No federated credential of ${identityInWords(c)} has the issuer ${shown(iss, 'of the token')}, the subject ${shown(sub, 'of the token')} and the audience ${shown(aud, 'of the token')}.`;
 }
 
-function createFederatedCredential(c: Case): string[] {
-  const { iss, sub, aud } = projectedToken(c);
+function everybodyInWords(c: Case): string {
+  return `The pod runs as ${serviceAccountInWords(c)}, and no federated credential of ${identityInWords(c)} has its subject ${shown(presented(c).subject, '')}.`;
+}
+
+function useOwnServiceAccount(): string {
+  return 'Set serviceAccountName in the pod template to the service account that the federated credential names. Create none for the service account default: every pod could use it.';
+}
+
+function internalInWords(c: Case): string {
+  return `Microsoft Entra ID cannot read the keys of ${shown(presented(c).issuer, 'the issuer')}: this issuer is internal to the cluster.`;
+}
+
+function giveIssuer(): string {
+  return "Give the cluster a public OIDC issuer: on AKS its OIDC issuer feature, elsewhere the API server's service-account-issuer. Then recreate the pod.";
+}
+
+/** The new token has the public issuer, which then needs a federated credential. */
+function enableIssuer(e: Evidence): string[] {
+  return [...enableWorkloadIdentity(), ...restart(e)];
+}
+
+/** What is there, and what the cluster says of itself, for a person to judge. */
+function compare(c: Case): string[] {
+  return [listFederatedCredentials(c), showIssuerOfCluster()];
+}
+
+/** A tool is logged in as an application, which its message names. */
+function applicationInWords({ finding }: Case): string {
+  return `the application ${shown(finding.text.application, 'of this login')}`;
+}
+
+function listOfApplication({ finding }: { finding: Finding }): string[] {
   return [
-    bash`${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} --issuer ${url(iss, 'ISSUER')} --subject ${text(sub, 'SUBJECT')} --audiences ${text(aud?.length === 1 ? aud[0] : undefined, 'AUDIENCE')}`,
+    bash`az ad app federated-credential list --id ${guid(finding.text.application, 'CLIENT_ID')} --query '[].[name,issuer,subject]' -o table`,
   ];
 }

@@ -1,3 +1,142 @@
-import type { Row } from '../row.ts';
+import { bash, choice, guid, name, part, type Word } from '../bash.ts';
+import {
+  findWorkload,
+  inNamespace,
+  isDefaultServiceAccount,
+  isOfJob,
+  listClusters,
+  restart,
+  serviceAccount,
+  useServiceAccount,
+  workload,
+} from '../commands.ts';
+import type { Case, Evidence } from '../evidence.ts';
+import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { clientIdOf, codeOf, identityInWords, proxyVariableOf, quoted, serviceAccountInWords } from '../words.ts';
 
-export const IDENTITY_BINDING: readonly Row[] = [];
+const FORBIDDEN = {
+  reason: 'identity-binding-not-permitted',
+  title: 'The service account may not use the bound identity',
+  check: 'token',
+  documentation: DOCUMENTATION.identityBindings,
+} as const;
+const BROKEN = {
+  reason: 'identity-binding-broken',
+  title: 'The identity binding gives no token',
+  check: 'identity-provider',
+  documentation: DOCUMENTATION.identityBindings,
+} as const;
+
+const forbidden = credential(['identity-binding'], isRefusalOfTokenProxy);
+const broken: When = credential(
+  ['identity-binding'],
+  ({ aadsts, outcome }) => aadsts === undefined && outcome !== 'pending',
+);
+
+/** AKS identity bindings come first in the chain. Later credentials fail for other reasons, above all the token's audience. */
+export const IDENTITY_BINDING: readonly Row[] = [
+  {
+    ...FORBIDDEN,
+    when: only(forbidden, isDefaultServiceAccount),
+    problem: (c) => `The pod runs as ${serviceAccountInWords(c)}, which may not use ${identityInWords(c)}.`,
+    hint: () =>
+      'Run the pod under its own service account, and allow that one to use the identity. What default may do, every pod may do.',
+    commands: useServiceAccount,
+  },
+  {
+    ...FORBIDDEN,
+    when: forbidden,
+    problem: (c) => `${capitalized(serviceAccountInWords(c))} may not use ${identityInWords(c)} in this cluster.`,
+    hint: () =>
+      'Bind it to a ClusterRole with the verb use-managed-identity for this client id. The pod needs no restart.',
+    commands: (c) => [allowIdentity(c), canUseIdentity(c)],
+  },
+  {
+    ...BROKEN,
+    when: only(
+      broken,
+      ({ facts }, { responder }) => responder !== 'not-asked' && facts.proxy.hosts.includes(host(facts)),
+    ),
+    problem: (c) =>
+      `${proxyVariableOf(c)} captures the request for ${host(c.facts)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
+    hint: (c) => `Add ${host(c.facts)} to NO_PROXY: with an identity binding, it is the cluster that answers there.`,
+    commands: addToNoProxy,
+  },
+  {
+    ...BROKEN,
+    when: only(broken, (_, { responder }) => responder === 'not-asked'),
+    problem: (c) => `The variables AZURE_KUBERNETES_* of the identity binding cannot be used: ${quoted(c.finding)}.`,
+    hint: () => 'Remove those that the manifest sets, so that AKS injects them, and recreate the pod.',
+    commands: restart,
+  },
+  {
+    ...BROKEN,
+    when: only(broken, (_, { responder }) => responder === 'none'),
+    problem: (c) => `The token proxy of the identity binding did not respond (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Check that a network policy lets the pod reach the API server, and that the identity binding exists. Then ask again.',
+    commands: listBindings,
+  },
+  {
+    ...BROKEN,
+    when: broken,
+    problem: (c) =>
+      `The token proxy of the identity binding gave no token for ${identityInWords(c)} (${codeOf(c.finding)}).`,
+    hint: () => 'Check that an identity binding for this identity exists in this cluster, and create it if not.',
+    commands: listBindings,
+  },
+];
+
+function host({ cloud }: Evidence['facts']): string {
+  return new URL(cloud.authorityHost).hostname;
+}
+
+/** What NO_PROXY holds now stays. */
+function addToNoProxy(c: Case): string[] {
+  if (isOfJob(c)) return [];
+  return [
+    ...findWorkload(c),
+    bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(host(c.facts))}`,
+  ];
+}
+
+function capitalized(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The name of the role and of its binding belongs to this identity and service account. */
+function allowIdentity(c: Case): string {
+  const { namespace, serviceAccount: account } = c.facts.pod ?? {};
+  const role = name(
+    `use-managed-identity-${clientIdOf(c) ?? 'id'}-${namespace ?? 'namespace'}-${account ?? 'account'}`,
+    'ROLE',
+  );
+  const id = guid(clientIdOf(c), 'CLIENT_ID');
+  const group = 'rbac.authorization.k8s.io';
+  const clusterRole = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRole, metadata: {name: ${unquoted(role)}}, rules: [{apiGroups: [cid.wi.aks.azure.com], resources: [${unquoted(id)}], verbs: [use-managed-identity]}]}`;
+  const binding = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRoleBinding, metadata: {name: ${unquoted(role)}}, roleRef: {apiGroup: ${choice(group)}, kind: ClusterRole, name: ${unquoted(role)}}, subjects: [{kind: ServiceAccount, name: ${unquoted(serviceAccount(c))}, namespace: ${unquoted(name(namespace, 'NAMESPACE'))}}]}`;
+  return bash`kubectl apply -f - <<< '{apiVersion: v1, kind: List, items: [${clusterRole}, ${binding}]}'`;
+}
+
+/** Ends the single quotes around a word, which may be a variable or have quotes of its own. */
+function unquoted(word: Word): Word {
+  return part`'${word}'`;
+}
+
+function canUseIdentity(c: Case): string {
+  return bash`kubectl auth can-i use-managed-identity ${guid(clientIdOf(c), 'CLIENT_ID')}.cid.wi.aks.azure.com --as system:serviceaccount:${name(c.facts.pod?.namespace, 'NAMESPACE')}:${serviceAccount(c)}`;
+}
+
+function listBindingsOfCluster(): string {
+  return bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks identity-binding list -g $group --cluster-name $cluster; fi; done`;
+}
+
+function listBindings(): string[] {
+  return [
+    // The command is part of this extension.
+    bash`az extension add --upgrade --name aks-preview`,
+    listClusters(),
+    listBindingsOfCluster(),
+  ];
+}

@@ -1,3 +1,238 @@
-import type { Row } from '../row.ts';
+import {
+  assignSystemIdentity,
+  assignUserIdentity,
+  listApps,
+  replaceClientId,
+  restartApp,
+  setClientId,
+  showAppIdentities,
+  unsetSettings,
+} from '../app-commands.ts';
+import { isGuid, part } from '../bash.ts';
+import { unsetVariable } from '../commands.ts';
+import { APPS, aboutPlatform, appInWords, at, isApp, responded } from '../endpoint.ts';
+import type { Case } from '../evidence.ts';
+import { only } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { clientIdOf, codeOf, isSet, misnamed, proxyVariableOf, quoted, shown } from '../words.ts';
+import {
+  howFar,
+  IDENTITY_NOT_FOUND,
+  IMDS_PROXIED,
+  inBrackets,
+  isProxied,
+  MULTIPLE_IDENTITIES,
+  managedIdentity,
+} from './managed-identity.ts';
 
-export const IDENTITY_ENDPOINT: readonly Row[] = [];
+const MISSING = {
+  reason: 'identity-endpoint-missing',
+  title: 'This app has no identity endpoint',
+  check: 'configuration',
+} as const;
+export const FAILED = {
+  reason: 'identity-endpoint-failed',
+  title: 'The identity endpoint gave no token',
+  check: 'identity-provider',
+} as const;
+
+/** No variable names an endpoint, so the SDK asked for the metadata service, which apps do not have. */
+const ABSENT = only(
+  managedIdentity(({ responder }) => responder !== 'imds'),
+  ({ facts }) => facts.identityEndpointMissing === true,
+);
+
+/** Variables of the manifest make this pod ask an endpoint that only apps of Azure have. */
+const IN_POD = only(
+  managedIdentity(({ responder }) => responder !== 'not-asked'),
+  ({ facts }) => facts.kubernetes && facts.identityEndpoint !== undefined,
+);
+
+const NOT_FOUND = responded(({ text }) => text.identity === 'not-found');
+const AMBIGUOUS = responded(({ text }) => text.identity === 'ambiguous');
+
+/** The endpoint of the platform that this process runs on: which identities it offers, and what it says. */
+export const IDENTITY_ENDPOINT: readonly Row[] = [
+  {
+    ...MISSING,
+    when: only(ABSENT, (e) => isSet(e, 'WEBSITE_DISABLE_MSI')),
+    problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of ${appInWords(c)}.`,
+    hint: () => 'Remove this setting, which restarts the app. The identity of the app must be turned on as well.',
+    commands: (c) => [...listApps(c), unsetSettings(c, part`WEBSITE_DISABLE_MSI`)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MISSING,
+    when: only(ABSENT, ({ facts }) => facts.place === 'container-apps' && isGuid(facts.variables['AZURE_CLIENT_ID'])),
+    problem: missingInWords,
+    hint: () =>
+      'Assign the identity in AZURE_CLIENT_ID to this app. If it is assigned, deploy a new revision, and enable the identity for init containers, too, if this is one.',
+    commands: (c) => [...listApps(c), assignUserIdentity(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MISSING,
+    when: only(ABSENT, ({ facts }) => facts.place === 'container-apps'),
+    problem: missingInWords,
+    hint: () =>
+      'Assign an identity to this app, such as the system-assigned one. If it has one, deploy a new revision, and enable the identity for init containers, too, if this is one.',
+    commands: (c) => [...listApps(c), assignSystemIdentity(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MISSING,
+    when: only(ABSENT, ({ facts }) => isGuid(facts.variables['AZURE_CLIENT_ID'])),
+    problem: missingInWords,
+    hint: () =>
+      'Assign the identity in AZURE_CLIENT_ID to this app, and restart the app. Slots have identities of their own, and a swap may turn one off.',
+    commands: (c) => [...listApps(c), assignUserIdentity(c), restartApp(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MISSING,
+    when: ABSENT,
+    problem: missingInWords,
+    hint: () =>
+      'Assign an identity to this app: turn on the system-assigned one, and restart the app. Slots have identities of their own, and a swap may turn one off.',
+    commands: (c) => [...listApps(c), assignSystemIdentity(c), restartApp(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...IMDS_PROXIED,
+    when: only(
+      managedIdentity(({ responder }) => ['http-proxy', 'none'].includes(responder)),
+      (e, { host }) => e.facts.identityEndpoint !== undefined && isProxied(e, host),
+    ),
+    problem: (c) =>
+      `${proxyVariableOf(c)} sends the requests for the identity endpoint ${shown(c.finding.host, 'of this machine')} to a proxy.`,
+    hint: (c) =>
+      `Add ${shown(c.finding.host, 'its host')}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(IN_POD, (e) => isSet(e, 'MSI_ENDPOINT') && !isSet(e, 'IDENTITY_ENDPOINT')),
+    problem: (c) =>
+      `MSI_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Remove the variable from the manifest, unless a sidecar serves it: only apps of Azure have such an endpoint.',
+    commands: (c) => unsetVariable(c, part`MSI_ENDPOINT- MSI_SECRET`),
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...FAILED,
+    when: IN_POD,
+    problem: (c) =>
+      `IDENTITY_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Remove it and IDENTITY_HEADER from the manifest, unless a sidecar serves them: only apps of Azure have such an endpoint.',
+    commands: (c) => unsetVariable(c, part`IDENTITY_ENDPOINT- IDENTITY_HEADER`),
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isGuid(clientIdOf(e))),
+    problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
+    hint: () =>
+      'Assign it to this app, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
+    hint: () =>
+      'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this app, or remove it to use the system-assigned one.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
+    problem: (c) =>
+      `${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID, and ${appInWords(c)} has no system-assigned identity.`,
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the user-assigned identity. The other variable is not read.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND, (_, { responder }) => isApp(responder)),
+    problem: (c) => `AZURE_CLIENT_ID is not set, and ${appInWords(c)} has no system-assigned identity.`,
+    hint: () =>
+      'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: only(AMBIGUOUS, (_, { responder }) => isApp(responder)),
+    problem: (c) =>
+      `Several identities are assigned to ${appInWords(c)}, and the request did not say which one to use.`,
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(at('container-apps'), (_, { status }) => status === undefined),
+    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    hint: () =>
+      'Right after a start, try again. Init containers have no identity until identitySettings enables it for them. Otherwise deploy a new revision.',
+    commands: (c) => [...listApps(c), restartApp(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(at(...APPS), (_, { status }) => status === undefined),
+    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    hint: () =>
+      'Right after a start, try again. If it lasts, restart the app, and check that an identity is assigned to it.',
+    commands: (c) => [...listApps(c), restartApp(c), showAppIdentities(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(at(...APPS), (_, { status }) => status === 401 || status === 403),
+    problem: (c) =>
+      `The identity endpoint of ${appInWords(c)} refused the header of IDENTITY_HEADER (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Restart the app, which gets a new value. Do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: the platform does.',
+    commands: (c) => [...listApps(c), restartApp(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: only(at('container-apps'), (_, { status = 0 }) => status >= 500 || status === 429),
+    problem: (c) =>
+      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Try again. If it lasts, a firewall must allow egress to *.identity.azure.net, *.login.microsoft.com and *.servicebus.windows.net, or the identity was deleted and must be assigned again.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
+    documentation: DOCUMENTATION.containerAppsFirewall,
+  },
+  {
+    ...FAILED,
+    when: only(at(...APPS), (_, { status = 0 }) => status >= 500 || status === 429),
+    problem: (c) =>
+      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Try again, then restart the app. If the identity was recreated, or the app or its subscription moved, turn it off and on again, or assign it again, with its roles.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
+    documentation: aboutPlatform,
+  },
+  {
+    ...FAILED,
+    when: at(...APPS),
+    problem: (c) =>
+      `The identity endpoint of ${appInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () => 'Check that an identity is assigned to this app. AZURE_CLIENT_ID, if set, must be its client id.',
+    commands: (c) => [...listApps(c), showAppIdentities(c)],
+    documentation: aboutPlatform,
+  },
+];
+
+function missingInWords(c: Case): string {
+  return `The platform gives ${appInWords(c)} no IDENTITY_ENDPOINT: either no identity is assigned to it, or it started before one was.`;
+}

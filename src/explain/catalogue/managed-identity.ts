@@ -1,5 +1,392 @@
-import type { Row } from '../row.ts';
+import { findGuids, readIdentityId } from '../app-commands.ts';
+import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
+import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
+import type { Case, Evidence, Finding } from '../evidence.ts';
+import { credential, isTool, only, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
 
-export const MANAGED_IDENTITY: readonly Row[] = [];
+export const IDENTITY_NOT_FOUND = {
+  reason: 'identity-not-found',
+  title: 'The managed identity was not found',
+  check: 'token',
+} as const;
+export const MULTIPLE_IDENTITIES = {
+  reason: 'multiple-identities',
+  title: 'Several managed identities, and none is chosen',
+  check: 'configuration',
+} as const;
+export const IMDS_REFUSED = {
+  reason: 'imds-refused',
+  title: 'The metadata service gave no token',
+  check: 'identity-provider',
+} as const;
+export const IMDS_UNREACHABLE = {
+  reason: 'imds-unreachable',
+  title: 'The metadata service cannot be reached',
+  check: 'identity-provider',
+} as const;
+export const IMDS_PROXIED = {
+  reason: 'imds-proxied',
+  title: 'A proxy captures the requests for managed identities',
+  check: 'identity-provider',
+} as const;
 
-export const NO_METADATA_SERVICE: readonly Row[] = [];
+/** Matches the finding of the managed identity if it meets the condition. */
+export function managedIdentity(predicate: (finding: Finding) => boolean): When {
+  return credential(['managed-identity'], predicate);
+}
+
+/** The metadata service itself responded, but without a token. */
+const METADATA_SERVICE = managedIdentity(({ responder, status }) => responder === 'imds' && status !== undefined);
+const IN_POD = only(METADATA_SERVICE, ({ facts }) => facts.kubernetes);
+const ON_MACHINE = only(METADATA_SERVICE, ({ facts }) => !facts.kubernetes);
+
+const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
+const NOT_FOUND_IN_POD = only(IN_POD, (_, { text }) => text.identity === 'not-found');
+
+/** Something that the environment sends requests through responded, or nothing did. */
+const PROXIED = managedIdentity(
+  ({ responder, outcome }) => ['http-proxy', 'unknown', 'gateway', 'none'].includes(responder) && outcome !== 'pending',
+);
+
+/** A mesh or gateway responded in place of the metadata service. */
+const GATEWAY = managedIdentity(({ responder }) => responder === 'gateway');
+
+/** Nothing responded, or Docker Desktop in the name of nothing. */
+const UNREACHED = managedIdentity(
+  ({ responder, text }) => responder === 'none' || (responder === 'unknown' && text.networkCode !== undefined),
+);
+
+const STRANGER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
+
+/** The metadata service was reached, or a gateway in its place. */
+export const MANAGED_IDENTITY: readonly Row[] = [
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND_ON_MACHINE, (e) => isSet(e, 'AZURE_CLIENT_ID') && !isGuid(clientIdOf(e))),
+    problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
+    hint: () =>
+      'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this machine, or remove it to use the system-assigned identity. Then restart the service.',
+    commands: () => [listMachines(), showMachineIdentities()],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND_ON_MACHINE, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) => `The identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')} is not assigned to this machine.`,
+    hint: () =>
+      'Assign it to this machine, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
+    commands: (c) => [listMachines(), showMachineIdentities(), assignToMachine(c)],
+    documentation: DOCUMENTATION.assignIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND_ON_MACHINE, (e) => e.facts.place === 'ci'),
+    problem: () => 'The runner of this pipeline is a machine in Azure without a managed identity.',
+    hint: () =>
+      'Log in to Azure in the pipeline before this step, with a service connection or with OIDC. On a runner of your own, you can assign an identity to its machine instead.',
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND_ON_MACHINE, (e) => misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
+    problem: (c) =>
+      `No identity was found, because ${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID.`,
+    hint: () =>
+      'Rename the variable to AZURE_CLIENT_ID, and restart the service. Its identity must be assigned to this machine.',
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: NOT_FOUND_ON_MACHINE,
+    problem: () => 'This machine has no managed identity that it can use without a client id.',
+    hint: () =>
+      'Assign a managed identity to this machine: the system-assigned one, or a user-assigned one whose client id goes into AZURE_CLIENT_ID.',
+    commands: () => [listMachines(), assignSystemIdentity()],
+    documentation: DOCUMENTATION.assignIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: only(NOT_FOUND_IN_POD, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) =>
+      `The metadata service of ${nodeInWords(c)} answered, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
+    hint: () =>
+      'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. If you meant an identity of the node, correct AZURE_CLIENT_ID.',
+    commands: labelPodTemplate,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: NOT_FOUND_IN_POD,
+    problem: (c) => `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give.`,
+    hint: () => 'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod.',
+    commands: labelPodTemplate,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: only(ON_MACHINE, (_, { text }) => text.identity === 'ambiguous'),
+    problem: () => 'This machine has several user-assigned identities, and the request did not say which one to use.',
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one, and restart the service.',
+    commands: () => [listMachines(), showMachineIdentities()],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: only(IN_POD, (_, { text }) => text.identity === 'ambiguous'),
+    problem: (c) =>
+      `The metadata service of ${nodeInWords(c)} answered, and the node has several identities, none of which was asked for.`,
+    hint: () =>
+      'Use Workload ID: label the pod template, and recreate the pod. Only if you meant an identity of the node, set AZURE_CLIENT_ID to its client id.',
+    commands: labelPodTemplate,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IMDS_PROXIED,
+    when: only(METADATA_SERVICE, (e, { text }) => text.provider === 'header-missing' && isProxied(e)),
+    problem: (c) =>
+      `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} through a proxy, which the metadata service refuses.`,
+    hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
+    commands: bypassProxy,
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(METADATA_SERVICE, (_, { text }) => text.provider === 'header-missing'),
+    problem: (c) =>
+      `The metadata service refused a request without the header Metadata, or with X-Forwarded-For: ${quoted(c.finding)}.`,
+    hint: (c) =>
+      `Something on the way changes the request. Let ${c.facts.metadataService} bypass every proxy, mesh and sidecar.`,
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(METADATA_SERVICE, (_, { status, text }) => status === 429 || text.provider === 'throttled'),
+    problem: () => 'The metadata service throttles this machine: its processes ask for too many tokens.',
+    hint: () => 'Wait a minute, then ask less often. Processes should keep a token until it expires, and share it.',
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: IN_POD,
+    problem: (c) =>
+      `The metadata service of ${nodeInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Try again in a minute. If it lasts, replace the node, or use Workload ID, which does not need its metadata service.',
+    commands: showNode,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(ON_MACHINE, (_, { status = 0 }) => status === 401 || status === 403),
+    problem: (c) => `The metadata service refused this request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Check that a managed identity is assigned to this machine, and that its metadata access control lets this process and user ask.',
+    commands: (c) => [askMetadataService(c), listMachines(), showMachineIdentities()],
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410),
+    problem: (c) => `The metadata service of this machine is being updated (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Try again in about a minute. If it lasts, check that a managed identity is assigned to this machine, then restart the machine.',
+    commands: (c) => [askMetadataService(c)],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(ON_MACHINE, (_, { status = 0 }) => status >= 500),
+    problem: (c) =>
+      `The metadata service of this machine could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Try again in a minute. If it lasts, check that a managed identity is assigned to this machine, restart the machine, or open a support request.',
+    commands: (c) => [askMetadataService(c), listMachines(), showMachineIdentities()],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: ON_MACHINE,
+    problem: (c) =>
+      `The metadata service of this machine refused the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () => 'Check the managed identity of this machine. AZURE_CLIENT_ID, if set, must be its client id.',
+    commands: () => [listMachines(), showMachineIdentities()],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(GATEWAY, ({ facts }) => facts.kubernetes),
+    problem: (c) =>
+      `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
+    hint: (c) =>
+      `Exclude ${c.facts.metadataService} from the mesh or proxy of this pod, or use Workload ID, which does not need the metadata service.`,
+    commands: excludeFromMesh,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(GATEWAY, (e) => !isProxied(e) && e.findings.every(isAbsentTool)),
+    problem: (c) =>
+      `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
+    hint: (c) =>
+      `Let ${c.facts.metadataService} bypass the proxy or gateway. If this machine is not in Azure, log in with the Azure CLI instead.`,
+    commands: (c) => [askMetadataService(c)],
+    documentation: DOCUMENTATION.metadataService,
+  },
+];
+
+/** At the address of the metadata service, nothing responds, or something that does not know its protocol. */
+export const NO_METADATA_SERVICE: readonly Row[] = [
+  {
+    ...IMDS_PROXIED,
+    when: only(PROXIED, (e, { host }) => isProxied(e, host)),
+    problem: (c) =>
+      `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} to ${shown(c.facts.proxy.server, 'a proxy')}, which cannot pass them on (${codeOf(c.finding)}).`,
+    hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
+    commands: bypassProxy,
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(UNREACHED, ({ facts }) => facts.kubernetes),
+    problem: (c) =>
+      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), and this pod has no token of Workload ID.`,
+    hint: () =>
+      'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod. A network policy or the IMDS restriction of AKS keeps pods from the node.',
+    commands: labelPodTemplate,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(UNREACHED, ({ facts }) => facts.place === 'ci'),
+    problem: (c) =>
+      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), so this runner has no managed identity.`,
+    hint: () =>
+      'Log in to Azure in the pipeline before this step, with a service connection or with OIDC, or set the variables of a service principal.',
+    documentation: DOCUMENTATION.credentialChains,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(UNREACHED, ({ facts }) => ['codespaces', 'devcontainer', 'cloud-shell'].includes(facts.place)),
+    problem: (c) =>
+      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): a development environment has no managed identity.`,
+    hint: () => 'Log in with the Azure CLI, and let AZURE_TOKEN_CREDENTIALS allow it: unset it, or set it to dev.',
+    commands: () => [bash`az login --use-device-code`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(UNREACHED, ({ facts }) => facts.place === 'container'),
+    problem: (c) =>
+      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): either this container is not in Azure, or its network keeps it from its host's metadata service.`,
+    hint: () =>
+      'On a machine in Azure, run the container on the host network. Elsewhere, set the variables of a service principal, or run it outside the container with a login of the Azure CLI.',
+    commands: (c) => [askMetadataService(c)],
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: UNREACHED,
+    problem: (c) =>
+      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): either this machine is not in Azure, or a firewall or route is in the way.`,
+    hint: () =>
+      'In Azure, check the firewall of this machine. Elsewhere, log in with the Azure CLI, and let AZURE_TOKEN_CREDENTIALS allow it. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
+    commands: (c) => [askMetadataService(c), bash`az login`],
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: only(STRANGER, ({ facts }) => facts.kubernetes),
+    problem: (c) =>
+      `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'This cluster is probably not in Azure. Use Workload ID, which works on every cluster, or the variables of a service principal.',
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
+    when: STRANGER,
+    problem: (c) =>
+      `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'This machine is probably not in Azure: log in with the Azure CLI, or set the variables of a service principal. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
+    documentation: DOCUMENTATION.credentialChains,
+  },
+];
+
+function isAbsentTool(finding: Finding): boolean {
+  return !isTool(finding) || finding.text.problem === 'not-installed';
+}
+
+export function isProxied({ facts }: Evidence, host: string | undefined = facts.metadataService): boolean {
+  return facts.proxy.hosts.includes(host);
+}
+
+/** The system's code for a connection that failed, or how far it came. */
+export function howFar({ networkCode, text, phase }: Finding): string {
+  const code = networkCode ?? text.networkCode;
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return code;
+  return phase === 'response' ? 'no response' : 'no connection';
+}
+
+export function inBrackets(value: string | undefined): string {
+  return value === undefined ? '' : ` (${shown(value, '')})`;
+}
+
+function gatewayInWords({ server }: Finding): string {
+  return `A proxy or gateway${inBrackets(server)}`;
+}
+
+/** On the machine itself: whether the metadata service is there. */
+function askMetadataService({ facts }: Case): string {
+  return bash`curl -sS -H Metadata:true --noproxy '*' ${metadataUrl(facts.metadataService)}`;
+}
+
+function metadataUrl(host: string): Word {
+  return part`${url(`http://${host}/metadata/instance`, 'METADATA_URL')}'?api-version=2021-02-01'`;
+}
+
+function listMachines(): string {
+  return bash`az vm list --query '[].[name,resourceGroup]' -o table`;
+}
+
+/** The start of a line: reads the group of the machine, which only a person can choose from the list. */
+function readMachine(): Word {
+  return part`read -r group _ <<< $(az vm list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'$VM)`;
+}
+
+/** Shows client id, name and group of the user-assigned identities of the machine. */
+function showMachineIdentities(): string {
+  return bash`${readMachine()} && az identity list --query '[].[clientId,name,resourceGroup]' -o tsv | grep -if <(az vm identity show -g \${group:?} -n $VM | ${findGuids()})`;
+}
+
+function assignSystemIdentity(): string {
+  return bash`${readMachine()} && az vm identity assign -g \${group:?} -n $VM`;
+}
+
+function assignToMachine(c: Case): string {
+  return bash`${readMachine()} && ${readIdentityId(c)} && az vm identity assign -g \${group:?} -n $VM --identities \${id:?}`;
+}
+
+function showNode({ facts }: Case): string[] {
+  return [bash`kubectl describe node ${name(facts.pod?.node, 'NODE')}`];
+}
+
+/** Istio's own way; the annotation makes new pods. */
+function excludeFromMesh(c: Case): string[] {
+  return [
+    ...findWorkload(c),
+    bash`kubectl patch ${workload(c)} ${inNamespace(c)} --patch 'spec: {template: {metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}}'`,
+  ];
+}
+
+/** Adds the metadata service to what NO_PROXY has already. Outside Kubernetes, only the author of the environment can. */
+export function bypassProxy(c: Case): string[] {
+  return c.facts.kubernetes
+    ? [
+        ...findWorkload(c),
+        bash`kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep -i '^no_proxy=' | head -1 | cut -d= -f2-),${host(c.facts.metadataService, 'METADATA_SERVICE')}`,
+      ]
+    : [];
+}

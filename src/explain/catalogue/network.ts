@@ -1,3 +1,218 @@
-import type { Row } from '../row.ts';
+import { bash } from '../bash.ts';
+import type { Case, Finding } from '../evidence.ts';
+import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { codeOf, hostOf, quoted, shown } from '../words.ts';
+import { PROXY_FAILED } from './proxy.ts';
+import { TLS } from './tls.ts';
+import { atEachLink, connect, isApp, isPod, lookUp, type UnreachedRow } from './unreached.ts';
 
-export const NETWORK: readonly Row[] = [];
+const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
+const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
+const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
+const ENTRA = {
+  reason: 'entra-broken',
+  title: 'Microsoft Entra ID gives no usable response',
+  check: 'identity-provider',
+} as const;
+
+/** The name does not exist; with other codes the name server has failed. */
+const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
+const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
+const FORBIDDEN_HERE = /^(EACCES|EPERM)$/;
+const NO_WAY = /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** No connection: an error code says so, or it has not come about until the deadline. */
+const noConnection: When = (e) => unreachedWith(NO_WAY)(e) ?? stillIn('connect')(e);
+
+const NAMES: readonly UnreachedRow[] = [
+  {
+    ...DNS,
+    when: only(stillIn('lookup'), isPod),
+    problem: (c) => `The name server of the cluster does not respond: the lookup of ${hostOf(c)} never ended.`,
+    hint: () =>
+      'Check CoreDNS and what it forwards to, and that network policies let this pod reach it on port 53 (UDP and TCP).',
+    commands: lookUp,
+    documentation: DOCUMENTATION.aksEgress,
+  },
+  {
+    ...DNS,
+    when: stillIn('lookup'),
+    problem: (c) => `The name server does not respond: the lookup of ${hostOf(c)} never ended.`,
+    hint: () =>
+      'Correct the nameserver of this machine or network (DNS settings, VPN; in WSL and containers the resolv.conf).',
+    commands: (c) => [...lookUp(c), bash`cat /etc/resolv.conf`],
+  },
+  {
+    ...DNS,
+    when: only(unreachedWith(NO_SUCH_NAME), (_, { credential }) => credential === undefined),
+    problem: (c) =>
+      `DNS has no address for ${hostOf(c)} here. A private DNS zone of Private Link may hide the public one.`,
+    hint: () =>
+      'If this network has the private DNS zone privatelink.azure.com, add the record of the private endpoint or unlink the zone. Otherwise check the nameserver and the VPN.',
+    commands: (c) => [
+      ...lookUp(c),
+      bash`az resource list --resource-type Microsoft.Network/privateDnsZones --query '[].[name,resourceGroup]' -o table`,
+    ],
+    documentation: DOCUMENTATION.privateLink,
+  },
+  {
+    ...DNS,
+    when: only(unreachedWith(NAME_FAILURE), isPod),
+    problem: (c) => `DNS of the cluster does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Check CoreDNS and what it forwards to, network policies for port 53, and private DNS zones of the network.',
+    commands: lookUp,
+    documentation: DOCUMENTATION.aksEgress,
+  },
+  {
+    ...DNS,
+    when: only(unreachedWith(NAME_FAILURE), isApp),
+    problem: (c) => `DNS of this app does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Check the DNS servers of the virtual network that the app is integrated with, and its private DNS zones.',
+    documentation: networkOfApp,
+  },
+  {
+    ...DNS,
+    when: only(unreachedWith(NAME_FAILURE), ({ facts }) => facts.container),
+    problem: (c) => `DNS of this container does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
+    hint: () => 'Check DNS on the host first (network, VPN), then the nameserver that the container got from it.',
+    commands: (c) => [...lookUp(c), bash`cat /etc/resolv.conf`],
+  },
+  {
+    ...DNS,
+    when: unreachedWith(NAME_FAILURE),
+    problem: (c) => `DNS of this machine does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
+    hint: () => 'Check the network connection, the VPN and the nameserver of this machine.',
+    commands: lookUp,
+  },
+];
+
+const CONNECTIONS: readonly UnreachedRow[] = [
+  {
+    ...EGRESS,
+    when: unreachedWith(FORBIDDEN_HERE),
+    problem: (c) =>
+      `A local firewall, VPN or sandbox forbids this process to connect to ${hostOf(c)} (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Allow the program in the firewall, VPN or security software of this machine, or in the profile that confines it.',
+    commands: connect,
+  },
+  {
+    ...EGRESS,
+    when: only(noConnection, (_, { address = '' }) => address.includes(':')),
+    problem: (c) =>
+      `${hostOf(c)} does not respond at its IPv6 address ${shown(c.finding.address, '')} (${reached(c.finding)}).`,
+    hint: () =>
+      'Repair the IPv6 route of this network, or prefer IPv4. If IPv4 fails as well, a firewall blocks the host.',
+    commands: connect,
+  },
+  {
+    ...EGRESS,
+    when: only(noConnection, isPod),
+    problem: (c) => `This pod cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    hint: (c) =>
+      `Allow it in the network policies of the namespace, in the firewall or NSG${serviceTag(c)}, and check the route of the subnet.`,
+    commands: (c) => [...connect(c), bash`kubectl get networkpolicy -A`],
+    documentation: DOCUMENTATION.aksEgress,
+  },
+  {
+    ...EGRESS,
+    when: only(noConnection, isApp),
+    problem: (c) => `This app cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    hint: (c) =>
+      `Allow it in the NSG, firewall and routes of the virtual network that the app is integrated with${serviceTag(c)}.`,
+    documentation: networkOfApp,
+  },
+  {
+    ...EGRESS,
+    // A managed identity that gave a token means a machine of Azure.
+    when: only(noConnection, ({ identity }) => /^ManagedIdentity/.test(identity?.credential ?? '')),
+    problem: (c) => `This machine cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    hint: (c) =>
+      `Give its subnet a way out (NAT gateway, outbound rule, public address) and allow outbound traffic in the NSG, firewall and routes${serviceTag(c)}.`,
+    commands: connect,
+    documentation: DOCUMENTATION.outboundAccess,
+  },
+  {
+    ...EGRESS,
+    when: noConnection,
+    problem: (c) => `This machine cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    hint: () =>
+      'Check the network connection, the VPN and the firewall. If this network needs a proxy, set HTTPS_PROXY to it.',
+    commands: connect,
+  },
+  {
+    ...BROKEN,
+    when: only(unreached, (_, { responder }) => responder === 'none'),
+    problem: (c) => `The connection to ${hostOf(c)} broke off (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Ask again. If it lasts, look for what cuts connections on the way: firewall, proxy, VPN or service mesh.',
+    commands: connect,
+  },
+];
+
+/** Microsoft Entra ID or Resource Manager was not reached, or something else responded in its place. */
+export const NETWORK: readonly Row[] = [
+  ...PROXY_FAILED,
+  ...NAMES.flatMap(atEachLink),
+  ...TLS,
+  ...CONNECTIONS.flatMap(atEachLink),
+  {
+    ...ENTRA,
+    when: atEntra(({ responder }) => responder === 'unknown'),
+    problem: (c) => `Something else responds as ${hostOf(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: (c) =>
+      `Have the web filter, proxy or captive portal on the way let ${hostOf(c)} pass. In a hotel or guest network, sign in to the network first.`,
+    commands: connect,
+  },
+  {
+    ...ENTRA,
+    when: atEntra(({ responder, status = 0 }) => responder === 'entra' && (status === 429 || status >= 500)),
+    problem: (c) => `Microsoft Entra ID at ${hostOf(c)} failed (${codeOf(c.finding)}) and gave no reason.`,
+    hint: () =>
+      'Ask again in a minute. If it lasts, look for an outage on the status page, or for a gateway on the way.',
+    commands: connect,
+    documentation: DOCUMENTATION.status,
+  },
+];
+
+/** A response in the name of Microsoft Entra ID, without an error number. */
+function atEntra(predicate: (finding: Finding) => boolean): When {
+  return ({ findings }) =>
+    findings.find(
+      (finding) =>
+        finding.credential !== 'managed-identity' &&
+        finding.status !== undefined &&
+        finding.aadsts === undefined &&
+        predicate(finding),
+    );
+}
+
+/** How far the connection came: the error code, or how long it has been tried. */
+function reached({ networkCode, tookMs }: Finding): string {
+  if (networkCode !== undefined) return networkCode;
+  return tookMs === undefined ? 'packets are lost' : `no response for ${Math.round(tookMs / 1000)} s`;
+}
+
+function hostAndPort(c: Case): string {
+  return `${hostOf(c)}, port 443`;
+}
+
+/** The name under which a network security group or Azure Firewall knows the host. */
+function serviceTag({ facts, finding }: Case): string {
+  if (isTool(finding)) return '';
+  const tags = new Map([
+    [new URL(facts.cloud.authorityHost).hostname, 'AzureActiveDirectory'],
+    [new URL(facts.cloud.resourceManager).hostname, 'AzureResourceManager'],
+  ]);
+  const tag = tags.get(finding.host ?? '');
+  return tag === undefined ? '' : ` (service tag ${tag})`;
+}
+
+function networkOfApp({ facts }: Case): string {
+  return facts.place === 'container-apps'
+    ? DOCUMENTATION.containerAppsNetworking
+    : DOCUMENTATION.virtualNetworkIntegration;
+}

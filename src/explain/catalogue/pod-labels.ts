@@ -1,5 +1,190 @@
-import type { Row } from '../row.ts';
+import { bash, name, part } from '../bash.ts';
+import {
+  enableWorkloadIdentity,
+  inNamespace,
+  inOrder,
+  isOfJob,
+  labelPodTemplate,
+  restart,
+  showNmiBindings,
+  showNmiLog,
+  showWebhook,
+  showWebhookLogs,
+  unsetVariable,
+} from '../commands.ts';
+import type { Evidence, Finding } from '../evidence.ts';
+import { findingOf, only, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { codeOf, isLabelled, isSet, labelOf, shown, usesPodIdentity } from '../words.ts';
 
-export const POD_LABELS: readonly Row[] = [];
+const SIDECAR = {
+  reason: 'sidecar-endpoint-missing',
+  title: 'The identity endpoint of a sidecar does not respond',
+  check: 'configuration',
+  documentation: DOCUMENTATION.workloadIdentity,
+} as const;
+const SEVERAL = {
+  reason: 'multiple-identities',
+  title: 'Several identities, and none is chosen',
+  check: 'configuration',
+} as const;
+const LABEL = {
+  reason: 'pod-label-missing',
+  title: 'The pod is not labelled for Workload ID',
+  check: 'configuration',
+  documentation: DOCUMENTATION.workloadIdentity,
+} as const;
+const WEBHOOK = {
+  reason: 'webhook-missed',
+  title: 'The Workload ID webhook did not change the pod',
+  check: 'configuration',
+  documentation: DOCUMENTATION.workloadIdentity,
+} as const;
 
-export const POD_WARNINGS: readonly Row[] = [];
+const unlabelled: When = (e) => (isLabelled(e) === false && !usesPodIdentity(e) ? notInjected(e) : undefined);
+const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
+const severalOnNode: When = (e) =>
+  e.facts.kubernetes && isLabelled(e) !== true
+    ? findingOf(e, ['managed-identity'], ({ text }) => text.identity === 'ambiguous')
+    : undefined;
+
+/** Failures of the pod's labels, and of the webhook that reads them. */
+export const POD_LABELS: readonly Row[] = [
+  {
+    ...SIDECAR,
+    when: (e) =>
+      e.facts.kubernetes && !e.facts.projectedToken && e.facts.identityEndpoint
+        ? findingOf(e, ['managed-identity'], ({ responder }) => responder === 'none')
+        : undefined,
+    problem: (c) =>
+      `The manifest sets ${endpointVariable(c)} to a sidecar at ${shown(c.facts.identityEndpoint?.host, 'this pod')}, which does not respond (${codeOf(c.finding)}).`,
+    hint: (c) =>
+      `Run that sidecar in the pod; an init container starts before it. Or remove ${endpointVariable(c)} and use Workload ID.`,
+    commands: (c) => [
+      bash`kubectl get pod ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} -o jsonpath='{.spec.containers[*].name}'`,
+      ...unsetVariable(c, part`IDENTITY_ENDPOINT`, part`IDENTITY_HEADER`, part`MSI_ENDPOINT`, part`MSI_SECRET`),
+    ],
+  },
+  {
+    ...SEVERAL,
+    when: only(severalOnNode, usesPodIdentity),
+    problem: () => 'The node itself answered in place of NMI, and it has several identities.',
+    hint: () => 'Check that NMI runs on this node and intercepts its metadata service, or move to Workload ID.',
+    commands: (c) => [showNmiBindings(c), showNmiLog()],
+    documentation: DOCUMENTATION.podIdentity,
+  },
+  {
+    ...SEVERAL,
+    when: only(severalOnNode, (e) => isLabelled(e) === undefined),
+    problem: () => 'Workload ID is not active in this pod, so its node answered, which has several identities.',
+    hint: () =>
+      'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
+    commands: labelAndRestart,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...SEVERAL,
+    when: severalOnNode,
+    problem: (c) => `${unlabelledInWords(c)}, so its node answered, which has several identities.`,
+    hint: () =>
+      'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
+    commands: labelPodTemplate,
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...LABEL,
+    when: only(unlabelled, isOfJob),
+    problem: (c) => `${unlabelledInWords(c)}, so the webhook left it alone.`,
+    hint: () =>
+      'Put the label azure.workload.identity/use: "true" on spec.template.metadata.labels, and create the Job again: its template cannot be changed.',
+  },
+  {
+    ...LABEL,
+    when: only(unlabelled, (e) => labelOf(e) !== undefined),
+    problem: (c) => `${unlabelledInWords(c)}, so the webhook left the pod alone.`,
+    hint: () => 'Set it to "true" on the pod template: in lower case, and in quotes, because a label is a string.',
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
+    hint: () =>
+      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: unlabelled,
+    problem: (c) => `${unlabelledInWords(c)}, nor aadpodidbinding of pod identity.`,
+    hint: () =>
+      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    commands: labelPodTemplate,
+  },
+  {
+    ...WEBHOOK,
+    when: only(missed, (e) => isLabelled(e) === undefined),
+    problem: () => 'The Workload ID webhook injected nothing into this pod. Its labels are not visible from here.',
+    hint: () =>
+      'Put the label azure.workload.identity/use: "true" on the pod template. If it is there, check that the webhook runs; then recreate the pod.',
+    commands: (c) => inOrder([showWebhook()], labelAndRestart(c)),
+  },
+  {
+    ...WEBHOOK,
+    when: only(missed, (e) => e.facts.pod?.namespace === 'kube-system'),
+    problem: () => 'The pod has the label for Workload ID, but AKS keeps webhooks away from the namespace kube-system.',
+    hint: () => 'Run the pod in another namespace.',
+    commands: () => [bash`kubectl get mutatingwebhookconfigurations -o yaml`],
+  },
+  {
+    ...WEBHOOK,
+    when: missed,
+    problem: () => 'The pod has the label azure.workload.identity/use, but the Workload ID webhook injected nothing.',
+    hint: () =>
+      'Check that the webhook runs and is reachable, and that no annotation skip-containers names this container. Then recreate the pod.',
+    commands: repairWebhook,
+  },
+];
+
+/** "The pod has no label azure.workload.identity/use", or what is wrong with its value. */
+export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
+  const value = labelOf(e);
+  return value === undefined
+    ? 'The pod has no label azure.workload.identity/use'
+    : `The label azure.workload.identity/use is "${value}", not "true"`;
+}
+
+/** Where the labels are not visible, the pod may have the label, and then the patch changes nothing. */
+export function labelAndRestart(e: Evidence): string[] {
+  return inOrder(labelPodTemplate(e), restart(e));
+}
+
+/** Shows the annotations of the pod, the webhook and its log, before it turns the webhook on and makes new pods. */
+export function repairWebhook(e: Evidence): string[] {
+  return [
+    bash`kubectl get pod ${name(e.facts.pod?.name, 'POD')} ${inNamespace(e)} -o yaml | grep azure.workload.identity`,
+    showWebhook(),
+    showWebhookLogs(),
+    ...enableWorkloadIdentity(),
+    ...restart(e),
+  ];
+}
+
+function endpointVariable(e: Evidence): string {
+  return isSet(e, 'IDENTITY_ENDPOINT') ? 'IDENTITY_ENDPOINT' : 'MSI_ENDPOINT';
+}
+
+/** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
+function notInjected(e: Evidence): Finding | undefined {
+  if (!e.facts.kubernetes || e.facts.projectedToken) return undefined;
+  const workloadIdentity = findingOf(e, ['projected-token']);
+  return workloadIdentity && (findingOf(e, ['managed-identity']) ?? workloadIdentity);
+}
+
+/** Whether there is a metadata service, even a slow one. */
+function nodeAnswers(e: Evidence): boolean {
+  return (
+    findingOf(e, ['managed-identity'], ({ responder }) => responder !== 'none' && responder !== 'not-asked') !==
+    undefined
+  );
+}

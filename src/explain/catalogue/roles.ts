@@ -7,7 +7,6 @@ import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
 import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalAtStart } from '../whose.ts';
 import { isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
-import { POD_WARNINGS } from './pod-labels.ts';
 
 const NONE = { reason: 'no-subscription', title: 'The identity sees no subscription', check: 'subscription' } as const;
 const FORBIDDEN = {
@@ -74,11 +73,6 @@ function byIdentity(row: Omit<Row, 'hint' | 'commands' | 'when'>, when: When): R
 
 /** There is a token, but the identity may not do what is asked. */
 export const ROLES: readonly Row[] = [
-  // The warning about the node's identity becomes the failure where that identity sees nothing.
-  ...POD_WARNINGS.filter(({ reason }) => reason === 'node-identity').map((row) => ({
-    ...row,
-    when: (e: Evidence) => (row.when(e) ? ofKind('no-subscription', 'not-authorized')(e) : undefined),
-  })),
   {
     ...NONE,
     when: only(

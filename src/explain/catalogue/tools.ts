@@ -1,3 +1,186 @@
-import type { Row } from '../row.ts';
+import { bash, text } from '../bash.ts';
+import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
+import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
+import type { Problem } from '../read-text.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { codeOf, quoted } from '../words.ts';
 
-export const OTHER_TOOLS: readonly Row[] = [];
+const LOGIN = {
+  reason: 'tool-not-logged-in',
+  title: 'The developer tool needs a login or a module',
+  check: 'configuration',
+} as const;
+const FAILED = { reason: 'tool-failed', title: 'The developer tool fails', check: 'configuration' } as const;
+
+const AZD = { documentation: DOCUMENTATION.azureDeveloperCli } as const;
+const POWERSHELL = { documentation: DOCUMENTATION.azurePowerShell } as const;
+
+/** Matches this tool if it has one of these problems; in Kubernetes no pod has it. */
+function has(tool: CredentialKind, ...problems: Problem[]): When {
+  return (e) =>
+    e.facts.kubernetes
+      ? undefined
+      : findingOf(e, [tool], ({ text: { problem } }) => problem !== undefined && problems.includes(problem));
+}
+
+function inPipeline({ facts }: Evidence): boolean {
+  return facts.place === 'ci';
+}
+
+/** Where no browser opens. */
+function isRemote({ facts }: Evidence): boolean {
+  return ['container', 'codespaces', 'devcontainer', 'cloud-shell'].includes(facts.place);
+}
+
+function azdLogin(e: Evidence): string[] {
+  return [isRemote(e) ? bash`azd auth login --use-device-code` : bash`azd auth login`];
+}
+
+function powerShellLogin(e: Evidence): string[] {
+  return [
+    isRemote(e)
+      ? bash`pwsh -Command 'Connect-AzAccount -UseDeviceAuthentication'`
+      : bash`pwsh -Command Connect-AzAccount`,
+  ];
+}
+
+/** The other developer tools, if one of them was chosen or is the only one. */
+export const OTHER_TOOLS: readonly Row[] = [
+  {
+    ...LOGIN,
+    ...AZD,
+    when: has('azd', 'reauthentication-required'),
+    problem: () =>
+      'azd gets no token until it has proven more: either its login has expired, or a Conditional Access policy demands what azd may not be able to give.',
+    hint: () =>
+      'Ask azd itself for its reason, and log in once more. If an AADSTS number of a policy comes again, use the Azure CLI on a managed device or ask the administrator.',
+    commands: (c) => [bash`azd auth token --output json --debug > /dev/null`, ...azdLogin(c), bash`az login`],
+  },
+  {
+    ...LOGIN,
+    ...AZD,
+    when: only(has('azd', 'not-logged-in', 'account-not-in-cache'), inPipeline),
+    problem: () => 'This step of the pipeline is not logged in to the Azure Developer CLI.',
+    hint: () => 'Log in to azd in this job with the client id, the tenant and a federated credential of the pipeline.',
+  },
+  {
+    ...LOGIN,
+    ...AZD,
+    when: has('azd', 'not-logged-in', 'account-not-in-cache'),
+    problem: () => 'Nobody is logged in to the Azure Developer CLI (azd).',
+    hint: () => 'Log in with azd as the user who runs this service, then ask again.',
+    commands: azdLogin,
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    // Without its module, PowerShell knows nothing about a login, so the Azure CLI comes first.
+    when: only(has('powershell', 'module-missing'), (e) => azureCli(e) === undefined),
+    problem: () => 'PowerShell is installed without its module Az.Accounts, so it cannot ask for a token.',
+    hint: () => 'Install the module Az.Accounts for the user who runs this service, and log in.',
+    commands: (c) => [
+      bash`pwsh -Command 'Install-Module Az.Accounts -Scope CurrentUser -Force'`,
+      ...powerShellLogin(c),
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: only(
+      has('powershell', 'not-logged-in'),
+      (e, { text: { claims } }) => claims !== undefined && azureCli(e) === undefined && !inPipeline(e),
+    ),
+    problem: () =>
+      'Azure Resource Manager no longer accepts the token of Azure PowerShell: its sessions were revoked, or a policy has changed.',
+    hint: () => 'Log in again with the claims that Azure demands. A plain login may give the same token.',
+    commands: ({ finding }) => [
+      bash`pwsh -Command Connect-AzAccount -ClaimsChallenge ${text(finding.text.claims?.challenge, 'CLAIMS')}`,
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: only(has('powershell', 'not-logged-in', 'account-not-in-cache'), inPipeline),
+    problem: () => 'This step of the pipeline is not logged in to Azure PowerShell.',
+    hint: () => 'Log in with azure/login with a session of Azure PowerShell, or in a task with a service connection.',
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: has('powershell', 'not-logged-in', 'account-not-in-cache'),
+    problem: () => 'Nobody is logged in to Azure PowerShell, or the login has expired.',
+    hint: () => 'Log in with Azure PowerShell as the user who runs this service, then ask again.',
+    commands: powerShellLogin,
+  },
+  {
+    ...FAILED,
+    ...POWERSHELL,
+    when: has('powershell', 'scripts-forbidden'),
+    problem: ({ finding }) =>
+      `A policy of this machine forbids PowerShell to load the module Az.Accounts: ${quoted(finding)}.`,
+    hint: () =>
+      'Allow signed scripts for your user. If the organization sets the policy, ask its administrator or use the Azure CLI.',
+    commands: () => [
+      bash`pwsh -Command 'Get-ExecutionPolicy -List; Set-ExecutionPolicy RemoteSigned -Scope CurrentUser'`,
+    ],
+  },
+  {
+    ...FAILED,
+    ...AZD,
+    when: failing('azd'),
+    problem: ({ finding }) => `azd gave no token: ${quoted(finding)}.`,
+    hint: () =>
+      'Ask azd for a token in a terminal, as the user who runs this service, and read its reason. If it fails there, too, log in again.',
+    commands: (c) => [bash`azd auth token --output json --debug > /dev/null`, ...azdLogin(c)],
+  },
+  {
+    ...FAILED,
+    ...POWERSHELL,
+    when: failing('powershell'),
+    problem: ({ finding }) => `Azure PowerShell gave no token: ${quoted(finding)}.`,
+    hint: () =>
+      'Ask PowerShell for a token in a terminal, as the user who runs this service. If its modules do not fit together, update Az.Accounts.',
+    commands: () => [
+      bash`pwsh -Command 'Get-AzAccessToken | Out-Null'`,
+      bash`pwsh -Command 'Update-Module Az.Accounts -Force'`,
+    ],
+  },
+];
+
+/** Microsoft Entra ID refused the login of one of these tools. */
+export const OTHER_TOOLS_REFUSED: readonly Row[] = [
+  {
+    ...LOGIN,
+    when: only(entraMeans('sign-in', 'mfa'), isOf('azd')),
+    problem: ({ finding }) => `Entra ID wants the user of azd to sign in again (${codeOf(finding)}).`,
+    hint: () => 'Log in with azd again, then ask again.',
+    commands: azdLogin,
+    documentation: aboutNumber,
+  },
+  {
+    ...LOGIN,
+    when: only(entraMeans('sign-in', 'mfa'), isOf('powershell')),
+    problem: ({ finding }) => `Entra ID wants the user of Azure PowerShell to sign in again (${codeOf(finding)}).`,
+    hint: () => 'Log in with Azure PowerShell again, then ask again.',
+    commands: powerShellLogin,
+    documentation: aboutNumber,
+  },
+];
+
+function isOf(tool: CredentialKind) {
+  return (_: Evidence, { credential }: Finding): boolean => credential === tool;
+}
+
+/** Matches a tool that is there and gave a reason of its own, where the Azure CLI is not: the Azure CLI has rows for everything. */
+function failing(tool: CredentialKind): When {
+  return (e) => {
+    const cli = azureCli(e);
+    if (e.facts.kubernetes || (cli && cli.text.problem !== 'not-installed')) return undefined;
+    return findingOf(
+      e,
+      [tool],
+      ({ text: { problem }, responder }) =>
+        problem !== 'not-installed' && problem !== 'module-missing' && responder === 'not-asked',
+    );
+  };
+}

@@ -1,0 +1,170 @@
+import { bash } from '../bash.ts';
+import { loginToTenant } from '../commands.ts';
+import type { Case } from '../evidence.ts';
+import { entraMeans, isTool, only, type When } from '../match.ts';
+import { inPipeline, sentence, tenantInWords, withAzureCli } from '../principal.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { hasValue } from '../words.ts';
+
+const NOT_LOGGED_IN = {
+  reason: 'az-not-logged-in',
+  title: 'The Azure CLI needs a new login',
+  check: 'configuration',
+  documentation: aboutNumber,
+} as const;
+const ACCOUNT = {
+  reason: 'account-refused',
+  title: 'The account was refused',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const ENTRA_REFUSED = {
+  reason: 'entra-refused',
+  title: 'Microsoft Entra ID refused the request',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+
+const withPassword = (when: When): When => only(when, (_, { credential }) => credential === 'user-password');
+const knowsTenant = (when: When): When => only(when, (_, { text }) => hasValue(text.tenant));
+const withoutPassword = 'Use a service principal or Workload ID instead of AZURE_USERNAME and AZURE_PASSWORD.';
+
+/** A person has to do something about the account or the login. */
+export const ACCOUNTS: readonly Row[] = [
+  {
+    ...NOT_LOGGED_IN,
+    when: inPipeline(entraMeans('sign-in', 'mfa')),
+    problem: () => 'The login of this pipeline is one of a person, who would have to sign in again.',
+    hint: () => 'Log in with a service connection or a login action, as a service principal or with federation.',
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...NOT_LOGGED_IN,
+    when: knowsTenant(withAzureCli(entraMeans('mfa'))),
+    problem: (c) =>
+      `${sentence(tenantInWords(c))} demands multi-factor authentication, and the login of az has none for it.`,
+    hint: () => 'Log in to that tenant again, interactively, then ask again. No restart is needed.',
+    commands: logInAgain,
+  },
+  {
+    ...NOT_LOGGED_IN,
+    when: withAzureCli(entraMeans('mfa')),
+    problem: () => 'The tenant demands multi-factor authentication, and the login of az has none.',
+    hint: () => 'Log in again, interactively, then ask again. No restart is needed.',
+    commands: () => [bash`az login --tenant $(az account show --query tenantId -o tsv)`],
+  },
+  {
+    ...NOT_LOGGED_IN,
+    when: only(withAzureCli(entraMeans('sign-in')), ({ facts }) => facts.container),
+    problem: loginEnded,
+    hint: () =>
+      'Log in again inside the container, or on the host if its login is mounted, then ask again. No restart is needed.',
+    commands: logInAgain,
+  },
+  {
+    ...NOT_LOGGED_IN,
+    when: withAzureCli(entraMeans('sign-in')),
+    problem: loginEnded,
+    hint: () => 'Log in again, then ask again. No restart is needed.',
+    commands: logInAgain,
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('account-disabled'),
+    problem: () => 'The account is disabled.',
+    hint: () => 'Ask an administrator of the tenant to enable it, or use another account.',
+  },
+  {
+    ...ACCOUNT,
+    when: withAzureCli(entraMeans('account-of-other-tenant')),
+    problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
+    hint: () =>
+      'Log in to the tenant of the account only, or with another account, or have this one invited as a guest.',
+    commands: () => [
+      bash`az account list --all --query '[].[tenantId,name,user.name]' -o table`,
+      loginToTenant(undefined),
+    ],
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('account-of-other-tenant'),
+    problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
+    hint: () => 'Use the tenant of the account, or another account, or have this one invited as a guest.',
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('account-unknown'),
+    problem: (c) => `There is no such account in ${tenantInWords(c)}; it may have been deleted.`,
+    hint: () => 'Use an account that exists in this tenant, or the tenant of the account.',
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('password-locked'),
+    problem: () => 'The account is locked after too many failed logins, or the address that they come from is blocked.',
+    hint: () =>
+      'Wait some minutes, and find what keeps trying with an old password. An administrator sees it in the sign-in log.',
+  },
+  {
+    ...ACCOUNT,
+    when: withPassword(entraMeans('password-expired')),
+    problem: () => 'The password in AZURE_PASSWORD has expired.',
+    hint: () =>
+      `Change the password and set AZURE_PASSWORD to the new one. Better: a service principal or Workload ID.`,
+  },
+  {
+    ...ACCOUNT,
+    when: withPassword(entraMeans('password')),
+    problem: () => 'AZURE_USERNAME or AZURE_PASSWORD is wrong.',
+    hint: () =>
+      'Correct them. Better: a service principal or Workload ID, because a password cannot pass multi-factor authentication.',
+  },
+  {
+    ...ACCOUNT,
+    when: withAzureCli(entraMeans('password', 'password-expired')),
+    problem: () => 'The password of the account is wrong, has expired or has to be changed.',
+    hint: () => 'Set a new password in the browser, then log in again.',
+    commands: logInAgain,
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('password', 'password-expired'),
+    problem: () => 'The password of the account is wrong, has expired or has to be changed.',
+    hint: () => 'Set a new password in the browser, then log in again.',
+  },
+  {
+    ...ACCOUNT,
+    when: withAzureCli(entraMeans('account')),
+    problem: ({ finding }) => `The account of az cannot be used in this tenant (AADSTS${finding.aadsts}).`,
+    hint: () => 'Log in with an account that may use the tenant, or ask its administrator.',
+    commands: logInAgain,
+  },
+  {
+    ...ACCOUNT,
+    when: entraMeans('account'),
+    problem: ({ finding }) => `The account cannot be used in this tenant (AADSTS${finding.aadsts}).`,
+    hint: () => 'Use an account that may use the tenant, or ask its administrator.',
+  },
+  {
+    ...ENTRA_REFUSED,
+    when: withPassword(entraMeans('sign-in', 'mfa')),
+    problem: ({ finding }) =>
+      `The account of AZURE_USERNAME must prove more than a password (AADSTS${finding.aadsts}).`,
+    hint: () => withoutPassword,
+  },
+  {
+    ...ENTRA_REFUSED,
+    when: only(entraMeans('sign-in', 'mfa'), (_, finding) => !isTool(finding)),
+    problem: ({ finding }) =>
+      `Microsoft Entra ID demands that a person signs in (AADSTS${finding.aadsts}), which no application can do.`,
+    hint: () => 'Ask an administrator of the tenant, who finds the request in the sign-in log by its correlation id.',
+  },
+];
+
+function loginEnded(): string {
+  return 'The login of az has ended: it expired or was revoked, the password changed, or a policy limits how long it lasts.';
+}
+
+/** To the tenant that the text names, if it names one. */
+function logInAgain(c: Case): string[] {
+  return hasValue(c.finding.text.tenant) ? [loginToTenant(c.finding.text.tenant)] : [bash`az login`];
+}

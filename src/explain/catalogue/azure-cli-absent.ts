@@ -1,0 +1,200 @@
+import { bash } from '../bash.ts';
+import type { Evidence, Finding } from '../evidence.ts';
+import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { codeOf, isSet, quoted } from '../words.ts';
+import { loginAgain } from './azure-cli-login.ts';
+
+const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const ABSENT = {
+  reason: 'az-not-installed',
+  title: 'No Azure CLI and no other credential',
+  check: 'configuration',
+  documentation: DOCUMENTATION.installAzureCli,
+} as const;
+
+/** Where a managed identity is offered, its rows know better. */
+const absent = only(
+  azureCliHas('not-installed'),
+  (e) => managedIdentity(e) === undefined || (!e.facts.identityEndpoint && !e.facts.identityEndpointMissing),
+);
+
+/** What az said is of no known form. Refusals of Microsoft Entra ID have rows of their own. */
+const otherwise = only(
+  azureCli,
+  (_, { aadsts, text: { problem } }) => aadsts === undefined && problem !== 'not-installed',
+);
+
+function absentAt(...places: Evidence['facts']['place'][]): When {
+  return only(absent, ({ facts }) => places.includes(facts.place));
+}
+
+/** What was asked for a managed identity, if anything was. */
+function managedIdentity(e: Evidence): Finding | undefined {
+  return findingOf(e, ['managed-identity'], ({ message }) => message !== '');
+}
+
+/** Two ids alone are no service principal, and outside Kubernetes nothing uses them. */
+function hasOnlyIds(e: Evidence): boolean {
+  const isComplete = [
+    'AZURE_CLIENT_SECRET',
+    'AZURE_CLIENT_CERTIFICATE_PATH',
+    'AZURE_FEDERATED_TOKEN_FILE',
+    'AZURE_USERNAME',
+  ];
+  return isSet(e, 'AZURE_CLIENT_ID') && isSet(e, 'AZURE_TENANT_ID') && !isComplete.some((name) => isSet(e, name));
+}
+
+/** Where az can be logged in: a container without az has a host that may have it. */
+function loginWhereItIs(e: Evidence): string[] {
+  return e.facts.place === 'container' ? [bash`az login`, bash`npm start`] : [bash`command -v az`, ...loginAgain(e)];
+}
+
+/** The Azure CLI cannot start, or fails in a way that no other row explains. */
+export const AZURE_CLI_ABSENT: readonly Row[] = [
+  {
+    ...FAILED,
+    when: only(azureCliHas('installation-broken', 'module-missing'), ({ facts }) => facts.place === 'ci'),
+    problem: ({ finding }) => `The installation of az on this agent is broken: ${quoted(finding)}.`,
+    hint: () =>
+      'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
+    commands: () => [bash`type -a az`],
+    documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('installation-broken', 'module-missing'),
+    problem: ({ finding }) => `The installation of az is broken: ${quoted(finding)}.`,
+    hint: () =>
+      'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
+    commands: () => [bash`type -a az`, bash`az version`],
+    documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...ABSENT,
+    when: absentAt('ci'),
+    problem: () =>
+      'This step of the pipeline has no login to Azure that it can use: no service principal is configured, and az is not on its PATH.',
+    hint: () =>
+      'Log in with azure/login or a task with a service connection, in an image that has the Azure CLI; or set the variables of a service principal.',
+    documentation: DOCUMENTATION.pipelines,
+  },
+  {
+    ...ABSENT,
+    when: absentAt('codespaces', 'devcontainer'),
+    problem: () => 'This development container has no Azure CLI, and no other credential is configured.',
+    hint: () =>
+      'Add the Azure CLI as a feature in devcontainer.json, rebuild the container and log in there with a device code.',
+    commands: loginAgain,
+  },
+  {
+    ...ABSENT,
+    when: only(absent, ({ facts }) => facts.proxy.hosts.includes(facts.metadataService)),
+    problem: ({ facts }) =>
+      `az is not on the PATH of this process, and requests for the metadata service ${facts.metadataService} go to the proxy, which cannot serve them.`,
+    hint: ({ facts }) =>
+      `On a machine in Azure, name ${facts.metadataService} in NO_PROXY and restart this service. Elsewhere, install the Azure CLI and log in.`,
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: only(absent, (e) => managedIdentity(e)?.responder === 'unknown'),
+    problem: (c) =>
+      `az is not on the PATH of this process, and what responds at ${c.facts.metadataService} is not the metadata service of Azure (${codeOf(managedIdentity(c) ?? c.finding)}).`,
+    hint: () =>
+      'Outside Azure, install the Azure CLI and log in, or set the variables of a service principal. In Azure, take the proxy or gateway at that address out of the way.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: only(absent, hasOnlyIds),
+    problem: () =>
+      'AZURE_CLIENT_ID and AZURE_TENANT_ID are set without a secret or certificate, and az is not on the PATH of this process.',
+    hint: () =>
+      'Set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH for a service principal, or install the Azure CLI and log in.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: only(absentAt('container'), (e) => managedIdentity(e) === undefined),
+    problem: () => 'Only the Azure CLI may give a token here, and this container has no az on its PATH.',
+    hint: () =>
+      'Use an image with the Azure CLI and mount your ~/.azure, or run this service on the host, where az is logged in.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: absentAt('container'),
+    problem: ({ facts }) =>
+      `This container has no credential: no az on its PATH, and no metadata service that gives a token at ${facts.metadataService}.`,
+    hint: () =>
+      'Run this service on the host, where az is logged in, or use an image with the Azure CLI and your ~/.azure mounted.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: only(absent, (e) => managedIdentity(e) === undefined),
+    problem: () => 'Only the Azure CLI may give a token here, and az is not on the PATH of this process.',
+    hint: () =>
+      'Install the Azure CLI, or put it on the PATH of this process (an editor or service may not have that of your terminal), then log in.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...ABSENT,
+    when: absent,
+    problem: ({ facts }) =>
+      `This machine has no credential: az is not on the PATH of this process, and no metadata service gives a token at ${facts.metadataService}.`,
+    hint: () =>
+      'Install the Azure CLI, or put it on the PATH of this process, and log in. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT instead.',
+    commands: loginWhereItIs,
+  },
+  {
+    ...FAILED,
+    when: only(azureCliHas('too-old'), ({ facts }) => facts.place === 'ci'),
+    problem: () => 'The az of this agent is too old for the command that it was given.',
+    hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
+    commands: () => [bash`az upgrade --yes`],
+    documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...FAILED,
+    when: azureCliHas('too-old'),
+    problem: () => 'This az is too old to know the command that asks for a token.',
+    hint: () => 'Update the Azure CLI, then ask again.',
+    commands: () => [bash`az upgrade --yes`],
+    documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...FAILED,
+    when: only(
+      azureCli,
+      ({ failure }, { outcome, message }) =>
+        outcome === 'pending' ||
+        (failure?.kind === 'token-timeout' && message === '') ||
+        /^No (answer|response|token) within/.test(message),
+    ),
+    problem: () =>
+      'The Azure CLI is not responding: it waits for the network (IPv6, VPN, proxy, firewall) or for another az.',
+    hint: () => 'Ask az for a token in a terminal on this machine, and look at what it waits for.',
+    commands: () => [bash`az account get-access-token --output none --debug`],
+    documentation: DOCUMENTATION.azureCliProxy,
+  },
+  {
+    ...FAILED,
+    when: only(otherwise, ({ facts }) => facts.place === 'ci'),
+    problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
+    hint: () =>
+      'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',
+    commands: () => [bash`az account get-access-token --output none`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: otherwise,
+    problem: ({ finding }) => `az gave no token: ${quoted(finding)}.`,
+    hint: () =>
+      'Ask az for a token in a terminal, as the user who runs this service. If it fails there, too, log in again, then update it.',
+    commands: (c) => [bash`az account get-access-token --output none`, ...loginAgain(c), bash`az upgrade --yes`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+];

@@ -1,0 +1,252 @@
+import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
+import type { Case, Evidence, Finding } from '../evidence.ts';
+import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
+import type { Problem } from '../read-text.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { quoted, shown } from '../words.ts';
+
+const LOGIN = {
+  reason: 'az-not-logged-in',
+  title: 'The Azure CLI needs a new login',
+  check: 'configuration',
+} as const;
+const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+
+export function inPipeline({ facts }: Evidence): boolean {
+  return facts.place === 'ci';
+}
+
+/** Where no browser opens. */
+export function isRemote({ facts }: Evidence): boolean {
+  return ['container', 'codespaces', 'devcontainer', 'container-apps'].includes(facts.place);
+}
+
+function inCloudShell({ facts }: Evidence): boolean {
+  return facts.place === 'cloud-shell';
+}
+
+/** A login for a person at this place; in a pipeline there is nobody to log in. */
+export function loginAgain(e: Evidence): string[] {
+  if (inPipeline(e)) return [];
+  return [isRemote(e) ? bash`az login --use-device-code` : bash`az login`];
+}
+
+/** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
+export function readLogin(): Word {
+  return part`read -r name tenant <<< $(echo $(az account show --query '[user.name,tenantId]' -o tsv))`;
+}
+
+const asServicePrincipal = (when: When): When => only(when, (_, { text: { login } }) => login === 'service-principal');
+
+/** A refusal of Microsoft Entra ID has rows of its own, although az then advises a login. */
+function needsLogin(...problems: Problem[]): When {
+  return only(azureCliHas(...problems), (_, { aadsts }) => aadsts === undefined);
+}
+
+/** The login of az has ended, or is none that gives a token. */
+export const AZURE_CLI_LOGIN: readonly Row[] = [
+  {
+    ...LOGIN,
+    when: azureCliHas('login-certificate-missing'),
+    problem: ({ finding }) =>
+      `az is logged in with a certificate that it can no longer read: ${shown(finding.text.path, quoted(finding))}.`,
+    hint: () =>
+      'Put the file with the certificate and its private key back, or log in again as the service principal with the present file.',
+    commands: () => [
+      bash`az account show --query '[user.name,tenantId]' -o tsv`,
+      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --certificate $PEM_FILE)`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: only(azureCliHas('identity-endpoint-failed'), inCloudShell),
+    problem: ({ finding }) =>
+      `The token endpoint of Cloud Shell, with which az is logged in, failed: ${quoted(finding)}.`,
+    hint: () => 'Log in with az as yourself in Cloud Shell: its own login does not give this token.',
+    commands: loginAgain,
+    documentation: DOCUMENTATION.cloudShell,
+  },
+  {
+    ...FAILED,
+    when: only(byManagedIdentity, ({ facts }) => facts.identityEndpoint !== undefined),
+    problem: ({ finding }) =>
+      `az is logged in with the managed identity of this app, and gets no token from its endpoint: ${quoted(finding)}.`,
+    hint: () =>
+      'Leave az out: let AZURE_TOKEN_CREDENTIALS allow ManagedIdentityCredential. An older az does not know this endpoint; update it if you need it.',
+    commands: () => [bash`az login --identity`, bash`az upgrade --yes`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: only(byManagedIdentity, ({ facts }) => facts.container),
+    problem: ({ finding }) =>
+      `az is logged in with a managed identity, whose endpoint does not respond in this container: ${quoted(finding)}.`,
+    hint: () =>
+      'Let the container reach 169.254.169.254 (it may need the network of its host; with Azure Arc it cannot), or log in as a service principal.',
+    commands: () => [
+      bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...FAILED,
+    when: byManagedIdentity,
+    problem: ({ finding }) => `az is logged in with a managed identity, and its endpoint fails: ${quoted(finding)}.`,
+    hint: () =>
+      'Check that this machine is in Azure, has a managed identity and reaches 169.254.169.254, then log in with it again; or log in as a user.',
+    commands: () => [
+      bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
+      bash`az login --identity`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: only(challenged, (_, { text: { claims } }) => claims?.address !== undefined),
+    problem: ({ finding }) =>
+      `Azure Resource Manager refuses the token of az: a location policy does not allow the address ${shown(finding.text.claims?.address, '')}.`,
+    hint: () =>
+      'Use a network that the policy allows for both sign-in and Azure (a VPN may carry only one of them), then log in again with these claims.',
+    commands: answerChallenge,
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...LOGIN,
+    when: only(challenged, inPipeline),
+    problem: () =>
+      'Azure Resource Manager no longer accepts the token that az has: its sessions were revoked or a policy has changed.',
+    hint: () =>
+      'Run the job again, so that it logs in anew with azure/login or a service connection. If that repeats, ask the administrator of the tenant.',
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...LOGIN,
+    when: challenged,
+    problem: () =>
+      'Azure Resource Manager no longer accepts the token that az has: its sessions were revoked, the password changed, or a policy did.',
+    hint: () => 'Log in again with the claims that Azure demands. A plain login may give the same token.',
+    commands: answerChallenge,
+    documentation: DOCUMENTATION.continuousAccess,
+  },
+  {
+    ...LOGIN,
+    when: only(needsLogin('no-subscription'), inPipeline),
+    problem: () =>
+      'The pipeline is logged in to az, but az has no subscription, or is set to one that this login does not see.',
+    hint: () =>
+      'Give the identity of the service connection or of azure/login a role on the subscription, or correct the subscription of the step.',
+    commands: () => [bash`az account list --all --query '[].[id,name,tenantId]' -o table`],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: needsLogin('no-subscription'),
+    problem: ({ finding }) => `az is set to no subscription of its login: ${quoted(finding)}.`,
+    hint: () =>
+      'Choose a subscription that the login sees. If there is none, log in to the tenant that has it, or get a role on one first.',
+    commands: (c) => [
+      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
+      bash`az account set --subscription ${subscriptionOrFirst(c)}`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: needsLogin('broker-failed'),
+    problem: ({ finding }) =>
+      `The account broker of Windows (WAM), through which az logs in, could not use the account: ${quoted(finding)}.`,
+    hint: () => 'Log in again. If that repeats, let az log in through the browser, without the broker.',
+    commands: (c) => [bash`az config set core.enable_broker_on_windows=false`, ...loginAgain(c)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: asServicePrincipal(needsLogin('account-not-in-cache', 'not-logged-in')),
+    problem: () => 'az is set to a service principal, but no longer has its secret or certificate.',
+    hint: () => 'Log in again as the service principal, with its present secret.',
+    commands: () => [
+      bash`az account show --query '[user.name,tenantId]' -o tsv`,
+      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
+    ],
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inPipeline),
+    problem: () => 'az is installed in this pipeline, but this step is not logged in.',
+    hint: () =>
+      'Log in to Azure in this job: with azure/login in GitHub Actions, or in a task with a service connection in Azure Pipelines.',
+    documentation: DOCUMENTATION.pipelines,
+  },
+  {
+    ...LOGIN,
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inCloudShell),
+    problem: () => 'The login that Cloud Shell made for az has ended.',
+    hint: () => 'Log in with az in Cloud Shell, then ask again.',
+    commands: loginAgain,
+    documentation: DOCUMENTATION.cloudShell,
+  },
+  {
+    ...LOGIN,
+    when: only(needsLogin('account-not-in-cache'), ({ facts }) => facts.place === 'container'),
+    problem: () =>
+      'az knows its login, but the token cache in this container does not have the account: the host may encrypt its own.',
+    hint: () =>
+      'Log in inside the container with a device code, or run this service on the host, where az is logged in.',
+    commands: loginAgain,
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: needsLogin('account-not-in-cache'),
+    problem: () => 'az knows its login, but its token cache does not have the account any more.',
+    hint: () =>
+      'Log in again as the user who runs this service. A guest of another tenant logs in to that tenant by its id.',
+    commands: loginAgain,
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: only(needsLogin('not-logged-in'), ({ facts }) => facts.place === 'container'),
+    problem: () => 'az is installed in this container, but nobody is logged in here.',
+    hint: () =>
+      'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
+    commands: loginAgain,
+    documentation: DOCUMENTATION.azureCli,
+  },
+  {
+    ...LOGIN,
+    when: needsLogin('not-logged-in'),
+    problem: () => 'Nobody is logged in to the Azure CLI, or the login has expired.',
+    hint: (c) =>
+      `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
+    // Each cloud has a login of its own, and az does not say which one it is set to.
+    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
+    documentation: DOCUMENTATION.azureCli,
+  },
+];
+
+function byManagedIdentity(e: Evidence): Finding | undefined {
+  return only(
+    azureCli,
+    (_, { text: { problem, login }, aadsts }) =>
+      problem === 'identity-endpoint-failed' || (login === 'managed-identity' && aadsts === undefined),
+  )(e);
+}
+
+function challenged(e: Evidence): Finding | undefined {
+  return only(azureCli, (_, { text: { claims } }) => claims !== undefined)(e);
+}
+
+/** The line that the SDK prints, whole: the claims are in no other place. */
+function answerChallenge({ finding }: Case): string[] {
+  const { challenge, scope } = finding.text.claims ?? {};
+  return [bash`az login --claims-challenge ${text(challenge, 'CLAIMS')} --scope ${url(scope, 'SCOPE')}`];
+}
+
+/** The subscription that this service is set to; otherwise the first that the login sees. */
+function subscriptionOrFirst({ facts }: Evidence): Word {
+  const configured = facts.variables['AZURE_SUBSCRIPTION_ID'];
+  return isGuid(configured) ? guid(configured, 'SUBSCRIPTION_ID') : part`$(az account list --query '[0].id' -o tsv)`;
+}

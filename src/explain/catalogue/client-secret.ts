@@ -1,0 +1,242 @@
+import { type AadstsClass, isWithin } from '../aadsts.ts';
+import { bash } from '../bash.ts';
+import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import type { Case, CredentialKind } from '../evidence.ts';
+import { either, entraMeans, entraRefusal, entraSays, only, type When } from '../match.ts';
+import {
+  applicationInWords,
+  applicationOf,
+  applicationWord,
+  behindNmi,
+  emptyVariable,
+  fromEnvironment,
+  inPipeline,
+  inPod,
+  replaceSecret,
+  sentence,
+  showNewSecret,
+  trimSecret,
+  withAzureCli,
+  withTool,
+} from '../principal.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { isPadded, isTooShort, shown } from '../words.ts';
+
+const REFUSED = {
+  reason: 'client-secret-refused',
+  title: 'The client secret was refused',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+
+/** An old number that means a wrong secret or a wrong certificate. */
+const wrongOld = only(entraSays(50012), (_, { credential }) => credential === 'client-secret');
+const wrong = either(entraMeans('client-secret'), wrongOld);
+const expired = entraMeans('client-secret-expired');
+const missing = entraMeans('client-secret-missing');
+const refused = either(wrong, expired, missing);
+
+/** These say nothing about the credential: they would come with the one that is meant, too. */
+const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
+  'transient',
+  'throttled',
+  'cloud',
+  'resource',
+  'policy',
+  'tenant-blocked',
+  'flow-regional-endpoint',
+  'flow-old-tls',
+];
+
+/** EnvironmentCredential comes before Workload ID, and its refusal ends the chain. */
+function leftOver(credential: CredentialKind, variable: string): Row {
+  const when = only(
+    entraRefusal,
+    ({ facts }, finding) =>
+      finding.credential === credential &&
+      facts.projectedToken !== undefined &&
+      !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(finding.aadstsClass, name)),
+  );
+  return {
+    ...REFUSED,
+    when,
+    problem: ({ finding }) =>
+      `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
+    hint: () => `Remove ${variable} from the manifest, also where it comes from an envFrom. Workload ID needs none.`,
+    commands: (c) => emptyVariable(c, variable),
+  };
+}
+
+/** Workload ID is there, and a credential of another time is in its way. */
+export const LEFT_OVER: readonly Row[] = [
+  leftOver('client-secret', 'AZURE_CLIENT_SECRET'),
+  leftOver('client-certificate', 'AZURE_CLIENT_CERTIFICATE_PATH'),
+  leftOver('user-password', 'AZURE_PASSWORD'),
+];
+
+/** Microsoft Entra ID refused the secret of an application. */
+export const CLIENT_SECRET: readonly Row[] = [
+  {
+    ...REFUSED,
+    when: behindNmi(either(refused, entraMeans('client-secret-of-managed-identity'))),
+    problem: () =>
+      'NMI signs in as a service principal (AzureIdentity of type 1), and its secret is wrong or has expired.',
+    hint: () =>
+      'Correct the secret that the AzureIdentity refers to, or use a managed identity (type 0), which has none.',
+    commands: (c) => [showNmiBindings(c)],
+    documentation: DOCUMENTATION.podIdentity,
+  },
+  {
+    ...REFUSED,
+    when: inPod(fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET')))),
+    problem: () =>
+      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
+    hint: () => 'Remove the white space, in the manifest or in the Secret that it comes from. No new secret is needed.',
+    commands: trimSecret,
+  },
+  {
+    ...REFUSED,
+    when: fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
+    problem: () =>
+      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
+    hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
+  },
+  ...ofManagedIdentity(),
+  {
+    ...REFUSED,
+    when: inPipeline(refused),
+    problem: (c) =>
+      `The secret of ${applicationInWords(c)}, with which this pipeline is logged in, is wrong or has expired.`,
+    hint: () =>
+      'Switch the service connection or login action to federation, or create a new secret and store it there.',
+    commands: showNewSecret,
+  },
+  {
+    ...REFUSED,
+    when: withAzureCli(expired),
+    problem: (c) => `The secret of ${applicationInWords(c)}, as which az is logged in, has expired.`,
+    hint: () => 'Log in as a person who owns the application, add a new secret to it, and log in with that.',
+    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
+  },
+  {
+    ...REFUSED,
+    when: withAzureCli(refused),
+    problem: (c) =>
+      `The secret with which az is logged in as ${applicationInWords(c)} is not one of its secrets any more.`,
+    hint: () =>
+      'Log in with a current secret. If nobody has one, log in as an owner of the application and add a new secret.',
+    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
+  },
+  {
+    ...REFUSED,
+    when: withTool(refused),
+    problem: (c) =>
+      `The secret of ${applicationInWords(c)}, with which the tool is logged in, is wrong or has expired.`,
+    hint: () => 'Log in again with a current secret. If nobody has one, add a new secret to the application.',
+    commands: showNewSecret,
+  },
+  {
+    ...REFUSED,
+    when: inPod(fromEnvironment(expired)),
+    problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
+    hint: () => 'Create a new secret and set AZURE_CLIENT_SECRET to its value. Workload ID needs no secret at all.',
+    commands: replaceSecret,
+  },
+  {
+    ...REFUSED,
+    when: fromEnvironment(expired),
+    problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
+    hint: () =>
+      'Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
+    commands: showNewSecret,
+  },
+  {
+    ...REFUSED,
+    when: only(missing, (_, { credential }) => credential === 'user-password'),
+    problem: (c) =>
+      `${sentence(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
+    hint: () =>
+      'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
+    commands: showNewSecret,
+  },
+  {
+    ...REFUSED,
+    when: inPod(fromEnvironment(missing)),
+    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
+    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
+    commands: replaceSecret,
+  },
+  {
+    ...REFUSED,
+    when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
+    problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
+    hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
+    commands: () => [listIdentities()],
+  },
+  {
+    ...REFUSED,
+    when: missing,
+    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
+    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
+    commands: showNewSecret,
+  },
+  ...tooShort(),
+  {
+    ...REFUSED,
+    when: inPod(fromEnvironment(wrong)),
+    problem: (c) =>
+      `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
+    hint: () =>
+      'Set it to the value of a current secret. If nobody has the value, create a new one. Workload ID needs none.',
+    commands: replaceSecret,
+  },
+  {
+    ...REFUSED,
+    when: fromEnvironment(wrong),
+    problem: (c) =>
+      `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
+    hint: () =>
+      'Set it to the value of a current secret, or to that of a new one. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
+    commands: showNewSecret,
+  },
+];
+
+/** Somebody took the client id of a managed identity for that of an application. */
+function ofManagedIdentity(): Row[] {
+  const when = entraMeans('client-secret-of-managed-identity');
+  const common = {
+    ...REFUSED,
+    problem: (c: Case) =>
+      `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
+    hint: () =>
+      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
+  };
+  return [
+    { ...common, when: inPod(when), commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET') },
+    { ...common, when },
+  ];
+}
+
+/** A secret that a shell, an env file or a pipeline has cut. */
+function tooShort(): Row[] {
+  const when: When = fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET')));
+  const common = {
+    ...REFUSED,
+    problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
+    hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
+  };
+  return [
+    { ...common, when: inPod(when), commands: (c) => [showOrigin(c), ...replaceSecret(c)] },
+    { ...common, when, commands: showNewSecret },
+  ];
+}
+
+/** Shows the Secret that the variable comes from, if it comes from one. */
+function showOrigin(c: Case): string {
+  return bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`;
+}
+
+/** Adds a secret and logs in to az with it, in one line that does not show it. */
+function loginWithNewSecret(c: Case): string {
+  return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[tenant,password]' -o tsv | paste -s -) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
+}

@@ -1,0 +1,193 @@
+import { bash, name, part } from '../bash.ts';
+import {
+  inNamespace,
+  inOrder,
+  isDefaultServiceAccount,
+  labelPodTemplate,
+  listIdentities,
+  restart,
+  showNmiBindings,
+  showNmiLog,
+  showWebhook,
+  unsetVariable,
+  useServiceAccount,
+} from '../commands.ts';
+import type { Evidence } from '../evidence.ts';
+import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
+import { only, token } from '../match.ts';
+import { isNodeIdentity } from '../node-identity.ts';
+import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
+import {
+  clientIdOf,
+  isEmpty,
+  isLabelled,
+  isSet,
+  labelOf,
+  misnamed,
+  nodeIdentityInWords,
+  projectedToken,
+  serviceAccountInWords,
+  shown,
+  usesPodIdentity,
+} from '../words.ts';
+import { labelAndRestart, repairWebhook, unlabelledInWords } from './pod-labels.ts';
+
+const NODE = {
+  reason: 'node-identity',
+  title: "The pod runs as its node's identity",
+  check: 'identity',
+  documentation: DOCUMENTATION.workloadIdentity,
+} as const;
+const OTHER = {
+  reason: 'other-client-id',
+  title: 'Another identity than AZURE_CLIENT_ID names',
+  check: 'identity',
+} as const;
+
+const fromNode = token((e) => isNodeIdentity(e.identity, e.facts));
+const projected = only(fromNode, ({ facts }) => facts.projectedToken !== undefined);
+const NO_ROLE = "Give the node's identity no role.";
+
+/** A pod that does not ask for its own identity gets that of its node, with or without a role. */
+export const NODE_IDENTITY: readonly Row[] = [
+  {
+    ...NODE,
+    when: only(projected, (e) => projectedToken(e).problem !== undefined),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: its token file ${shown(projectedToken(c).file, '')} cannot be used (${shown(projectedToken(c).problem, '')}).`,
+    hint: () => `Leave AZURE_FEDERATED_TOKEN_FILE to the webhook, and recreate the pod. ${NO_ROLE}`,
+    commands: (c) => letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
+  },
+  {
+    ...NODE,
+    when: only(projected, (e) => isEmpty(e, 'AZURE_CLIENT_ID')),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: the manifest sets AZURE_CLIENT_ID to an empty value, and the webhook leaves it alone.`,
+    hint: () => `Remove AZURE_CLIENT_ID from the manifest; the webhook sets it. ${NO_ROLE}`,
+    commands: (c) => unsetVariable(c, part`AZURE_CLIENT_ID`),
+  },
+  {
+    ...NODE,
+    when: only(projected, isDefaultServiceAccount),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: ${serviceAccountInWords(c)} has no annotation azure.workload.identity/client-id.`,
+    hint: () =>
+      `Set serviceAccountName in the pod template to the service account with that annotation, and recreate the pod. ${NO_ROLE}`,
+    commands: useServiceAccount,
+  },
+  {
+    ...NODE,
+    when: only(projected, (e) => !isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: when it was created, ${serviceAccountInWords(c)} had no annotation azure.workload.identity/client-id.`,
+    hint: () => `Annotate it with the client id of its own identity, and recreate the pod. ${NO_ROLE}`,
+    commands: (c) => [...annotateWithTrustingIdentity(c), ...restart(c)],
+  },
+  {
+    ...NODE,
+    when: projected,
+    problem: (c) => `The pod runs as ${nodeIdentityInWords(c)}, although it has a projected token for Workload ID.`,
+    hint: () =>
+      `Check AZURE_TOKEN_CREDENTIALS and AZURE_TENANT_ID in the manifest: something keeps Workload ID from being used. ${NO_ROLE}`,
+    commands: (c) => unsetVariable(c, part`AZURE_TOKEN_CREDENTIALS`, part`AZURE_TENANT_ID`),
+  },
+  {
+    ...NODE,
+    when: only(fromNode, usesPodIdentity),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: it has the label aadpodidbinding ${shown(c.facts.podLabels?.aadpodidbinding, '')}, but NMI did not answer it.`,
+    hint: () =>
+      `Check that NMI runs on this node and that an AzureIdentityBinding selects the pod. Its token replaces this one within a minute. ${NO_ROLE}`,
+    commands: (c) => [showNmiBindings(c), showNmiLog()],
+    documentation: DOCUMENTATION.podIdentity,
+  },
+  {
+    ...NODE,
+    when: only(fromNode, (e) => isLabelled(e) === true),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: it has the label azure.workload.identity/use, but the webhook injected nothing.`,
+    hint: () =>
+      `Check that the Workload ID webhook runs and that no annotation skip-containers names this container; then recreate the pod. ${NO_ROLE}`,
+    commands: repairWebhook,
+  },
+  {
+    ...NODE,
+    when: only(fromNode, (e) => misnamed(e, 'AZURE_CLIENT_SECRET') !== undefined),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}. Its variable ${shown(misnamed(c, 'AZURE_CLIENT_SECRET'), '')} is not read here.`,
+    hint: () =>
+      `Rename it to AZURE_CLIENT_SECRET, or better, label the pod template azure.workload.identity/use: "true" and use Workload ID. ${NO_ROLE}`,
+    commands: labelAndRestart,
+  },
+  {
+    ...NODE,
+    when: only(fromNode, (e) => isLabelled(e) === undefined),
+    problem: (c) =>
+      `The pod runs as ${nodeIdentityInWords(c)}: the Workload ID webhook injected nothing. Its labels are not visible from here.`,
+    hint: () =>
+      `Label the pod template azure.workload.identity/use: "true". If it has the label, check the webhook; then recreate the pod. ${NO_ROLE}`,
+    commands: (c) => inOrder([showWebhook()], labelAndRestart(c)),
+  },
+  {
+    ...NODE,
+    when: only(fromNode, (e) => labelOf(e) !== undefined),
+    problem: (c) => `The pod runs as ${nodeIdentityInWords(c)}. ${unlabelledInWords(c)}.`,
+    hint: () => `Set the label to "true" on the pod template: in lower case, and in quotes. ${NO_ROLE}`,
+    commands: labelPodTemplate,
+  },
+  {
+    ...NODE,
+    when: fromNode,
+    problem: (c) => `The pod runs as ${nodeIdentityInWords(c)}. ${unlabelledInWords(c)}.`,
+    hint: () =>
+      `Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), and recreate the pod. ${NO_ROLE}`,
+    commands: labelPodTemplate,
+  },
+];
+
+/** The warning about the node's identity already says it. */
+const isOther = token(({ identity, facts }) => {
+  const configured = clientIdOf({ facts })?.toLowerCase();
+  const actual = identity?.clientId?.toLowerCase();
+  return configured !== undefined && actual !== undefined && configured !== actual && !isNodeIdentity(identity, facts);
+});
+
+/** AZURE_CLIENT_ID names one identity, and another one answered. */
+export const OTHER_CLIENT_ID: readonly Warning[] = [
+  {
+    ...OTHER,
+    when: only(isOther, ({ identity }) => /Cli|PowerShell|VisualStudio|Broker/.test(identity?.credential ?? '')),
+    problem: (c) =>
+      `AZURE_CLIENT_ID is ${clientIdOf(c)}, but the login of a developer tool answered (${credential(c)}).`,
+    hint: () =>
+      'Unset AZURE_CLIENT_ID if the login is what you want. Otherwise, configure the credential that the id belongs to.',
+  },
+  {
+    ...OTHER,
+    when: only(isOther, ({ facts }) => facts.kubernetes),
+    problem: otherInWords,
+    hint: () =>
+      'Compare AZURE_CLIENT_ID with the annotation of the service account and with the AzureIdentity, and keep the one that you mean.',
+    commands: (c) => [
+      listIdentities(),
+      bash`kubectl get serviceaccount ${name(c.facts.pod?.serviceAccount, 'SERVICE_ACCOUNT')} ${inNamespace(c)} -o yaml`,
+    ],
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
+  {
+    ...OTHER,
+    when: isOther,
+    problem: otherInWords,
+    hint: () => 'Correct AZURE_CLIENT_ID, or find out why the credential that it belongs to did not answer.',
+    commands: () => [listIdentities()],
+    documentation: DOCUMENTATION.credentialChains,
+  },
+];
+
+function otherInWords(c: Evidence): string {
+  return `AZURE_CLIENT_ID is ${shown(clientIdOf(c), '')}, but ${credential(c)} answered as ${shown(c.identity?.clientId, '')}.`;
+}
+
+function credential({ identity }: Evidence): string {
+  return shown(identity?.credential, 'another credential');
+}

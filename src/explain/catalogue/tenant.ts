@@ -1,0 +1,266 @@
+import { bash, choice, part, type Word } from '../bash.ts';
+import { findWorkload, inNamespace, loginToTenant, showNmiBindings, workload } from '../commands.ts';
+import type { Case, Evidence } from '../evidence.ts';
+import { entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
+import {
+  annotateIdentity,
+  applicationInWords,
+  behindNmi,
+  inPipeline,
+  inPod,
+  isAnnotatable,
+  sentence,
+  setTenantOfApplication,
+  showTenantOfApplication,
+  tenantInWords,
+  tenantOf,
+  withAzureCli,
+  withTool,
+} from '../principal.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { misnamed, shown } from '../words.ts';
+
+export const WRONG_CLOUD = {
+  reason: 'wrong-cloud',
+  title: 'The identity and the service are in different clouds',
+  check: 'token',
+  documentation: DOCUMENTATION.clouds,
+} as const;
+const BLOCKED = {
+  reason: 'tenant-blocked',
+  title: 'The tenant is blocked',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const UNKNOWN = {
+  reason: 'tenant-unknown',
+  title: 'The tenant does not exist',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+
+const cloud = entraMeans('cloud', 'resource-unknown');
+const blocked = entraMeans('tenant-blocked');
+const unknown = entraMeans('tenant', 'tenant-missing');
+const projected = (when: When): When => only(when, (e, finding) => isProjected(finding) && isAnnotatable(e));
+
+const authority = ({ facts }: Case) => facts.cloud.authorityHost;
+const GOVERNMENT = 'https://login.microsoftonline.us';
+const OTHERS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn for China`;
+
+/** The cloud or tenant that was asked is not that of the identity. */
+export const TENANT: readonly Row[] = [
+  {
+    ...WRONG_CLOUD,
+    when: inPipeline(cloud),
+    problem: (c) =>
+      `The login of this pipeline does not belong to the cloud of this service, which asks ${c.facts.cloud.resourceManager}.`,
+    hint: () =>
+      'Use a service connection of that cloud, or set AZURE_AUTHORITY_HOST to the cloud of the login. Federation across clouds may be impossible.',
+    commands: () => [bash`az cloud list --query '[].[name,isActive]' -o table`],
+  },
+  {
+    ...WRONG_CLOUD,
+    when: withAzureCli(cloud),
+    problem: (c) =>
+      `az is set to another cloud, or logged in to a tenant of one, than this service, which asks ${c.facts.cloud.resourceManager}.`,
+    hint: () => 'Log in to az in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
+    commands: (c) => [bash`az cloud set --name ${cloudName(c)} && az login`],
+  },
+  {
+    ...WRONG_CLOUD,
+    when: withTool(cloud),
+    problem: (c) =>
+      `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
+    hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
+  },
+  ...cloudMisnamed(),
+  ...governmentElsewhere(),
+  ...managedIdentityElsewhere(),
+  {
+    ...WRONG_CLOUD,
+    when: inPod(only(cloud, (_, { aadstsClass }) => aadstsClass === 'cloud')),
+    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
+    commands: setAuthorityOfAz,
+  },
+  {
+    ...WRONG_CLOUD,
+    when: entraMeans('cloud'),
+    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
+    commands: showClouds,
+  },
+  {
+    ...WRONG_CLOUD,
+    when: cloud,
+    problem: (c) =>
+      `${sentence(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
+    hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
+    commands: (c) => [...showClouds(), showTenantOfApplication(c)],
+  },
+  {
+    ...BLOCKED,
+    when: inPipeline(blocked),
+    problem: blockedTenant,
+    hint: () => 'Ask its administrator to reactivate the tenant, or use a service connection of another one.',
+  },
+  {
+    ...BLOCKED,
+    when: withAzureCli(blocked),
+    problem: blockedTenant,
+    hint: () =>
+      'Log in to another tenant, or ask the administrator to reactivate this one. Logging in to it again does not help.',
+    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`, loginToTenant(undefined)],
+  },
+  {
+    ...BLOCKED,
+    when: blocked,
+    problem: blockedTenant,
+    hint: () =>
+      'Ask its administrator to reactivate the tenant, or use an identity of another one. A new credential does not help.',
+  },
+  {
+    ...UNKNOWN,
+    when: behindNmi(unknown),
+    problem: (c) =>
+      `NMI signs in as a service principal (AzureIdentity of type 1 or 2) of ${tenantInWords(c)}, which does not exist.`,
+    hint: () => 'Correct tenantID in the AzureIdentity. A managed identity (type 0) has none.',
+    commands: (c) => [showNmiBindings(c)],
+    documentation: DOCUMENTATION.podIdentity,
+  },
+  {
+    ...UNKNOWN,
+    when: inPipeline(unknown),
+    problem: (c) => `This pipeline logs in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
+    hint: () => 'Correct the tenant of the service connection or login action, or its cloud.',
+    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+  },
+  {
+    ...UNKNOWN,
+    when: withAzureCli(unknown),
+    problem: (c) => `az is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)} any more.`,
+    hint: () => 'Log in again, to a tenant that exists.',
+    commands: () => [bash`az login`],
+  },
+  {
+    ...UNKNOWN,
+    when: only(unknown, (_, finding) => isTool(finding)),
+    problem: (c) => `The tool is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
+    hint: () => 'Log in with it again, to a tenant that exists.',
+    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+  },
+  {
+    ...UNKNOWN,
+    when: projected(unknown),
+    problem: tenantAbsent,
+    hint: () =>
+      'Correct the annotation azure.workload.identity/tenant-id of the service account (or AZURE_TENANT_ID in the manifest), and restart.',
+    commands: annotateIdentity,
+  },
+  {
+    ...UNKNOWN,
+    when: only(unknown, (_, finding) => isProjected(finding)),
+    problem: tenantAbsent,
+    hint: () => 'Correct AZURE_TENANT_ID where the pod gets it from: it is the tenant of the managed identity.',
+    commands: () => [bash`az identity list --query '[].[tenantId,clientId,name]' -o table`],
+  },
+  {
+    ...UNKNOWN,
+    when: entraMeans('tenant-missing'),
+    problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
+    hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
+    commands: (c) => [showTenantOfApplication(c)],
+  },
+  {
+    ...UNKNOWN,
+    when: inPod(unknown),
+    problem: tenantAbsent,
+    hint: tenantHint,
+    commands: setTenantOfApplication,
+  },
+  {
+    ...UNKNOWN,
+    when: unknown,
+    problem: tenantAbsent,
+    hint: tenantHint,
+    commands: (c) => [showTenantOfApplication(c)],
+  },
+];
+
+function tenantAbsent(c: Case): string {
+  return `${sentence(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
+}
+
+function tenantHint(): string {
+  return 'Set AZURE_TENANT_ID to the id of the tenant of the application. If it is in another cloud, set AZURE_AUTHORITY_HOST.';
+}
+
+function blockedTenant(c: Case): string {
+  return `${sentence(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
+}
+
+/** Another tool's variable names the cloud. */
+function cloudMisnamed(): Row[] {
+  const when = only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined);
+  const common = {
+    ...WRONG_CLOUD,
+    problem: (c: Case) =>
+      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
+  };
+  return [
+    { ...common, when: inPod(when), commands: setAuthorityOfAz },
+    { ...common, when, commands: showClouds },
+  ];
+}
+
+/** The number itself names the cloud. */
+function governmentElsewhere(): Row[] {
+  const common = {
+    ...WRONG_CLOUD,
+    when: entraSays(900439),
+    problem: (c: Case) => `${sentence(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
+  };
+  return [
+    { ...common, when: inPod(common.when), commands: (c) => setAuthority(c, part`${choice(GOVERNMENT)}`) },
+    common,
+  ];
+}
+
+/** A metadata service gives tokens of its own cloud only. */
+function managedIdentityElsewhere(): Row[] {
+  const common = {
+    ...WRONG_CLOUD,
+    problem: (c: Case) =>
+      `The managed identity is one of ${tenantInWords(c)}, which does not know ${c.facts.cloud.resourceManager}: it is in another cloud.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
+  };
+  const when = only(cloud, (_, { credential }) => credential === 'managed-identity');
+  return [
+    { ...common, when: inPod(when), commands: setAuthorityOfAz },
+    { ...common, when, commands: showClouds },
+  ];
+}
+
+function cloudName({ facts }: Pick<Evidence, 'facts'>): Word {
+  if (facts.cloud.resourceManager.endsWith('.usgovcloudapi.net')) return choice('AzureUSGovernment');
+  return choice(facts.cloud.resourceManager.endsWith('.chinacloudapi.cn') ? 'AzureChinaCloud' : 'AzureCloud');
+}
+
+function showClouds(): string[] {
+  return [bash`az cloud list --query '[].[endpoints.activeDirectory,name,isActive]' -o table`];
+}
+
+function setAuthority(c: Case, host: Word): string[] {
+  return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=${host}`];
+}
+
+/** Gives the pod the cloud in which az is logged in, which has the identity. */
+function setAuthorityOfAz(c: Case): string[] {
+  return [
+    ...findWorkload(c),
+    bash`host=$(az cloud show --query endpoints.activeDirectory -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=\${host:?}`,
+  ];
+}

@@ -1,0 +1,132 @@
+import { bash, choice, part, resourceId } from '../bash.ts';
+import {
+  annotateServiceAccount,
+  emptyVariable,
+  inNamespace,
+  inOrder,
+  isDefaultServiceAccount,
+  listIdentities,
+  serviceAccount,
+  useServiceAccount,
+} from '../commands.ts';
+import type { Evidence, Finding } from '../evidence.ts';
+import {
+  annotateTenant,
+  annotateWithTrustingIdentity,
+  isForTokenProxy,
+  letWebhookSet,
+} from '../federated-credentials.ts';
+import { entraMeans, entraSays, findingOf, isProjected, only, type When } from '../match.ts';
+import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
+
+const LEFT_OVER = {
+  reason: 'client-secret-refused',
+  title: 'The client secret was refused',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const CLIENT_ID_UNKNOWN = {
+  reason: 'client-id-unknown',
+  title: 'The tenant does not know the client id',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+const TENANT_UNKNOWN = {
+  reason: 'tenant-unknown',
+  title: 'The tenant does not exist',
+  check: 'token',
+  documentation: aboutNumber,
+} as const;
+
+const leftOver: When = (e) =>
+  e.facts.projectedToken && e.facts.kubernetes
+    ? findingOf(e, ['client-secret', 'client-certificate', 'user-password'], isAboutCredential)
+    : undefined;
+const clientIdUnknown = only(entraSays(700016, 70001, 700011), (_, finding) => isProjected(finding));
+const tenantUnknown = only(entraMeans('tenant'), (_, finding) => isProjected(finding));
+
+/** Microsoft Entra ID refused a pod with Workload ID for a reason other than its token. */
+export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
+  {
+    ...LEFT_OVER,
+    // EnvironmentCredential comes before Workload ID, and its failure ends the chain.
+    when: leftOver,
+    problem: ({ finding }) =>
+      `${variableOf(finding)} takes precedence over Workload ID, which is configured here and was never tried, and it was refused (${codeOf(finding)}).`,
+    hint: ({ finding }) => `Remove ${variableOf(finding)} from the pod and recreate it. A new secret is not needed.`,
+    commands: (c) => emptyVariable(c, part`${choice(variableOf(c.finding))}`),
+  },
+  {
+    ...CLIENT_ID_UNKNOWN,
+    when: only(clientIdUnknown, isDefaultServiceAccount),
+    problem: unknownInWords,
+    hint: () =>
+      'Run the pod under its own service account, whose annotation names the client id of its identity, and leave AZURE_CLIENT_ID to the webhook.',
+    commands: useServiceAccount,
+  },
+  {
+    ...CLIENT_ID_UNKNOWN,
+    when: only(clientIdUnknown, (e) => clientIdOf(e)?.startsWith('/') ?? false),
+    problem: (c) => `AZURE_CLIENT_ID is ${shown(clientIdOf(c), '')}: this is a resource id, not a client id.`,
+    hint: (c) => `Annotate ${serviceAccountInWords(c)} with the client id of that identity, and recreate the pod.`,
+    commands: (c) => [
+      bash`read -r id tenant <<< $(az identity show --ids ${resourceId(clientIdOf(c), 'IDENTITY_RESOURCE_ID')} --query '[clientId,tenantId]' -o tsv | tr '[:space:]' ' ') && kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=\${id:?} azure.workload.identity/tenant-id=\${tenant:?} --overwrite`,
+      ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
+    ],
+  },
+  {
+    ...CLIENT_ID_UNKNOWN,
+    when: only(clientIdUnknown, isForTokenProxy),
+    problem: unknownInWords,
+    hint: () =>
+      'Annotate the service account with the client id of the identity that is bound to this cluster, and recreate the pod.',
+    commands: (c) =>
+      inOrder(
+        [listIdentities()],
+        annotateServiceAccount(c, 'client-id', part`$CLIENT_ID`),
+        letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
+      ),
+    documentation: DOCUMENTATION.identityBindings,
+  },
+  {
+    ...CLIENT_ID_UNKNOWN,
+    when: clientIdUnknown,
+    problem: unknownInWords,
+    hint: () =>
+      'Correct the annotation client-id of the service account (not an object id, nor that of a deleted identity) or tenant-id (AZURE_TENANT_ID: the tenant of the identity), and recreate the pod.',
+    commands: (c) => [
+      ...annotateWithTrustingIdentity(c),
+      ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
+    ],
+  },
+  {
+    ...TENANT_UNKNOWN,
+    when: tenantUnknown,
+    problem: (c) =>
+      `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of a tenant')}: ${host(c)} knows no such tenant (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Correct the annotation azure.workload.identity/tenant-id of the service account. If it is right, AZURE_AUTHORITY_HOST is that of another cloud: leave both to the webhook.',
+    commands: (c) => [annotateTenant(c), ...letWebhookSet(c, part`AZURE_TENANT_ID`, part`AZURE_AUTHORITY_HOST`)],
+  },
+];
+
+function unknownInWords(c: Evidence): string {
+  return `The tenant ${shown(tenantIdOf(c), 'of AZURE_TENANT_ID')} has no application ${shown(clientIdOf(c), 'with the id in AZURE_CLIENT_ID')}: either the client id or the tenant is wrong.`;
+}
+
+function host({ facts }: Evidence): string {
+  return new URL(facts.cloud.authorityHost).hostname;
+}
+
+/** Whether the refusal is about the credential itself, not about the way to it or a passing fault. */
+function isAboutCredential({ aadsts, aadstsClass }: Finding): boolean {
+  return aadsts !== undefined && !['transient', 'throttled', 'policy', 'resource', 'cloud'].includes(aadstsClass ?? '');
+}
+
+function variableOf({
+  credential,
+}: Finding): 'AZURE_CLIENT_SECRET' | 'AZURE_CLIENT_CERTIFICATE_PATH' | 'AZURE_PASSWORD' {
+  if (credential === 'client-secret') return 'AZURE_CLIENT_SECRET';
+  return credential === 'client-certificate' ? 'AZURE_CLIENT_CERTIFICATE_PATH' : 'AZURE_PASSWORD';
+}
