@@ -1,4 +1,4 @@
-import { ToolError } from './output.ts';
+import type { ToolError } from './output.ts';
 
 /** The flags of one command. Names are those that the real tool takes; a short form stands beside its long one: `--name/-n`. */
 export interface Flags {

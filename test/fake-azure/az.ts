@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Flags, type Parsed, parse, type Wording } from './arguments.ts';
-import { format, select, ToolError } from './output.ts';
+import { format, type Ran, select, ToolError } from './output.ts';
 import { madeUpToken } from './tokens.ts';
-import type { Ran } from './tools.ts';
 import { type Host, type ManagedIdentity, resourceIdOf, systemIdentity, USER, type World } from './world.ts';
 
 interface Command extends Flags {
@@ -38,7 +37,9 @@ export function az(world: World, words: string[]): Ran {
     const data = command.run(world, flags);
     const query = flags.one('--query');
     const isQuiet = data === undefined;
-    const stdout = isQuiet ? '' : format(query === undefined ? data : select(data, query), flags.one('--output') ?? 'json');
+    const stdout = isQuiet
+      ? ''
+      : format(query === undefined ? data : select(data, query), flags.one('--output') ?? 'json');
     return { code: 0, stdout, stderr: notes.join('') };
   } catch (error) {
     if (error instanceof ToolError) return { code: error.code, stdout: '', stderr: `ERROR: ${error.message}\n` };
@@ -93,7 +94,15 @@ const isSame = (a: string | undefined, b: string | undefined) => a?.toLowerCase(
 
 function shownIdentity(identity: ManagedIdentity) {
   const { name, group, clientId, objectId, tenantId } = identity;
-  return { clientId, id: resourceIdOf(identity), location: 'westeurope', name, principalId: objectId, resourceGroup: group, tenantId };
+  return {
+    clientId,
+    id: resourceIdOf(identity),
+    location: 'westeurope',
+    name,
+    principalId: objectId,
+    resourceGroup: group,
+    tenantId,
+  };
 }
 
 function identityOf({ identities }: World, flags: Parsed): ManagedIdentity {
@@ -158,7 +167,8 @@ function logIn(world: World, flags: Parsed): unknown {
   if (isPrincipal) {
     const application = world.applications.find(({ clientId }) => clientId === user);
     const secret = application?.secrets.find(({ value }) => value === flags.one('--password'));
-    if (!application || !secret) throw new ToolError(`AADSTS7000215: Invalid client secret provided for app '${user}'.`);
+    if (!application || !secret)
+      throw new ToolError(`AADSTS7000215: Invalid client secret provided for app '${user}'.`);
   }
   const subscriptionId = world.subscriptions.find((each) => each.tenantId === tenantId)?.id ?? null;
   world.cli.login = {
@@ -177,7 +187,8 @@ function accessToken(world: World, flags: Parsed) {
   if (!login) throw new ToolError(PLEASE_LOG_IN);
   tokenError(world);
   const application = world.applications.find(({ clientId }) => clientId === login.user);
-  const resource = flags.one('--resource') ?? flags.many('--scope')[0]?.replace(/\/\.default$/, '') ?? 'https://management.azure.com';
+  const resource =
+    flags.one('--resource') ?? flags.many('--scope')[0]?.replace(/\/\.default$/, '') ?? 'https://management.azure.com';
   const principal = application
     ? { appid: application.clientId, oid: application.objectId }
     : { appid: '04b07795-8ddb-461a-bbee-02f9e1bf7b46', oid: USER.objectId, idtyp: 'user', upn: login.user };
@@ -211,7 +222,8 @@ const listed = (host: Host) => ({ name: host.name, resourceGroup: host.group, lo
 
 function hostOf({ host }: World, kind: Host['kind'], flags: Parsed): Host {
   const { name, group } = host;
-  const isThis = host.kind === kind && isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group);
+  const isThis =
+    host.kind === kind && isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group);
   if (!isThis) throw notFound(kind, flags.one('--name'), flags.one('--resource-group'));
   return host;
 }
@@ -426,7 +438,10 @@ const COMMANDS: Record<string, Command> = {
       return shownCluster(world);
     },
   },
-  'aks identity-binding list': { required: `${GROUP} --cluster-name`, run: (world, flags) => clusterOf(world, flags) && [] },
+  'aks identity-binding list': {
+    required: `${GROUP} --cluster-name`,
+    run: (world, flags) => clusterOf(world, flags) && [],
+  },
   'cloud list': {
     isLocal: true,
     run: ({ cli }) =>
@@ -445,7 +460,12 @@ const COMMANDS: Record<string, Command> = {
     run: ({ cli }) => ({ name: cli.cloud, endpoints: { activeDirectory: 'https://login.microsoftonline.com' } }),
   },
   'config set': { isLocal: true, switches: '--local', run: () => undefined },
-  'extension add': { isLocal: true, optional: '--name/-n --source', switches: '--upgrade --yes/-y', run: () => undefined },
+  'extension add': {
+    isLocal: true,
+    optional: '--name/-n --source',
+    switches: '--upgrade --yes/-y',
+    run: () => undefined,
+  },
   'extension list': { isLocal: true, run: () => [] },
   'extension update': { isLocal: true, required: '--name/-n', run: () => undefined },
   'identity list': { optional: GROUP, run: ({ identities }) => identities.map(shownIdentity) },
@@ -556,7 +576,10 @@ const COMMANDS: Record<string, Command> = {
   },
   'containerapp show': {
     required: NAMED,
-    run: (world, flags) => ({ ...listed(hostOf(world, 'containerapp', flags)), properties: { latestRevisionName: 'rgapi--1' } }),
+    run: (world, flags) => ({
+      ...listed(hostOf(world, 'containerapp', flags)),
+      properties: { latestRevisionName: 'rgapi--1' },
+    }),
   },
   'containerapp revision restart': {
     required: `${GROUP} --name/-n --revision`,

@@ -1,7 +1,6 @@
 import { parse as parseYaml, stringify } from 'yaml';
 import { type Flags, type Parsed, parse, type Wording } from './arguments.ts';
-import { columns, ToolError } from './output.ts';
-import type { Ran } from './tools.ts';
+import { columns, type Ran, ToolError } from './output.ts';
 import {
   type Cluster,
   containerOf,
@@ -64,9 +63,18 @@ const KINDS: { kind: string; names: string[]; group?: string; isClusterWide?: tr
   { kind: 'Pod', names: ['pod', 'pods', 'po'] },
   { kind: 'ServiceAccount', names: ['serviceaccount', 'serviceaccounts', 'sa'] },
   { kind: 'ClusterRole', names: ['clusterrole'], group: 'rbac.authorization.k8s.io', isClusterWide: true },
-  { kind: 'ClusterRoleBinding', names: ['clusterrolebinding'], group: 'rbac.authorization.k8s.io', isClusterWide: true },
+  {
+    kind: 'ClusterRoleBinding',
+    names: ['clusterrolebinding'],
+    group: 'rbac.authorization.k8s.io',
+    isClusterWide: true,
+  },
   { kind: 'AzureIdentity', names: ['azureidentity', 'azureidentities'], group: 'aadpodidentity.k8s.io' },
-  { kind: 'AzureIdentityBinding', names: ['azureidentitybinding', 'azureidentitybindings'], group: 'aadpodidentity.k8s.io' },
+  {
+    kind: 'AzureIdentityBinding',
+    names: ['azureidentitybinding', 'azureidentitybindings'],
+    group: 'aadpodidentity.k8s.io',
+  },
   { kind: 'NetworkPolicy', names: ['networkpolicy', 'networkpolicies', 'netpol'], group: 'networking.k8s.io' },
   { kind: 'Node', names: ['node', 'nodes', 'no'], isClusterWide: true },
   {
@@ -168,7 +176,9 @@ function get(world: World, flags: Parsed): string {
   const found = objectsOf(world)
     .filter(({ kind }) => wanted.some((each) => each.kind === kind))
     .filter(({ metadata }) => isEverywhere || metadata.namespace === undefined || metadata.namespace === namespace)
-    .filter(({ metadata }) => selector.every((each) => metadata.labels?.[each.split('=')[0] ?? ''] === each.split('=')[1]))
+    .filter(({ metadata }) =>
+      selector.every((each) => metadata.labels?.[each.split('=')[0] ?? ''] === each.split('=')[1]),
+    )
     .filter(({ spec }) => node === undefined || Object(spec).nodeName === node);
   if (found.length === 0 && !/^(yaml|json|jsonpath)/.test(output)) {
     throw new Nothing(isEverywhere ? 'No resources found' : `No resources found in ${namespace} namespace.`);
@@ -186,7 +196,8 @@ function show(
   if (output === 'json') return `${JSON.stringify(document(found), null, 4)}\n`;
   if (output === 'name') return found.map((each) => `${inWords(each)}\n`).join('');
   const [, template] = /^jsonpath=(.*)$/s.exec(output) ?? [];
-  if (template !== undefined) return template.replace(/\{([^}]*)\}/g, (_, path) => values(document(found), path).join(' '));
+  if (template !== undefined)
+    return template.replace(/\{([^}]*)\}/g, (_, path) => values(document(found), path).join(' '));
   const [, custom] = /^custom-columns=(.+)$/.exec(output) ?? [];
   if (custom === undefined && !['', 'wide'].includes(output)) {
     throw refuse(`unable to match a printer suitable for the output format "${output}"`);
@@ -369,7 +380,10 @@ const COMMANDS: Record<string, Command> = {
   logs: { optional: '--selector/-l --tail --since', switches: '--all-namespaces/-A --prefix', run: () => '' },
   patch: { required: '--patch/-p', optional: '--type', run: patch },
   'rollout restart': { run: restart },
-  'rollout status': { run: (world, flags) => `deployment "${deploymentOf(world, flags).deployment.metadata.name}" successfully rolled out\n` },
+  'rollout status': {
+    run: (world, flags) =>
+      `deployment "${deploymentOf(world, flags).deployment.metadata.name}" successfully rolled out\n`,
+  },
   'set env': { switches: '--list --resolve', run: setEnvironment },
   'set serviceaccount': { run: setServiceAccount },
 };

@@ -1,5 +1,12 @@
 /** How az shows what it found: `--query` for the few forms that the service prints, and `--output`. */
 
+/** What a tool printed, and how it ended. */
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
 /** Thrown for what the real tool would refuse, too. */
 export class ToolError extends Error {
   readonly code: number;
@@ -19,7 +26,10 @@ export class ToolError extends Error {
 export function select(data: unknown, query: string): unknown {
   const tokens = query.match(/\[\]|\[\d+\]|\[[^[\]]+\]|[a-z]\w*|\./gi) ?? [];
   if (tokens.join('') !== query) throw new ToolError(`argument --query: invalid jmespath_type value: '${query}'`, 2);
-  return step(data, tokens.filter((token) => token !== '.'));
+  return step(
+    data,
+    tokens.filter((token) => token !== '.'),
+  );
 }
 
 function step(data: unknown, [token, ...rest]: string[]): unknown {
@@ -44,7 +54,8 @@ function step(data: unknown, [token, ...rest]: string[]): unknown {
 }
 
 const isObject = (data: unknown): data is object => typeof data === 'object' && data !== null;
-const inCell = (value: unknown) => (value === null || value === undefined ? 'None' : isObject(value) ? '' : String(value));
+const inCell = (value: unknown) =>
+  value === null || value === undefined ? 'None' : isObject(value) ? '' : String(value);
 
 export function format(data: unknown, output: string): string {
   switch (output) {
@@ -55,7 +66,10 @@ export function format(data: unknown, output: string): string {
       return `${JSON.stringify(data ?? null, null, 2)}\n`;
     case 'tsv':
       return rowsOf(data)
-        .map((row) => `${(Array.isArray(row) ? row : isObject(row) ? Object.values(row) : [row]).map(inCell).join('\t')}\n`)
+        .map(
+          (row) =>
+            `${(Array.isArray(row) ? row : isObject(row) ? Object.values(row) : [row]).map(inCell).join('\t')}\n`,
+        )
         .join('');
     case 'table':
       return table(rowsOf(data));
@@ -80,9 +94,7 @@ function table(rows: unknown[]): string {
           .map(([key]) => key)
       : ['Result'];
   const cells = rows.map((row) =>
-    head.map((key, index) =>
-      inCell(Array.isArray(row) ? row[index] : isObject(row) ? Reflect.get(row, key) : row),
-    ),
+    head.map((key, index) => inCell(Array.isArray(row) ? row[index] : isObject(row) ? Reflect.get(row, key) : row)),
   );
   const titles = head.map((key) => `${key.charAt(0).toUpperCase()}${key.slice(1)}`);
   return columns([titles, titles.map((_, index) => '-'.repeat(widthOf([titles, ...cells], index))), ...cells]);
@@ -95,6 +107,12 @@ function widthOf(rows: string[][], index: number): number {
 /** Rows in columns as wide as their widest cell, two spaces apart. */
 export function columns(rows: string[][]): string {
   return rows
-    .map((row) => `${row.map((cell, index) => cell.padEnd(widthOf(rows, index))).join('  ').trimEnd()}\n`)
+    .map(
+      (row) =>
+        `${row
+          .map((cell, index) => cell.padEnd(widthOf(rows, index)))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
     .join('');
 }

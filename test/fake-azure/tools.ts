@@ -1,19 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { getResponse } from 'msw';
 import { az } from './az.ts';
 import { kubectl } from './kubectl.ts';
+import type { Ran } from './output.ts';
 import type { World } from './world.ts';
 import { handlersOf } from './world-handlers.ts';
-
-/** What a tool printed, and how it ended. */
-export interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 interface Asked {
   tool: string;
@@ -54,8 +47,15 @@ export async function serveTools(
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     // A tool that was interrupted no longer wants its answer.
     socket.on('error', () => {});
+    let received = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      received += text;
+    });
+    // Reading it to the end with a helper would also close the other direction.
+    const isComplete = once(socket, 'end');
     const answer = async () => {
-      const asked: Asked = JSON.parse(await text(socket));
+      await isComplete;
+      const asked: Asked = JSON.parse(received);
       const ran = await run(world, asked);
       await onRan(asked, ran);
       socket.end(JSON.stringify(ran));

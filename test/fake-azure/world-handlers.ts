@@ -18,7 +18,14 @@ import {
 import { RESOURCE_MANAGER, unauthorized } from './resource-manager.ts';
 import { type Answer, refuses } from './responses.ts';
 import { madeUpToken, readClaims } from './tokens.ts';
-import { type ManagedIdentity, NAMESPACE, resourceIdOf, type Subscription, systemIdentity, type World } from './world.ts';
+import {
+  type ManagedIdentity,
+  NAMESPACE,
+  resourceIdOf,
+  type Subscription,
+  systemIdentity,
+  type World,
+} from './world.ts';
 
 /** What the fake Azure answers in this world, as it is at each request. */
 export function handlersOf(world: World): RequestHandler[] {
@@ -47,11 +54,13 @@ export function handlersOf(world: World): RequestHandler[] {
       resourceManager(request, () => groupsOf(world, request, String(params['id']))),
     ),
     // What the service asks about an empty list: what this identity may do with a group of the subscription.
-    http.get(`${RESOURCE_MANAGER}/subscriptions/:id/providers/Microsoft.Authorization/permissions`, ({ request, params }) =>
-      resourceManager(request, () => {
-        const actions = mayRead(world, oidOf(request), `/subscriptions/${params['id']}`) ? ['*/read'] : [];
-        return HttpResponse.json({ value: [{ actions, notActions: [] }] }, CLOSE);
-      }),
+    http.get(
+      `${RESOURCE_MANAGER}/subscriptions/:id/providers/Microsoft.Authorization/permissions`,
+      ({ request, params }) =>
+        resourceManager(request, () => {
+          const actions = mayRead(world, oidOf(request), `/subscriptions/${params['id']}`) ? ['*/read'] : [];
+          return HttpResponse.json({ value: [{ actions, notActions: [] }] }, CLOSE);
+        }),
     ),
   ];
 }
@@ -65,7 +74,11 @@ async function resourceManager(request: Request, answer: () => Response | undefi
 }
 
 /** A token for this identity, in the form of the two ways to get one. */
-function tokenOf(audience: string, identity: Pick<ManagedIdentity, 'clientId' | 'objectId' | 'tenantId'>, more: object) {
+function tokenOf(
+  audience: string,
+  identity: Pick<ManagedIdentity, 'clientId' | 'objectId' | 'tenantId'>,
+  more: object,
+) {
   const { clientId, objectId, tenantId } = identity;
   return madeUpToken(audience, 3600, { appid: clientId, oid: objectId, tid: tenantId, ...more });
 }
@@ -76,8 +89,7 @@ async function exchange(world: World, request: Request, throughProxy = false): P
   const clientId = form.get('client_id');
   const tenantName = new URL(request.url).pathname.split('/')[throughProxy ? 2 : 1] ?? '';
   const { clockBehindSeconds } = world.cluster;
-  const refuse = (number: number, words: string) =>
-    dated(clockBehindSeconds, aadsts(number, words))(request);
+  const refuse = (number: number, words: string) => dated(clockBehindSeconds, aadsts(number, words))(request);
 
   const tenant = world.tenants.find(({ id, domain }) => id === tenantName || domain === tenantName);
   if (!tenant && !throughProxy) return refuse(90002, `Tenant '${tenantName}' not found.`);
@@ -85,13 +97,19 @@ async function exchange(world: World, request: Request, throughProxy = false): P
   const application = world.applications.find((each) => each.clientId === clientId);
   const principal = identity ?? application;
   if (!principal || (tenant && principal.tenantId !== tenant.id)) {
-    return refuse(700016, `Application with identifier '${clientId}' was not found in the directory '${tenant?.name}'.`);
+    return refuse(
+      700016,
+      `Application with identifier '${clientId}' was not found in the directory '${tenant?.name}'.`,
+    );
   }
-  if (application?.enabled === false) return refuse(7000112, `Application '${clientId}'(${application.name}) is disabled.`);
+  if (application?.enabled === false)
+    return refuse(7000112, `Application '${clientId}'(${application.name}) is disabled.`);
 
   const assertion = readClaims(form.get('client_assertion') ?? '');
   if (identity) {
-    const refusal = assertion ? refusalOf(world, identity, assertion, throughProxy) : ([7000232, 'No assertion.'] as const);
+    const refusal = assertion
+      ? refusalOf(world, identity, assertion, throughProxy)
+      : ([7000232, 'No assertion.'] as const);
     if (refusal) return refuse(...refusal);
   } else {
     const secret = application?.secrets.find(({ value }) => value === form.get('client_secret'));
@@ -146,10 +164,12 @@ function refusalOf(
 
 /** Whether the service account of the pod may use the identity that is bound to the cluster. */
 function mayUseBinding({ cluster, pod }: World): boolean {
-  const roles = cluster.objects.filter(({ kind }) => kind === 'ClusterRole').filter((role) => {
-    const text = JSON.stringify(role['rules']);
-    return text.includes('use-managed-identity') && text.includes(pod.environment['AZURE_CLIENT_ID'] ?? '?');
-  });
+  const roles = cluster.objects
+    .filter(({ kind }) => kind === 'ClusterRole')
+    .filter((role) => {
+      const text = JSON.stringify(role['rules']);
+      return text.includes('use-managed-identity') && text.includes(pod.environment['AZURE_CLIENT_ID'] ?? '?');
+    });
   return cluster.objects.some(
     (binding) =>
       binding.kind === 'ClusterRoleBinding' &&
