@@ -1,5 +1,5 @@
 import type { Evidence, Finding } from './evidence.ts';
-import { clockSkew, halfConfigured, isProjected, isTool, misnamedCredential } from './match.ts';
+import { clockSkew, emptySecret, halfConfigured, isProjected, isTool, misnamedCredential } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
 import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
@@ -67,9 +67,11 @@ function isAbsent({ message }: Finding): boolean {
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
-  if (!finding || halfConfigured(e) || misnamedCredential(e)) return 'configuration';
+  if (!finding || halfConfigured(e) || emptySecret(e) || misnamedCredential(e)) return 'configuration';
   const { responder, text, aadstsClass } = finding;
-  if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
+  // Only a tool says so of its own clock; of a certificate, Microsoft Entra ID says the same words.
+  const isClock = clockSkew(finding) !== undefined || (isTool(finding) && text.problem === 'clock-wrong');
+  if (isClock) return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';

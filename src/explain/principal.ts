@@ -103,13 +103,14 @@ export function replaceSecret(c: Case): string[] {
   ];
 }
 
-/** Shows the Secret that a variable comes from, or else takes the white space out of the value in the manifest. */
+/** Takes the white space out of the value: in the manifest, or in the Secret that the manifest refers to. */
 export function trimSecret(c: Case): string[] {
   if (isOfJob(c)) return [];
   const list = part`kubectl set env ${workload(c)} ${inNamespace(c)} --list`;
   return [
     ...findWorkload(c),
-    bash`${list} | grep '# AZURE_CLIENT_SECRET from' || { secret=$(${list} | grep ^AZURE_CLIENT_SECRET= | cut -d= -f2- | tr -d '[:space:]') && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=\${secret:?}); }`,
+    bash`secret=$(${list} | grep ^AZURE_CLIENT_SECRET= | cut -d= -f2- | tr -d '[:space:]') && [[ -n $secret ]] && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=$secret)`,
+    bash`${list} | grep '# AZURE_CLIENT_SECRET from secret' | tr -d , | while read -r _ _ _ _ object _ key; do secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.$key} | base64 -d | tr -d '[:space:]' | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'$key': '$secret'}' && kubectl rollout restart ${workload(c)} ${inNamespace(c)}; done`,
   ];
 }
 
