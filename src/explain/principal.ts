@@ -1,3 +1,4 @@
+import { type AadstsClass, isWithin } from './aadsts.ts';
 import { bash, choice, guid, isGuid, isName, name, part, resourceId, text, url, type Word } from './bash.ts';
 import { findWorkload, inNamespace, workload } from './commands.ts';
 import type { Case, Evidence, Finding } from './evidence.ts';
@@ -40,14 +41,20 @@ export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
+/** What Microsoft Entra ID says of applications only. */
+const OF_APPLICATIONS: readonly AadstsClass[] = [
+  'client-secret',
+  'client-certificate',
+  'assertion',
+  'application-unknown',
+];
+
 /** Whether a person is logged in to the tool. A message about a secret or certificate is about a service principal. */
 export function isPerson({ credential, aadstsClass, text: { application, login } }: Finding): boolean {
   if (!isTool({ credential })) return credential === 'user-password';
   if (application === AZURE_CLI_APPLICATION) return true;
   if (login !== undefined) return false;
-  return !['client-secret', 'client-secret-expired', 'client-certificate', 'assertion', 'application-unknown'].includes(
-    aadstsClass ?? '',
-  );
+  return !OF_APPLICATIONS.some((name) => isWithin(aadstsClass, name));
 }
 
 /** Matches if the variables of this process are the credential. */

@@ -107,7 +107,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: either(entraMeans('policy', 'policy-device'), inWords),
+    when: either(entraMeans('policy'), inWords),
     problem: (c) =>
       `${sentence(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
     hint: () =>
