@@ -5,12 +5,12 @@ import {
   isDefaultServiceAccount,
   isOfJob,
   listClusters,
-  restart,
   serviceAccount,
   useServiceAccount,
   workload,
 } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
+import { letWebhookSet } from '../federated-credentials.ts';
 import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, identityInWords, proxyVariableOf, quoted, serviceAccountInWords } from '../words.ts';
@@ -65,10 +65,27 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
   {
     ...BROKEN,
+    when: only(broken, (_, { status, content }) => status !== undefined && content !== 'json'),
+    problem: (c) =>
+      `Something on the way to the token proxy of the identity binding responded in its place (${codeOf(c.finding)}).`,
+    hint: (c) =>
+      `If there is a proxy or a service mesh, let requests to ${host(c.facts)} pass: the cluster itself answers them.`,
+    commands: addToNoProxy,
+  },
+  {
+    ...BROKEN,
     when: only(broken, (_, { responder }) => responder === 'not-asked'),
-    problem: (c) => `The variables AZURE_KUBERNETES_* of the identity binding cannot be used: ${quoted(c.finding)}.`,
+    problem: (c) =>
+      `The variables AZURE_KUBERNETES_* of the identity binding cannot be used: ${quoted({ summary: c.finding.summary.replace(/^.{0,60}is unavailable\. /, '') })}.`,
     hint: () => 'Remove those that the manifest sets, so that AKS injects them, and recreate the pod.',
-    commands: restart,
+    commands: (c) =>
+      letWebhookSet(
+        c,
+        part`AZURE_KUBERNETES_TOKEN_PROXY`,
+        part`AZURE_KUBERNETES_SNI_NAME`,
+        part`AZURE_KUBERNETES_CA_FILE`,
+        part`AZURE_KUBERNETES_CA_DATA`,
+      ),
   },
   {
     ...BROKEN,

@@ -109,16 +109,14 @@ export const POD_LABELS: readonly Row[] = [
     ...LABEL,
     when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
-    hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    hint: labelInWords,
     commands: labelPodTemplate,
   },
   {
     ...LABEL,
     when: unlabelled,
-    problem: (c) => `${unlabelledInWords(c)}, nor aadpodidbinding of pod identity.`,
-    hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    problem: () => 'The pod has neither the label azure.workload.identity/use nor aadpodidbinding.',
+    hint: labelInWords,
     commands: labelPodTemplate,
   },
   {
@@ -152,6 +150,10 @@ export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
   return value === undefined
     ? 'The pod has no label azure.workload.identity/use'
     : `The label azure.workload.identity/use is "${value}", not "true"`;
+}
+
+function labelInWords({ facts }: Evidence): string {
+  return `Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the ${facts.pod?.owner?.kind ?? 'Deployment'}.`;
 }
 
 /** Where the labels are not visible, the pod may have the label, and then the patch changes nothing. */

@@ -1,6 +1,6 @@
 import { bash, choice, part, resourceId } from '../bash.ts';
 import {
-  annotateServiceAccount,
+  annotate,
   emptyVariable,
   inNamespace,
   inOrder,
@@ -84,7 +84,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     commands: (c) =>
       inOrder(
         [listIdentities()],
-        annotateServiceAccount(c, 'client-id', part`$CLIENT_ID`),
+        [annotate(c, 'client-id', part`$CLIENT_ID`)],
         letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
       ),
     documentation: DOCUMENTATION.identityBindings,
@@ -94,7 +94,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     when: clientIdUnknown,
     problem: unknownInWords,
     hint: () =>
-      'Correct the annotation client-id of the service account (not an object id, nor that of a deleted identity) or tenant-id (AZURE_TENANT_ID: the tenant of the identity), and recreate the pod.',
+      'Annotate the service account with the client id of an existing identity (not its object id), and with its tenant id if it is in another tenant. Then recreate the pod.',
     commands: (c) => [
       ...annotateWithTrustingIdentity(c),
       ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
