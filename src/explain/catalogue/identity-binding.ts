@@ -122,7 +122,7 @@ function capitalized(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The name of the role and of its binding belongs to this identity and service account. */
+/** The name of the role and of its binding belongs to this identity and service account. kubectl takes a text that begins with a brace for JSON. */
 function allowIdentity(c: Case): string {
   const { namespace, serviceAccount: account } = c.facts.pod ?? {};
   const role = name(
@@ -133,7 +133,7 @@ function allowIdentity(c: Case): string {
   const group = 'rbac.authorization.k8s.io';
   const clusterRole = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRole, metadata: {name: ${unquoted(role)}}, rules: [{apiGroups: [cid.wi.aks.azure.com], resources: [${unquoted(id)}], verbs: [use-managed-identity]}]}`;
   const binding = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRoleBinding, metadata: {name: ${unquoted(role)}}, roleRef: {apiGroup: ${choice(group)}, kind: ClusterRole, name: ${unquoted(role)}}, subjects: [{kind: ServiceAccount, name: ${unquoted(serviceAccount(c))}, namespace: ${unquoted(name(namespace, 'NAMESPACE'))}}]}`;
-  return bash`kubectl apply -f - <<< '{apiVersion: v1, kind: List, items: [${clusterRole}, ${binding}]}'`;
+  return bash`kubectl apply -f - <<< '!!map {apiVersion: v1, kind: List, items: [${clusterRole}, ${binding}]}'`;
 }
 
 /** Ends the single quotes around a word, which may be a variable or have quotes of its own. */
