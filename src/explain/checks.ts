@@ -72,9 +72,10 @@ function isHalfConfigured({ facts: { projectedToken, variables } }: Evidence): b
   );
 }
 
-/** A pod that nothing binds to an identity of its own, as far as its labels are visible: whoever answers it is not meant. */
+/** Whether nothing gives this pod an identity of its own. Where its labels are not visible, nobody knows. */
 function isUnbound(e: Evidence): boolean {
-  return e.facts.kubernetes && !e.facts.projectedToken && isLabelled(e) !== undefined && !usesPodIdentity(e);
+  const { kubernetes, projectedToken, podLabels, identityEndpoint } = e.facts;
+  return kubernetes && !projectedToken && podLabels !== undefined && !usesPodIdentity(e) && !identityEndpoint;
 }
 
 /** Nothing is configured for this credential. */

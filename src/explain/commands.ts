@@ -74,17 +74,8 @@ export function avoidVirtualNodes(e: WithFacts): string[] {
 
 /** Removes variables from the manifest, which makes new pods. The names are ours. */
 export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
-  return setEnvironment(e, '-', variables);
-}
-
-/** Overrides variables with nothing, which also works for those that come from `envFrom`. The Workload ID webhook then leaves them alone. */
-export function emptyVariable(e: WithFacts, ...variables: Word[]): string[] {
-  return setEnvironment(e, '=', variables);
-}
-
-function setEnvironment(e: WithFacts, how: '-' | '=', variables: readonly Word[]): string[] {
   if (isOfJob(e)) return [];
-  const changes = variables.reduce((before, variable) => part`${before} ${variable}${choice(how)}`, part``);
+  const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 

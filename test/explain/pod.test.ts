@@ -180,21 +180,6 @@ describe('a manifest', () => {
       ],
     },
     {
-      title: 'that names the endpoint of a sidecar which is not there',
-      env: {
-        ...names,
-        POD_NAME: 'orders-76dfdc59dc-lhprq',
-        IDENTITY_ENDPOINT: 'http://169.254.169.254/x',
-        IDENTITY_HEADER: 'true',
-      },
-      reason: 'sidecar-endpoint-missing',
-      says: 'IDENTITY_ENDPOINT',
-      commands: [
-        "kubectl get pod orders-76dfdc59dc-lhprq -n shop -o jsonpath='{.spec.containers[*].name}'",
-        'kubectl set env deployment orders -n shop IDENTITY_ENDPOINT- IDENTITY_HEADER- MSI_ENDPOINT- MSI_SECRET-',
-      ],
-    },
-    {
       title: 'with an empty AZURE_CLIENT_ID, from an annotation that is not there',
       env: { ...injected, POD_NAME: 'orders-76dfdc59dc-lhprq', AZURE_CLIENT_ID: '' },
       labels: { 'pod-template-hash': '76dfdc59dc', 'azure.workload.identity/use': 'true' },
