@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { PreparedResponse } from './responses.ts';
 
@@ -24,6 +26,9 @@ export interface HttpServer {
 /** Each connection costs memory before its first byte. A small container can hold some thousands, and a pod has no more clients. */
 const MAX_CONNECTIONS = 4000;
 
+/** The rest is for Azure, its names and files: else idle connections could keep the process from asking Azure at all. */
+const SHARE_OF_DESCRIPTORS = 0.5;
+
 /** Pipelined requests that wait for the response to the previous request. Each costs some kilobytes. */
 const MAX_QUEUED_REQUESTS = 4000;
 
@@ -39,10 +44,11 @@ const DRAIN_WINDOW_MS = 2000;
 const DRAIN_CHECK_INTERVAL_MS = 50;
 
 interface Connection {
+  hasAsked: boolean;
   /** The response that is being made or read. */
   response: ServerResponse | undefined;
-  /** When it was complete, in milliseconds of the monotonic clock; undefined while it is being made. */
-  completeAtMs: number | undefined;
+  /** Since when the client could have read all of a response, in milliseconds of the monotonic clock; undefined if it has. */
+  unreadSinceMs: number | undefined;
   /** Start the requests that wait for it, in order. */
   queue: (() => void)[];
 }
@@ -56,12 +62,14 @@ export function createHttpServer(options: {
   onAnswered: (request: IncomingMessage, status: number, durationMs: number) => void;
 }): HttpServer {
   const { refuse, problem, onAnswered } = options;
+  /** All open connections, oldest first. */
   const connections = new Map<Duplex, Connection>();
+  /** Connections that wait for their turn to be read. */
+  const heldBack: Duplex[] = [];
+  const maxConnections = Math.min(MAX_CONNECTIONS, descriptorLimit() * SHARE_OF_DESCRIPTORS);
   let queuedRequests = 0;
   let listener: ReturnType<typeof getRequestListener> | undefined;
   let draining = false;
-  /** Called while draining, when there may be nothing left to wait for. */
-  let onProgress = () => {};
 
   const server = createServer({
     // A request without a body arrives at once or never. A slow one must not hold a connection.
@@ -75,38 +83,88 @@ export function createHttpServer(options: {
     // Creates no stream for a request without a body.
     optimizeEmptyRequests: true,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+
+  // Without descriptors, accepting a connection fails. Without a listener, that would end the process.
+  server.on('error', () => {});
 
   server.on('connection', (socket) => {
-    connections.set(socket, { response: undefined, completeAtMs: undefined, queue: [] });
-    socket.once('close', () => {
-      queuedRequests -= connections.get(socket)?.queue.length ?? 0;
-      connections.delete(socket);
-      onProgress();
-    });
+    if (connections.size >= maxConnections) makeRoom();
+    connections.set(socket, { hasAsked: false, response: undefined, unreadSinceMs: undefined, queue: [] });
+    socket.once('close', () => forget(socket));
   });
 
-  server.on('request', (request, response) => {
-    const { socket } = request;
+  function forget(socket: Duplex): void {
+    queuedRequests -= connections.get(socket)?.queue.length ?? 0;
+    connections.delete(socket);
+  }
+
+  function giveUp(socket: Duplex): void {
+    forget(socket);
+    socket.destroy();
+  }
+
+  /**
+   * Makes room for a new connection, so that a probe is answered however many connections others keep open: gives up the oldest that
+   * has never asked, else the oldest idle one, else the oldest.
+   */
+  function makeRoom(): void {
+    const oldest = (isCandidate: (connection: Connection) => boolean) =>
+      connections.entries().find(([, connection]) => isCandidate(connection))?.[0];
+    const socket = oldest(({ hasAsked }) => !hasAsked) ?? oldest(({ response }) => !response) ?? oldest(() => true);
+    if (socket) giveUp(socket);
+  }
+
+  server.on('request', (request, response) => accept(response, refuse(request)));
+
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
+    accept(response, problem(417, 'Expectation Failed')),
+  );
+
+  /** Answers a request, unless it is pipelined: then it waits until the response to the previous request has been flushed. */
+  function accept(response: ServerResponse, refusal: PreparedResponse | undefined): void {
+    const { socket } = response.req;
     const connection = connections.get(socket);
     if (!connection) return;
+    connection.hasAsked = true;
     if (!connection.response) {
-      respond(connection, request, response);
+      respond(connection, response, refusal);
+      if (response.writableEnded) return;
+    } else if (queuedRequests < MAX_QUEUED_REQUESTS) {
+      queuedRequests += 1;
+      connection.queue.push(() => respond(connection, response, refusal));
+    } else {
+      giveUp(socket);
+      readInTurn();
       return;
     }
-    // A pipelined request waits until the previous response has been read. So does everything that the client sends after it.
-    if (queuedRequests >= MAX_QUEUED_REQUESTS) {
-      socket.destroy();
-      ignoreRest(socket);
-      return;
+    // Nothing more is read until the response is flushed: neither further requests, nor that the client has ended its side, after
+    // which Node would not send the response any more. Node itself resumes the socket right after this event.
+    queueMicrotask(() => readOn(socket, connection));
+  }
+
+  function readOn(socket: Duplex, { response, queue }: Connection): void {
+    if (queue.length > 0 || (response && !response.writableEnded)) socket.pause();
+    else socket.resume();
+  }
+
+  /**
+   * Reads the other connections one after the other, one in each turn of the event loop, newest first: it may be a probe. A chunk of
+   * 64 KiB may contain thousands of requests, which Node keeps until the connection has closed: those of many connections at once
+   * would not fit in memory.
+   */
+  function readInTurn(): void {
+    if (heldBack.length === 0) setImmediate(readNext);
+    for (const socket of connections.keys()) {
+      if (!socket.isPaused()) heldBack.push(socket.pause());
     }
-    queuedRequests += 1;
-    connection.queue.push(() => respond(connection, request, response));
-    // Node resumes the socket right after this event.
-    queueMicrotask(() => {
-      if (connection.queue.length > 0) socket.pause();
-    });
-  });
+  }
+
+  function readNext(): void {
+    const socket = heldBack.pop();
+    const connection = socket && connections.get(socket);
+    if (connection) readOn(socket, connection);
+    if (heldBack.length > 0) setImmediate(readNext);
+  }
 
   /** One listener for all responses. A closure for each would cost more than its work. */
   function onResponseClose(this: ServerResponse): void {
@@ -115,33 +173,32 @@ export function createHttpServer(options: {
     if (connection?.response !== this) return;
     // Also lets the garbage collector free it while the connection is idle.
     connection.response = undefined;
+    connection.unreadSinceMs = undefined;
     // After a response with `Connection: close`, Node sends no other.
-    const begin = socket.writable ? connection.queue.shift() : undefined;
-    if (!begin) {
-      onProgress();
-      return;
+    if (!socket.writable) return;
+    const begin = connection.queue.shift();
+    if (begin) {
+      queuedRequests -= 1;
+      begin();
     }
-    queuedRequests -= 1;
-    begin();
-    if (connection.queue.length === 0) socket.resume();
+    if (socket.isPaused()) readOn(socket, connection);
   }
 
-  function respond(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+  function respond(connection: Connection, response: ServerResponse, refusal: PreparedResponse | undefined): void {
     const startedAtMs = performance.now();
     connection.response = response;
-    connection.completeAtMs = undefined;
     response.on('close', onResponseClose);
     if (draining) closeAfter(connection, response);
-    const refusal = refuse(request);
-    const handled = refusal ? send(response, refusal) : listener?.(request, response);
+    const handled = refusal ? send(response, refusal) : listener?.(response.req, response);
     // Most responses are complete by now, and a promise would cost them another turn of the event loop.
     if (response.writableEnded) complete(connection, response, startedAtMs);
     else handled?.then(() => complete(connection, response, startedAtMs));
   }
 
   function complete(connection: Connection, response: ServerResponse, startedAtMs: number): void {
-    connection.completeAtMs = performance.now();
-    onAnswered(response.req, response.statusCode, connection.completeAtMs - startedAtMs);
+    const nowMs = performance.now();
+    if (connection.response === response) connection.unreadSinceMs = nowMs;
+    onAnswered(response.req, response.statusCode, nowMs - startedAtMs);
   }
 
   /** Otherwise a keep-alive connection would bring the next request. */
@@ -149,12 +206,9 @@ export function createHttpServer(options: {
     if (!response.headersSent && queue.length === 0) response.setHeader('Connection', 'close');
   }
 
-  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
-    send(response, problem(417, 'Expectation Failed')),
-  );
-
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || connections.get(socket)?.response) {
+    const connection = connections.get(socket);
+    if (!connection || connection.response || !socket.writable) {
       socket.destroy();
       return;
     }
@@ -164,7 +218,9 @@ export function createHttpServer(options: {
     const headers = Object.entries({ ...init.headers, Connection: 'close' }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
     );
-    socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`);
+    connection.unreadSinceMs = performance.now();
+    // Ending only our side would leave the connection open until the client ends its side.
+    socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`, () => socket.destroy());
   });
 
   /** Not every request that Node accepts is valid for fetch: its URL may be `*`, or its Host nonsense. */
@@ -193,28 +249,20 @@ export function createHttpServer(options: {
     isDraining: () => draining,
     async drain(graceMs) {
       draining = true;
-      const windowMs = Math.min(DRAIN_WINDOW_MS, graceMs / 2);
-      const windowEndsAtMs = performance.now() + windowMs;
-      const isDone = () =>
-        connections.size === 0 ||
-        (performance.now() >= windowEndsAtMs &&
-          [...connections.values()].every((connection) => !connection.response || isUnread(connection, windowMs)));
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      onProgress = () => {
-        if (isDone()) resolve(true);
-      };
       for (const connection of connections.values()) {
         if (connection.response) closeAfter(connection, connection.response);
       }
-      const check = setInterval(onProgress, DRAIN_CHECK_INTERVAL_MS);
-      const graceEnd = setTimeout(resolve, graceMs, false);
-      onProgress();
+      const startedAtMs = performance.now();
+      const windowMs = Math.min(DRAIN_WINDOW_MS, graceMs / 2);
+      const isFinished = (connection: Connection) => !connection.response || isUnread(connection, windowMs);
       // The port stays open until then, so that a probe gets a 503 and not a refused connection.
-      const drained = await promise;
-      clearInterval(check);
-      clearTimeout(graceEnd);
-      if (drained) close();
-      return drained;
+      for (;;) {
+        const elapsedMs = performance.now() - startedAtMs;
+        const isDone = connections.size === 0 || (elapsedMs >= windowMs && connections.values().every(isFinished));
+        if (isDone) close();
+        if (isDone || elapsedMs >= graceMs) return isDone;
+        await setTimeout(Math.min(DRAIN_CHECK_INTERVAL_MS, graceMs - elapsedMs));
+      }
     },
     close,
   };
@@ -226,13 +274,14 @@ export function createHttpServer(options: {
   }
 }
 
-/**
- * Makes Node ignore the requests that it has read together with the current one. A chunk of 64 KiB may contain two thousand, and
- * Node would keep all of them until the connection has closed. `parser` is not documented; without it, they are kept.
- */
-function ignoreRest(socket: Socket): void {
-  const parser: unknown = Reflect.get(socket, 'parser');
-  if (typeof parser === 'object' && parser !== null) Reflect.set(parser, 'onIncoming', () => 0);
+/** How many files and sockets this process may open; no limit where the system does not tell. */
+function descriptorLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function send(response: ServerResponse, { body, init }: PreparedResponse): void {
@@ -240,7 +289,7 @@ function send(response: ServerResponse, { body, init }: PreparedResponse): void 
   response.end(body);
 }
 
-/** Whether a complete response has not been read within this many milliseconds. */
-function isUnread({ response, completeAtMs }: Connection, withinMs: number): boolean {
-  return response !== undefined && completeAtMs !== undefined && performance.now() - completeAtMs >= withinMs;
+/** Whether a client has had a complete response for this many milliseconds, and has not read it. */
+function isUnread({ unreadSinceMs }: Connection, forMs: number): boolean {
+  return unreadSinceMs !== undefined && performance.now() - unreadSinceMs >= forMs;
 }

@@ -1,10 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { get, recovered, startAzure, startService } from './rig.ts';
+import { groups } from '../fake-azure/resource-manager.ts';
+import { after, asUsual } from '../fake-azure/responses.ts';
+import { startProbes } from './probe.ts';
+import { get, PORT, recovered, startAzure, startService } from './rig.ts';
 import { closeAll, open, raw, statusesOf } from './sockets.ts';
 import { printTable, report } from './table.ts';
+
+/** Writes the beginning, then this part every second. */
+function drip(socket: Socket, beginning: string, part: string): void {
+  socket.write(beginning);
+  const timer = setInterval(() => socket.writable && socket.write(part), 1000);
+  socket.once('close', () => clearInterval(timer));
+}
 
 describe('clients', () => {
   let azure: Awaited<ReturnType<typeof startAzure>>;
@@ -27,23 +40,77 @@ describe('clients', () => {
     await recovered();
   }
 
-  test('5,000 connections: those beyond the limit are closed, and the others stay open', async () => {
+  test('5,000 connections: the oldest idle ones make room, and every probe is answered', async () => {
     const startedAtMs = performance.now();
     const sockets: Socket[] = [];
+    const probes = startProbes(PORT);
     let closed = 0;
     for (let i = 0; i < 5000; i++) {
-      const socket = open().once('close', () => closed++);
+      // Such a client never ends its side.
+      const socket = open({ allowHalfOpen: true }).resume();
+      socket.once('end', () => closed++);
       sockets.push(socket);
       if (i % 250 === 0) await setTimeout(10);
     }
     await vi.waitFor(() => expect(closed).toBeGreaterThan(900), 30_000);
-    await setTimeout(500);
-    const refused = closed;
-    expect(refused).toBeLessThan(1200);
+    expect(closed).toBeLessThan(1200);
     expect(service.memoryMiB('VmRSS')).toBeLessThan(200);
-    closeAll();
+    // Those that remain have sent no header after ten seconds.
+    await vi.waitFor(() => expect(descriptors()).toBeLessThan(100), 30_000);
+    const { failures } = await probes.end();
+    expect(failures).toEqual([]);
+    await note('5,000 half-open connections', 'closed for good, every probe answered', startedAtMs);
+  });
+
+  const descriptors = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
+
+  test.each<[string, number, (socket: Socket) => void]>([
+    ['connections that write nothing', 50, () => {}],
+    ['one header byte a second', 50, (socket) => drip(socket, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', 'x')],
+    [
+      'an endless body',
+      50,
+      (socket) =>
+        drip(socket, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'),
+    ],
+    [
+      '20,000 pipelined requests with an unknown expectation, unread',
+      1,
+      (socket) => socket.pause().write('GET / HTTP/1.1\r\nHost: localhost\r\nExpect: a miracle\r\n\r\n'.repeat(20_000)),
+    ],
+  ])('%s: closed for good, even if the client keeps its side open', async (fault, connections, hold) => {
+    const startedAtMs = performance.now();
+    const before = descriptors();
+    for (let i = 0; i < connections; i++) hold(open({ allowHalfOpen: true }).resume());
+    await vi.waitFor(() => expect(descriptors()).toBeGreaterThanOrEqual(before + connections), 5000);
+    await vi.waitFor(() => expect(descriptors()).toBeLessThan(before + connections / 2), 60_000);
+    await note(fault, 'closed for good', startedAtMs);
+  });
+
+  test('a client that ends its side while the list loads gets the list', async () => {
+    const startedAtMs = performance.now();
+    await setTimeout(1100);
+    azure.answer(groups(20, { pageSize: 2, onPage: { 1: after(500, asUsual) } }));
+    const socket = open({ allowHalfOpen: true });
+    socket.end('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(await textOf(socket)).toMatch(/^HTTP\/1.1 200 .*"rg-20"\]$/s);
+    azure.answer();
+    await note('nc -N', 'answered', startedAtMs);
+  });
+
+  test('without descriptors the process survives, and answers as soon as there are some', async () => {
+    const startedAtMs = performance.now();
+    const limit = (descriptors: string) =>
+      execFileSync('prlimit', ['--pid', String(service.child.pid), `--nofile=${descriptors}`]);
+    const before = readFileSync(`/proc/${service.child.pid}/limits`, 'utf8');
+    const [, soft = '', hard = ''] = /^Max open files +(\d+) +(\d+)/m.exec(before) ?? [];
+    limit(`10:${hard}`);
+    const sockets = Array.from({ length: 20 }, () => open().resume());
     await setTimeout(500);
-    await note('5,000 connections', `${5000 - refused} held, ${refused} closed`, startedAtMs);
+    closeAll();
+    limit(`${soft}:${hard}`);
+    expect(sockets).toHaveLength(20);
+    await note('no descriptors', 'survives', startedAtMs);
   });
 
   test('slow headers are cut off with a 408', async () => {

@@ -138,6 +138,17 @@ describe('memory', () => {
     expect((await get()).body).toHaveLength(MOST_GROUPS.length);
   });
 
+  test('400 connections that each pipeline as many requests as fit into 64 KiB do no harm', async () => {
+    await startWithMostGroups();
+    const flood = async () => {
+      for (let i = 0; i < 400; i++) open().pause().write('GET / HTTP/1.1\r\n\r\n'.repeat(4000));
+      await setTimeout(3000);
+      closeAll();
+    };
+    await whileProbed('400 connections, 4,000 tiny requests pipelined', flood, LIVENESS_LIMIT_MS);
+    expect((await get()).body).toHaveLength(MOST_GROUPS.length);
+  });
+
   test.each<[string, Answer, { status: number; reason: string }]>([
     ['2 MB of {}', emptyObjects(2e6), { status: 502, reason: 'broken' }],
     ['16 MB of {}', emptyObjects(16e6), { status: 502, reason: 'broken' }],

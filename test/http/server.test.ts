@@ -189,6 +189,34 @@ test('a pipelined request starts only after the previous response has been sent'
   expect([...all.matchAll(/\r\n\r\n(\/slow|\/2|\/3)/g)].map(([, body]) => body)).toEqual(['/slow', '/2', '/3']);
 });
 
+test('a client that ends its side after a request gets its answer, and then the end', async () => {
+  const { port, get, release, slowArrived } = await startServer();
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  cleanUp.push(() => socket.destroy());
+  socket.end('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n');
+  await slowArrived;
+  // By the time of these answers, the server could have read the end.
+  await get('/');
+  await get('/');
+  release();
+  expect(await text(socket)).toMatch(/\r\n\r\n\/slow.*\r\n\r\n\/2$/s);
+});
+
+test('a request with an unknown expectation waits for its turn, and is counted', async () => {
+  const { write, answered, release, slowArrived } = await startServer();
+  const socket = write(
+    'GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nConnection: close\r\n\r\n',
+  );
+  await slowArrived;
+  expect(answered).toEqual([]);
+  release();
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 200 .*HTTP\/1.1 417 /s);
+  expect(answered).toMatchObject([
+    { url: '/slow', status: 200 },
+    { url: '/2', status: 417 },
+  ]);
+});
+
 test('many pipelined requests are all answered, in order', async () => {
   const { write, begun } = await startServer();
   const paths = Array.from({ length: 2000 }, (_, i) => `/${i}`);
