@@ -16,7 +16,7 @@ export const HELP = `rg-api lists the resource groups that this process's Azure 
   rg-api --check           ask once and print a report; exit 0 if the list is whole and nothing is wrong, else 1
          --wait SECONDS    with --check: try again until all is well or the time is up
          --json            with --check: print one JSON object instead
-  rg-api --help            print this
+  rg-api --help, -h        print this
   rg-api --version         print the version
 
 The environment configures it: PORT, HOST, ALLOWED_HOSTS, AZURE_SUBSCRIPTION_ID, AZURE_DEADLINE_MS, ANSWER_MAX_AGE_MS,
@@ -29,12 +29,15 @@ const LONGEST_WAIT_SECONDS = 86_400;
 /**
  * Parses the arguments.
  *
- * @throws {UsageError} for an unknown argument, an invalid value, or --wait or --json without --check
+ * @throws {UsageError} for an unknown argument, an invalid value, --wait or --json without --check, or a --check that npm has taken
  */
-export function readArguments(args: string[]): Command {
+export function readArguments(args: string[], env: NodeJS.ProcessEnv = {}): Command {
   const { check, wait, json, help, version } = parse(args);
   if (help) return { kind: 'help' };
   if (version) return { kind: 'version' };
+  // npm takes arguments before `--` for its own configuration, and hands that to the script in its environment.
+  if (!check && env['npm_config_check'])
+    throw new UsageError('npm took --check for itself: write npm start -- --check');
   if (!check && (json || wait !== undefined)) throw new UsageError('--wait and --json go with --check');
   if (!check) return { kind: 'serve' };
   if (wait !== undefined && !(/^\d{1,5}$/.test(wait) && Number(wait) <= LONGEST_WAIT_SECONDS)) {
@@ -49,7 +52,7 @@ function parse(args: string[]) {
       check: { type: 'boolean' },
       wait: { type: 'string' },
       json: { type: 'boolean' },
-      help: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean' },
     } as const;
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
-import type { Snapshot } from './azure/snapshot.ts';
+import { reasonOf, type Snapshot } from './azure/snapshot.ts';
 import type { Warning } from './azure/whoami.ts';
 import { whoAmIDocument } from './http/responses.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
@@ -10,19 +10,24 @@ import { isWell, type View } from './view.ts';
 const PAUSE_MS = 1000;
 
 /**
- * Takes snapshots until everything works or the time is up, but at least one.
+ * Takes snapshots until everything works or the time is up, but at least one. While it waits, it tells each new reason.
  *
  * @returns the view of the last snapshot
  */
 export async function check(
   deps: { snapshots: Pick<RefreshAheadCache<Snapshot, never>, 'get'>; viewOf: (snapshot: Snapshot) => Promise<View> },
   waitMs: number,
+  onReason: (reason: string | null) => void,
 ): Promise<View> {
   const endsAtMs = performance.now() + waitMs;
+  let lastReason: string | null | undefined;
   while (true) {
     const snapshot = await deps.snapshots.get();
     const remainingMs = endsAtMs - performance.now();
     if (isWell(snapshot) || remainingMs <= 0) return deps.viewOf(snapshot);
+    const reason = reasonOf(snapshot);
+    if (reason !== lastReason) onReason(reason);
+    lastReason = reason;
     await setTimeout(Math.min(PAUSE_MS, remainingMs));
   }
 }

@@ -1,3 +1,5 @@
+// First, so that signals work while everything else is loaded.
+import './signals.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { HELP, readArguments, UsageError } from './arguments.ts';
 import { AUTHORITY_HOSTS, cloudOf } from './azure/cloud.ts';
@@ -6,6 +8,7 @@ import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { check, checkDocument, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createService } from './service.ts';
+import { handleSignals } from './signals.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
 import { createRedaction, redactValue } from './telemetry/redaction.ts';
 import { toSafeJson } from './telemetry/safe-json.ts';
@@ -18,9 +21,9 @@ const { version } = packageJson;
 const { command, config, cloud } = await readSettings();
 const redact = createRedaction(process.env);
 const isCheck = command.kind === 'check';
-// A check prints its report to stdout.
+// A check prints to stdout. Warnings would repeat it, and `kubectl logs` shows both as one.
 const { stream, level } = isCheck
-  ? { stream: process.stderr, level: 'warn' }
+  ? { stream: process.stderr, level: 'error' }
   : { stream: process.stdout, level: config.logLevel };
 const log = createLog({ level, redact, isTerminal: stream.isTTY, write: writeTo(stream) });
 if (log.isLevelEnabled('debug')) {
@@ -42,15 +45,15 @@ const service = createService({
 const { server, app, snapshots, viewOf, metrics } = service;
 
 if (command.kind === 'check') {
-  // In a container this is PID 1, which ignores a signal without a handler.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  const view = await check({ snapshots, viewOf }, command.waitMs);
+  const view = await check({ snapshots, viewOf }, command.waitMs, (reason) => {
+    process.stderr.write(`rg-api: not yet: ${reason}\n`);
+  });
   const text = command.json
     ? `${toSafeJson(redactValue(redact, checkDocument(view)), 2)}\n`
     : redact(checkReport(view));
   await exitAfterWriting(text, isWell(view) ? 0 : 1);
 } else {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutDown(signal));
+  handleSignals(shutDown);
   // Ask Azure while the server starts to listen.
   const warm = warmUp();
   await listen();
@@ -95,7 +98,7 @@ async function shutDown(signal: string): Promise<void> {
 
 async function readSettings() {
   try {
-    const command = readArguments(process.argv.slice(2));
+    const command = readArguments(process.argv.slice(2), process.env);
     if (command.kind === 'help') await exitAfterWriting(HELP, 0);
     if (command.kind === 'version') await exitAfterWriting(`${version}\n`, 0);
     const config = readConfig(process.env);

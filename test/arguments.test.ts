@@ -4,6 +4,7 @@ import { readArguments, UsageError } from '../src/arguments.ts';
 test.each([
   [[], { kind: 'serve' }],
   [['--help'], { kind: 'help' }],
+  [['-h'], { kind: 'help' }],
   [['--help', '--check'], { kind: 'help' }],
   [['--version'], { kind: 'version' }],
   [['--check'], { kind: 'check', waitMs: 0, json: false }],
@@ -30,4 +31,11 @@ test.each([
   expect(read).toThrow(UsageError);
   expect(read).toThrow(named);
   expect(read).toThrow(/^.{1,300}$/);
+});
+
+test('a --check that npm took for itself is noticed, and one behind -- is not affected', () => {
+  expect(() => readArguments([], { npm_config_check: 'true' })).toThrow(
+    new UsageError('npm took --check for itself: write npm start -- --check'),
+  );
+  expect(readArguments(['--check'], { npm_config_check: 'true' })).toMatchObject({ kind: 'check' });
 });

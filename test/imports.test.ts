@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
  */
 const LAYERS = [
   'main.ts',
+  'signals.ts',
   'arguments.ts',
   'service.ts',
   'app.ts',

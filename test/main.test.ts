@@ -41,6 +41,21 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle process with 0', asyn
   expect(messages).toContain('shutting down');
 });
 
+test('signals are handled before anything else is done', async () => {
+  const exitsAtHandler = `data:text/javascript,process.on('newListener', (event) => event === 'SIGTERM' && process.exit(42))`;
+  expect((await startProcess(['--import', exitsAtHandler, MAIN], { PORT: 'eighty' }).end()).code).toBe(42);
+});
+
+test.each([
+  ['the service', [], 0],
+  ['a check', ['--check'], 1],
+])('SIGTERM while the code is still loading ends %s with its own exit code', async (_, args, expected) => {
+  const killsItself = `data:text/javascript,setInterval(() => {}, 60000);
+    process.on('newListener', (event) => event === 'SIGINT' && setImmediate(() => process.kill(process.pid, 'SIGTERM')))`;
+  const { code, stdout } = await startProcess(['--import', killsItself, './src/signals.ts', ...args]).end();
+  expect([code, stdout]).toEqual([expected, []]);
+});
+
 test('after SIGTERM readiness is 503, health 200, the request in flight finishes, and the process ends with 0', async () => {
   const service = startDemo('slow', { SHUTDOWN_GRACE_MS: '60000' });
   await service.url();

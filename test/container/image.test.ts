@@ -140,7 +140,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
     expect(config).toMatchObject({
       User: '65532:65532',
-      Entrypoint: ['/nodejs/bin/node', '--max-semi-space-size=4', '/app/main.js'],
+      Entrypoint: ['/nodejs/bin/node', '--disable-sigusr1', '--max-semi-space-size=4', '/app/main.js'],
       ExposedPorts: { '8080/tcp': {} },
       Labels: expect.objectContaining({
         'org.opencontainers.image.version': packageJson.version,

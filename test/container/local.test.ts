@@ -99,7 +99,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
 
   test('arguments after the image go to the service', async () => {
     const config = JSON.parse(await engineSays('image', 'inspect', '--format', '{{json .Config}}', IMAGE));
-    expect(config.Entrypoint).toEqual(['node', '/app/main.js']);
+    expect(config.Entrypoint).toEqual(['node', '--disable-sigusr1', '/app/main.js']);
     // No arguments from the base image: they would go to the service.
     expect(config.Cmd ?? []).toEqual([]);
   });

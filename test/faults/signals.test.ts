@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Agent, createServer, get as httpGet, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
@@ -147,6 +147,43 @@ describe('signals', () => {
       expect([0, 'SIGTERM']).toContain(code ?? signal);
     }
     report('SIGTERM during the start', 'exit 0, or by the signal', Math.round(performance.now() - startedAtMs));
+  });
+
+  test('the bundle handles signals before it does anything else', async () => {
+    // All other modules of the bundle get the modules of Node with this function.
+    const exits = `data:text/javascript,process.getBuiltinModule = () => process.exit(1);
+      process.on('newListener', (event) => event === 'SIGTERM' && process.exit(42))`;
+    const child = spawn(process.execPath, ['--import', exits, 'dist/main.js'], { stdio: 'ignore' });
+    expect(await once(child, 'exit')).toEqual([42, null]);
+  });
+
+  test('SIGTERM to PID 1 while the bundle is evaluated', async () => {
+    const startedAtMs = performance.now();
+    const announces = `data:text/javascript,process.on('newListener', (event) => {
+      if (event === 'SIGINT') process.getBuiltinModule('fs').writeSync(1, 'SIGTERM is handled');
+    })`;
+    const node = [process.execPath, '--import', announces, 'dist/main.js'];
+    const child = spawn('unshare', ['--pid', '--fork', '--kill-child', ...node], {
+      env: { ...withoutAzure(process.env), PORT: '0' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(child.stdout, 'data');
+    const pidOne = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
+    process.kill(pidOne, 'SIGTERM');
+    child.stdout.resume();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    report('SIGTERM to PID 1', 'exit 0', Math.round(performance.now() - startedAtMs));
+  });
+
+  test('SIGUSR1 opens no inspector', async () => {
+    service = await startService(azure.certificate);
+    service.child.kill('SIGUSR1');
+    await recovered();
+    const refused = open({ port: 9229 });
+    const [error]: NodeJS.ErrnoException[] = await once(refused, 'error');
+    expect(error?.code).toBe('ECONNREFUSED');
+    expect(service.output()).not.toContain('Debugger');
+    expect(await exitAfter('SIGTERM', 'SIGUSR1, then SIGTERM')).toBe(0);
   });
 
   test('the port is taken', async () => {
