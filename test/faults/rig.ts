@@ -89,11 +89,17 @@ const LIMIT_MIB = 128;
 export async function startService(
   certificate: string,
   env: NodeJS.ProcessEnv = {},
-  { stdout = 'pipe', node = process.execPath }: { stdout?: 'pipe' | number; node?: string } = {},
+  {
+    stdout = 'pipe',
+    node = process.execPath,
+    descriptors,
+  }: { stdout?: 'pipe' | number; node?: string; descriptors?: number } = {},
 ) {
   const group = createMemoryGroup(LIMIT_MIB);
-  const args = ['--max-semi-space-size=4', 'dist/main.js'];
-  const [command, wrapped] = group?.wrap(node, args) ?? [node, args];
+  const args = ['--disable-sigusr1', '--max-semi-space-size=4', 'dist/main.js'];
+  const limited: [string, string[]] =
+    descriptors === undefined ? [node, args] : ['prlimit', [`--nofile=${descriptors}`, node, ...args]];
+  const [command, wrapped] = group?.wrap(...limited) ?? limited;
   const child = spawn(command, wrapped, {
     env: {
       ...withoutAzure(process.env),

@@ -1,6 +1,7 @@
 // `npm run soak [minutes]`: mixed faults and load, with the memory limit of the manifests. Exits with 1 if the process ends, memory
 // or handles grow, a probe takes more than a second, or an answer is neither the whole list nor an explained error.
 import { readdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { identityNotFound, imds, nmiNotReady } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
@@ -16,12 +17,17 @@ import {
   truncated,
 } from '../fake-azure/responses.ts';
 import { startProbes } from './probe.ts';
-import { get, PORT, startAzure, startService, WHOLE_LIST } from './rig.ts';
-import { MORE_THAN_BUFFERS_HOLD, open, pipeline } from './sockets.ts';
+import { get, PORT, recovered, startAzure, startService, WHOLE_LIST } from './rig.ts';
+import { closeAll, MORE_THAN_BUFFERS_HOLD, open, pipeline } from './sockets.ts';
 
 const MINUTES = Number(process.argv[2] ?? 5);
 const FAULT_MS = 2000;
 const PROBE_LIMIT_MS = 1000;
+/** Few enough that idle connections alone would use them up. */
+const DESCRIPTORS = 2048;
+/** An even number of jumps sets the clock right again. */
+const CLOCK_MS = 7000;
+const HEALED_WITHIN_MS = 15_000;
 
 const faults = [
   () => [],
@@ -49,8 +55,14 @@ const faults = [
 ];
 
 const azure = await startAzure();
-const service = await startService(azure.certificate, { ANSWER_MAX_AGE_MS: '50' });
+const service = await startService(
+  azure.certificate,
+  { ANSWER_MAX_AGE_MS: '50', NODE_OPTIONS: '--import ./test/faults/clock.ts' },
+  { descriptors: DESCRIPTORS },
+);
 const handles = () => readdirSync(`/proc/${service.child.pid}/fd`).length;
+const handlesAtStart = handles();
+const leftHandles = () => handles() - handlesAtStart;
 
 const counts: Record<string, number> = {};
 const unexplained: string[] = [];
@@ -102,6 +114,29 @@ async function doNotRead(): Promise<void> {
   }
 }
 
+/** Opens more idle connections than the service has descriptors; such a client never ends its side. */
+async function holdOn(): Promise<void> {
+  while (performance.now() < untilMs) {
+    const sockets: Socket[] = [];
+    while (sockets.length < DESCRIPTORS + 100) {
+      for (let i = 0; i < 20; i++) sockets.push(open({ allowHalfOpen: true }).resume());
+      sockets.at(-1)?.write('GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
+      await setTimeout(50);
+    }
+    await setTimeout(15_000);
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+async function jumpClock(): Promise<void> {
+  let jumps = 0;
+  for (; performance.now() < untilMs || jumps % 2 === 1; jumps++) {
+    service.child.kill('SIGUSR2');
+    await setTimeout(CLOCK_MS);
+  }
+  counts['clock jumps'] = jumps;
+}
+
 async function breakThings(): Promise<void> {
   for (let turn = 0; performance.now() < untilMs; turn++) {
     azure.answer(...(faults[turn % faults.length]?.() ?? []));
@@ -139,32 +174,37 @@ const clients = [
   ask('/docs', {}, [200]),
   pipelineRequests(),
   doNotRead(),
+  holdOn(),
 ];
-await Promise.all([breakThings(), watch(), ...clients]);
+await Promise.all([breakThings(), jumpClock(), watch(), ...clients]);
 const { slowestMs, failures, probes: probeCount } = await probes.end();
 azure.answer();
-await setTimeout(3000);
+const healing = await recovered(HEALED_WITHIN_MS).catch(String);
+closeAll();
+// Those of hostile clients come and go, so only what remains without clients tells.
+for (const endsAtMs = performance.now() + HEALED_WITHIN_MS; leftHandles() > 20 && performance.now() < endsAtMs; ) {
+  await setTimeout(100);
+}
 
 // After the first minute, or the first fifth of a shorter run.
 const settled = samples.slice(Math.min(12, Math.floor(samples.length / 5)));
 const half = Math.floor(settled.length / 2);
-const average = (part: typeof settled, what: 'memoryMiB' | 'handles') =>
-  part.reduce((sum, sample) => sum + sample[what], 0) / Math.max(1, part.length);
-const growth = (what: 'memoryMiB' | 'handles') =>
-  average(settled.slice(half), what) - average(settled.slice(0, half), what);
+const averageMiB = (part: typeof settled) =>
+  part.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0) / Math.max(1, part.length);
+const [firstMiB, lastMiB] = [averageMiB(settled.slice(0, half)), averageMiB(settled.slice(half))];
 const log = service.log();
 const problems = [
   ...failures.slice(0, 5).map((failure) => `a probe failed: ${failure}`),
   ...(slowestMs > PROBE_LIMIT_MS ? [`a probe took ${slowestMs} ms`] : []),
   ...log.filter(({ level }) => level === 'error').map(({ msg }) => `logged: ${msg}`),
   ...unexplained.slice(0, 5).map((answer) => `neither whole nor explained: ${answer}`),
-  ...(growth('memoryMiB') > 15 ? [`memory grew by ${growth('memoryMiB').toFixed(1)} MiB`] : []),
-  ...(growth('handles') > 10 ? [`handles grew by ${growth('handles').toFixed(1)}`] : []),
+  ...(typeof healing === 'string' ? [`not healed after ${HEALED_WITHIN_MS} ms: ${healing}`] : []),
+  ...(lastMiB - firstMiB > 15 ? [`memory grew by ${(lastMiB - firstMiB).toFixed(1)} MiB`] : []),
+  ...(leftHandles() > 20 ? [`${leftHandles()} handles more than at the start`] : []),
 ];
 process.stdout.write(`${JSON.stringify(counts, null, 2)}\n`);
 process.stdout.write(
-  `memory ${average(settled.slice(0, half), 'memoryMiB').toFixed(1)} → ${average(settled.slice(half), 'memoryMiB').toFixed(1)} MiB, ` +
-    `handles ${average(settled.slice(0, half), 'handles').toFixed(1)} → ${average(settled.slice(half), 'handles').toFixed(1)}, ` +
+  `memory ${firstMiB.toFixed(1)} → ${lastMiB.toFixed(1)} MiB, handles ${handlesAtStart} → ${handles()}, ` +
     `${log.length} log lines; at most ${service.memoryMiB('VmHWM').toFixed(1)} MiB resident, ${service.peakMiB().toFixed(1)} MiB in the cgroup; ` +
     `the slowest of ${probeCount} probes ${slowestMs} ms\n${problems.length === 0 ? 'nothing grew, every answer was whole or explained' : problems.join('\n')}\n`,
 );
