@@ -33,7 +33,8 @@ function roomOf(file: string): string {
 
 /** What a file imports, types and dynamic imports included. */
 function importsOf(file: string): string[] {
-  return [...textOf(file).matchAll(/\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map(([, specifier = '']) => specifier);
+  const statements = textOf(file).matchAll(/^(?:[^'\n]*\bfrom|import) '([^'\n]+)'|\bimport\(\s*'([^'\n]+)'/gm);
+  return [...statements].map(([, specifier, dynamic]) => specifier ?? dynamic ?? '');
 }
 
 /** The files of src/ that a file imports. The version comes from package.json, which is not in a room. */

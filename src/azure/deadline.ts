@@ -23,7 +23,7 @@ export interface Deadline {
   deadlineAtMs: number;
   /** Headers for every request to Resource Manager. */
   headers: Record<string, string>;
-  waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups';
+  waitingFor: 'a token' | 'the list of subscriptions' | 'the list of resource groups' | 'the list of permissions';
   /** The request that has no response yet, if there is one. */
   pendingExchange?: () => Exchange | undefined;
   /** The failure that made the SDK retry the current request. */

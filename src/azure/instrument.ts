@@ -1,6 +1,6 @@
 import { AzureFailure, type FailureKind } from './errors.ts';
 
-export type AzureOperation = 'acquire-token' | 'list-subscriptions' | 'list-resource-groups';
+export type AzureOperation = 'acquire-token' | 'list-subscriptions' | 'list-resource-groups' | 'list-permissions';
 
 /** One call to Azure, with all its pages and retries. */
 export interface AzureCall {

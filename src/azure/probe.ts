@@ -83,8 +83,13 @@ export function createProbe(deps: {
   }
 }
 
-function plainList({ subscription: { id, name }, names }: ResourceGroups): Listed {
-  return { subscriptionId: id, ...(name !== undefined && { subscriptionName: name }), resourceGroups: names.length };
+function plainList({ subscription: { id, name }, names, mayRead }: ResourceGroups): Listed {
+  return {
+    subscriptionId: id,
+    ...(name !== undefined && { subscriptionName: name }),
+    resourceGroups: names.length,
+    ...(mayRead !== undefined && { mayRead }),
+  };
 }
 
 function isoTime(ms: number): string | null {

@@ -1,6 +1,7 @@
 import type { Evidence, Finding } from './evidence.ts';
 import {
   clockSkew,
+  emptySecret,
   halfConfigured,
   isProjected,
   isRefusalOfTokenProxy,
@@ -97,9 +98,11 @@ function isUnbound(e: Evidence): boolean {
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
-  if (!finding || halfConfigured(e) || misnamedCredential(e)) return 'configuration';
+  if (!finding || halfConfigured(e) || emptySecret(e) || misnamedCredential(e)) return 'configuration';
   const { responder, text, aadstsClass } = finding;
-  if (clockSkew(finding) !== undefined || text.problem === 'clock-wrong') return 'identity-provider';
+  // Only a tool says so of its own clock; of a certificate, Microsoft Entra ID says the same words.
+  const isClock = clockSkew(finding) !== undefined || (isTool(finding) && text.problem === 'clock-wrong');
+  if (isClock) return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
     // A tool that is set to another cloud need not reach it.

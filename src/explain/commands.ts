@@ -74,17 +74,8 @@ export function avoidVirtualNodes(e: WithFacts): string[] {
 
 /** Removes variables from the manifest, which makes new pods. The names are ours. */
 export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
-  return setEnvironment(e, '-', variables);
-}
-
-/** Overrides variables with nothing, which also works for those that come from `envFrom`. The Workload ID webhook then leaves them alone. */
-export function emptyVariable(e: WithFacts, ...variables: Word[]): string[] {
-  return setEnvironment(e, '=', variables);
-}
-
-function setEnvironment(e: WithFacts, how: '-' | '=', variables: readonly Word[]): string[] {
   if (isOfJob(e)) return [];
-  const changes = variables.reduce((before, variable) => part`${before} ${variable}${choice(how)}`, part``);
+  const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 
@@ -127,16 +118,25 @@ export function enableWorkloadIdentity(): string[] {
   return [listClusters(), onCluster(part`update`, part`--enable-oidc-issuer --enable-workload-identity`)];
 }
 
-/** Annotates the service account of the pod, and restarts what uses it. */
-export function annotateServiceAccount(
+/** Annotates the service account of the pod, which takes effect in new pods. */
+export function annotate(
   e: WithFacts,
   annotation: 'client-id' | 'tenant-id' | 'service-account-token-expiration',
   value: Word,
-): string[] {
-  return [
-    bash`kubectl annotate serviceaccount ${serviceAccount(e)} ${inNamespace(e)} azure.workload.identity/${choice(annotation)}=${value} --overwrite`,
-    ...restart(e),
-  ];
+): string {
+  return bash`kubectl annotate serviceaccount ${serviceAccount(e)} ${inNamespace(e)} azure.workload.identity/${choice(annotation)}=${value} --overwrite`;
+}
+
+/** The same, and restarts what uses it. */
+export function annotateServiceAccount(e: WithFacts, ...change: [Parameters<typeof annotate>[1], Word]): string[] {
+  return [annotate(e, ...change), ...restart(e)];
+}
+
+/** Shows the node of the pod, for a person to fill in `$NODE`; nothing where it is known. */
+export function findNode(e: WithFacts): string[] {
+  const { pod } = e.facts;
+  if (isName(pod?.node)) return [];
+  return [bash`kubectl get pod ${name(pod?.name, 'POD')} ${inNamespace(e)} -o wide`];
 }
 
 export function listServiceAccounts(e: WithFacts): string {

@@ -2,7 +2,7 @@ import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
-import { isSet, misnamed, usesPodIdentity } from './words.ts';
+import { isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
 export type When = (evidence: Evidence) => Finding | undefined;
@@ -173,6 +173,18 @@ export function halfConfigured(e: Evidence): Finding | undefined {
     ({ name, responder, outcome }) =>
       name === 'EnvironmentCredential' && responder === 'not-asked' && outcome !== 'pending',
   );
+}
+
+/** Matches a service principal whose secret is set, but empty, if nobody else answered or said more. */
+export function emptySecret(e: Evidence): Finding | undefined {
+  const { findings, facts } = e;
+  if (!isEmpty(e, 'AZURE_CLIENT_SECRET') || !IDS.every((name) => isSet(e, name)) || facts.projectedToken)
+    return undefined;
+  const others = findings.some(
+    (finding) =>
+      finding.status !== undefined || finding.aadsts !== undefined || (isTool(finding) && isInformative(finding)),
+  );
+  return others ? undefined : findings.find(({ name }) => name === 'EnvironmentCredential');
 }
 
 /** Matches if a credential is set under names that nothing reads, and no other is configured or said more. */

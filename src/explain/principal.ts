@@ -1,3 +1,4 @@
+import { type AadstsClass, isWithin } from './aadsts.ts';
 import { bash, choice, guid, isGuid, isName, name, part, resourceId, text, url, type Word } from './bash.ts';
 import { findWorkload, inNamespace, workload } from './commands.ts';
 import type { Case, Evidence, Finding } from './evidence.ts';
@@ -40,14 +41,20 @@ export function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
+/** What Microsoft Entra ID says of applications only. */
+const OF_APPLICATIONS: readonly AadstsClass[] = [
+  'client-secret',
+  'client-certificate',
+  'assertion',
+  'application-unknown',
+];
+
 /** Whether a person is logged in to the tool. A message about a secret or certificate is about a service principal. */
 export function isPerson({ credential, aadstsClass, text: { application, login } }: Finding): boolean {
   if (!isTool({ credential })) return credential === 'user-password';
   if (application === AZURE_CLI_APPLICATION) return true;
   if (login !== undefined) return false;
-  return !['client-secret', 'client-secret-expired', 'client-certificate', 'assertion', 'application-unknown'].includes(
-    aadstsClass ?? '',
-  );
+  return !OF_APPLICATIONS.some((name) => isWithin(aadstsClass, name));
 }
 
 /** Matches if the variables of this process are the credential. */
@@ -103,13 +110,14 @@ export function replaceSecret(c: Case): string[] {
   ];
 }
 
-/** Shows the Secret that a variable comes from, or else takes the white space out of the value in the manifest. */
+/** Takes the white space out of the value: in the manifest, or in the Secret that the manifest refers to. */
 export function trimSecret(c: Case): string[] {
   if (isOfJob(c)) return [];
   const list = part`kubectl set env ${workload(c)} ${inNamespace(c)} --list`;
   return [
     ...findWorkload(c),
-    bash`${list} | grep '# AZURE_CLIENT_SECRET from' || { secret=$(${list} | grep ^AZURE_CLIENT_SECRET= | cut -d= -f2- | tr -d '[:space:]') && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=\${secret:?}); }`,
+    bash`secret=$(${list} | grep ^AZURE_CLIENT_SECRET= | cut -d= -f2- | tr -d '[:space:]') && [[ -n $secret ]] && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=$secret)`,
+    bash`${list} | grep '# AZURE_CLIENT_SECRET from secret' | tr -d , | while read -r _ _ _ _ object _ key; do secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.$key} | base64 -d | tr -d '[:space:]' | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'$key': '$secret'}' && kubectl rollout restart ${workload(c)} ${inNamespace(c)}; done`,
   ];
 }
 

@@ -297,4 +297,3 @@ test('concurrent callers share one acquisition and one listing', async () => {
   await Promise.all([get('/whoami'), get('/'), get('/whoami'), get('/')]);
   expect([count(TOKEN), count('/resourcegroups?')]).toEqual([1, 1]);
 });
-

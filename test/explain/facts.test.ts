@@ -15,8 +15,7 @@ function factsOf(env: Env, files: Record<string, string> = {}, more: Partial<Par
 }
 
 const TOKEN = '/var/run/secrets/azure/tokens/azure-identity-token';
-const factsOfToken = (text: string, file = TOKEN) =>
-  factsOf({ AZURE_FEDERATED_TOKEN_FILE: file }, { [file]: text });
+const factsOfToken = (text: string, file = TOKEN) => factsOf({ AZURE_FEDERATED_TOKEN_FILE: file }, { [file]: text });
 
 test('variables are listed, but only ids and choices with their value', async () => {
   const { variables } = await factsOf({
@@ -244,7 +243,10 @@ test("the pod's own token names its service account and node where the Downward 
 });
 
 test('the cloud is the public one by default', async () => {
-  const cloud = { authorityHost: 'https://login.microsoftonline.us', resourceManager: 'https://management.usgovcloudapi.net' };
+  const cloud = {
+    authorityHost: 'https://login.microsoftonline.us',
+    resourceManager: 'https://management.usgovcloudapi.net',
+  };
   expect((await factsOf({})).cloud).toEqual({
     authorityHost: 'https://login.microsoftonline.com',
     resourceManager: 'https://management.azure.com',

@@ -71,7 +71,10 @@ export const FAILURE = {
   title: 'No federated credential for this service account',
   problem: `No federated credential of the identity ${GUIDS.clientId} has the subject system:serviceaccount:rgapi:rgapi.`,
   hint: 'Create one, or run the pod under a service account that has one. A new one takes a minute.',
-  commands: [`az identity list --query '[].[name,clientId]' -o tsv`, 'kubectl get serviceaccount rgapi -n rgapi -o yaml'],
+  commands: [
+    `az identity list --query '[].[name,clientId]' -o tsv`,
+    'kubectl get serviceaccount rgapi -n rgapi -o yaml',
+  ],
   detail: refusal('55555555-5555-4555-8555-555555555555'),
   documentation: 'https://login.microsoftonline.com/error?code=700213',
 };

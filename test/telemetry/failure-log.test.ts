@@ -104,7 +104,13 @@ test('the line says title, problem and hint, and has the original error', () => 
   const { lines, fail } = startLog();
   fail('no-role');
   expect(lines()).toEqual([
-    { level: 'warn', time: expect.any(String), reason: 'no-role', original: ORIGINAL, msg: 'Made up. It is so. Do this.' },
+    {
+      level: 'warn',
+      time: expect.any(String),
+      reason: 'no-role',
+      original: ORIGINAL,
+      msg: 'Made up. It is so. Do this.',
+    },
   ]);
 });
 

@@ -55,6 +55,7 @@ export type ReadPages = <Client extends { pipeline: Pipeline }, T>(
 const LISTS = {
   'list-subscriptions': { waitingFor: 'the list of subscriptions', fields: ['subscriptionId', 'displayName'] },
   'list-resource-groups': { waitingFor: 'the list of resource groups', fields: ['name'] },
+  'list-permissions': { waitingFor: 'the list of permissions', fields: ['actions', 'notActions'] },
 } as const;
 
 /**

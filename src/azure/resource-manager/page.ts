@@ -27,9 +27,10 @@ export function reducePage(response: PipelineResponse, fields: readonly string[]
   }
   const value = elements.map((element: unknown) =>
     Object.fromEntries(
-      fields.flatMap((name) => {
+      fields.flatMap((name): [string, string | string[]][] => {
         const field: unknown = Reflect.get(Object(element), name);
-        return typeof field === 'string' ? [[name, cut(field)]] : [];
+        if (typeof field === 'string') return [[name, cut(field)]];
+        return Array.isArray(field) ? [[name, field.filter((text) => typeof text === 'string').map(cut)]] : [];
       }),
     ),
   );

@@ -7,6 +7,7 @@ import { AzureFailure } from '../errors.ts';
 import type { TokenCache, TokenClaims } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
 import { createPageReader, IdentityChanged, type ReadPages } from './guard.ts';
+import { mayReadGroups } from './permissions.ts';
 
 /**
  * Ten times the limit of a subscription. A longer list does not come from Resource Manager, and would fill the memory page by
@@ -24,6 +25,10 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** How often to begin a list when the identity keeps changing. */
 const MAX_BEGINNINGS = 3;
 
+/** How long to use what was learnt about the permissions of the identity. */
+const PERMISSION_TTL_MS = 5000;
+const PERMISSION_TIMEOUT_MS = 2000;
+
 /** How long to remember that looking up a subscription's name failed. */
 const NO_NAME_TTL_MS = 60_000;
 
@@ -39,6 +44,8 @@ export interface ResourceGroups {
   subscription: Subscription;
   /** The names of all its resource groups, in the order of Azure Resource Manager. */
   names: string[];
+  /** If there is none: whether the identity may read those of the whole subscription; undefined if that is not known. */
+  mayRead?: boolean | undefined;
 }
 
 export interface ResourceGroupListing {
@@ -81,7 +88,10 @@ export function createResourceGroupListing(options: {
     deadline.subscriptionId = subscription.id;
     const createClient = (...[sdkCredential, clientOptions]: ClientArguments) =>
       new ResourceManagementClient(sdkCredential, subscription.id, clientOptions);
-    return readPages('list-resource-groups', deadline, token.identity, createClient, async ({ resourceGroups }) => {
+    const { names } = await readPages('list-resource-groups', deadline, token.identity, createClient, readNames);
+    return { token, subscription, names, ...(names.length === 0 && { mayRead: await mayRead(token, subscription) }) };
+
+    async function readNames({ resourceGroups }: ResourceManagementClient) {
       const names: string[] = [];
       for await (const { name = '' } of resourceGroups.list()) {
         if (name === '' || name.length > MAX_NAME_LENGTH) {
@@ -91,8 +101,23 @@ export function createResourceGroupListing(options: {
           throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
         }
       }
-      return { token, subscription, names };
-    });
+      return { names };
+    }
+  }
+
+  /** The answer that was looked up last. An empty list is rare, and what the identity may do hardly ever changes. */
+  let permission: { id: string; identity: Identity; mayRead: boolean | undefined; lookedUpAtMs: number } | undefined;
+
+  /** Never fails, and has a time limit of its own: it only explains a list that is there. */
+  async function mayRead({ identity }: TokenClaims, { id }: Subscription): Promise<boolean | undefined> {
+    const isFresh = permission && performance.now() - permission.lookedUpAtMs < PERMISSION_TTL_MS;
+    if (permission?.id !== id || !isSameIdentity(permission.identity, identity) || !isFresh) {
+      const work = (deadline: Deadline) =>
+        mayReadGroups(readPages, deadline, identity, { cloud: options.cloud, subscriptionId: id });
+      const answer = await withinDeadline(PERMISSION_TIMEOUT_MS, work).catch(() => undefined);
+      permission = { id, identity, mayRead: answer, lookedUpAtMs: performance.now() };
+    }
+    return permission.mayRead;
   }
 
   async function groupsOfFirst(deadline: Deadline, token: TokenClaims): Promise<ResourceGroups> {
@@ -106,10 +131,14 @@ export function createResourceGroupListing(options: {
 
   async function list(deadline: Deadline): Promise<ResourceGroups> {
     for (let beginnings = 1; ; beginnings++) {
+      const token = await firstToken(deadline);
       try {
-        return await listAs(await firstToken(deadline), deadline);
+        return await listAs(token, deadline);
       } catch (error) {
-        if (!(error instanceof IdentityChanged) || beginnings === MAX_BEGINNINGS) throw error;
+        if (error instanceof IdentityChanged && beginnings < MAX_BEGINNINGS) continue;
+        // Somebody may log in to another account or tenant at any time, which the token of the former login does not show.
+        if (isOfTool(token) && error instanceof AzureFailure && error.category === 'identity') credential.forgetToken();
+        throw error;
       }
     }
   }
@@ -160,6 +189,11 @@ export function createResourceGroupListing(options: {
       return name;
     },
   };
+}
+
+/** Whether the token is that of a login on this machine. */
+function isOfTool({ credential }: TokenClaims): boolean {
+  return /Cli|PowerShell|VisualStudioCode/.test(credential);
 }
 
 type ClientArguments = Parameters<Parameters<ReadPages>[3]>;

@@ -34,7 +34,7 @@ const UNKNOWN_CLIENT_ID = {
   check: 'token',
   documentation: aboutNumber,
 } as const;
-export const SERVICE_PRINCIPAL_MISSING = {
+const SERVICE_PRINCIPAL_MISSING = {
   reason: 'service-principal-missing',
   title: 'The application has no service principal in this tenant',
   check: 'token',

@@ -2,6 +2,7 @@ import { bash, name, part, url } from '../bash.ts';
 import {
   annotateServiceAccount,
   enableWorkloadIdentity,
+  findNode,
   listClusters,
   onCluster,
   restart,
@@ -77,6 +78,7 @@ export const ASSERTION: readonly Row[] = [
     problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)} Azure's.`,
     hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
     commands: (c) => [
+      ...findNode(c),
       // Shows both clocks, then starts time synchronization on the node.
       bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --profile=sysadmin --attach -- chroot /host sh -c 'date -u; systemctl restart chrony || systemctl restart chronyd; chronyc makestep'`,
     ],
@@ -129,6 +131,7 @@ export const ASSERTION: readonly Row[] = [
     hint: () => 'Compare the clock of the node with that of Azure, and recreate the pod for a new token.',
     commands: (c) => [
       ...restart(c),
+      ...findNode(c),
       bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --attach -- date -u`,
     ],
   },

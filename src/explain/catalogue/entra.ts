@@ -17,7 +17,7 @@ const THROTTLED = {
   check: 'identity-provider',
   documentation: aboutNumber,
 } as const;
-export const BROKEN = {
+const BROKEN = {
   reason: 'entra-broken',
   title: 'Microsoft Entra ID gives no usable response',
   check: 'identity-provider',

@@ -133,7 +133,7 @@ export const FEDERATION: readonly Row[] = [
     problem: (c) =>
       `No federated credential of ${identityInWords(c)} has exactly the issuer ${shown(presented(c).issuer, '')}.`,
     hint: (c) =>
-      `Create a federated credential for it. ${slashInWords(c)}A recreated cluster has a new issuer, and each cluster its own.`,
+      `Create a federated credential for it. ${slashInWords(c)}Each cluster has its own issuer, and a recreated one a new one; an identity can trust 20.`,
     commands: createFederatedCredential,
   },
   {
@@ -167,7 +167,7 @@ export const FEDERATION: readonly Row[] = [
     problem: (c) =>
       `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, '')}.`,
     hint: () =>
-      'Create a federated credential for it, or run the pod under a service account that has one. A new one takes up to some minutes: then ask again.',
+      'Create a federated credential for it, or run the pod under a service account that has one. A new one can take a few minutes.',
     commands: createFederatedCredential,
   },
   {
@@ -176,7 +176,7 @@ export const FEDERATION: readonly Row[] = [
     problem: (c) =>
       `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
     hint: () =>
-      'Compare it with those that are there. If the issuer is that of your own cluster, create one; a new one takes up to some minutes.',
+      'Compare it with those that are there. If the issuer is that of your own cluster, create one; it can take a few minutes.',
     commands: compare,
   },
   {
@@ -231,7 +231,7 @@ export const FEDERATION: readonly Row[] = [
     when: ofPod(missing, isTrustworthy),
     problem: missingInWords,
     hint: (c) =>
-      `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one takes up to some minutes.`,
+      `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one can take a few minutes.`,
     commands: createFederatedCredential,
   },
   {
@@ -239,7 +239,7 @@ export const FEDERATION: readonly Row[] = [
     when: ofPod(missing),
     problem: missingInWords,
     hint: (c) =>
-      `Compare these values with the federated credentials. ${slashInWords(c)}If the issuer is that of your own cluster, create one; it takes up to some minutes.`,
+      `Compare these values with the federated credentials. ${slashInWords(c)}If the issuer is that of your own cluster, create one; it can take a few minutes.`,
     commands: compare,
   },
   {

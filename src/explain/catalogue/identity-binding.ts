@@ -5,12 +5,12 @@ import {
   isDefaultServiceAccount,
   isOfJob,
   listClusters,
-  restart,
   serviceAccount,
   useServiceAccount,
   workload,
 } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
+import { letWebhookSet } from '../federated-credentials.ts';
 import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, identityInWords, proxyVariableOf, quoted, serviceAccountInWords } from '../words.ts';
@@ -65,10 +65,27 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
   {
     ...BROKEN,
+    when: only(broken, (_, { status, content }) => status !== undefined && content !== 'json'),
+    problem: (c) =>
+      `Something on the way to the token proxy of the identity binding responded in its place (${codeOf(c.finding)}).`,
+    hint: (c) =>
+      `If there is a proxy or a service mesh, let requests to ${host(c.facts)} pass: the cluster itself answers them.`,
+    commands: addToNoProxy,
+  },
+  {
+    ...BROKEN,
     when: only(broken, (_, { responder }) => responder === 'not-asked'),
-    problem: (c) => `The variables AZURE_KUBERNETES_* of the identity binding cannot be used: ${quoted(c.finding)}.`,
+    problem: (c) =>
+      `The variables AZURE_KUBERNETES_* of the identity binding cannot be used: ${quoted({ summary: c.finding.summary.replace(/^.{0,60}is unavailable\. /, '') })}.`,
     hint: () => 'Remove those that the manifest sets, so that AKS injects them, and recreate the pod.',
-    commands: restart,
+    commands: (c) =>
+      letWebhookSet(
+        c,
+        part`AZURE_KUBERNETES_TOKEN_PROXY`,
+        part`AZURE_KUBERNETES_SNI_NAME`,
+        part`AZURE_KUBERNETES_CA_FILE`,
+        part`AZURE_KUBERNETES_CA_DATA`,
+      ),
   },
   {
     ...BROKEN,
@@ -105,7 +122,7 @@ function capitalized(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The name of the role and of its binding belongs to this identity and service account. */
+/** The name of the role and of its binding belongs to this identity and service account. kubectl takes a text that begins with a brace for JSON. */
 function allowIdentity(c: Case): string {
   const { namespace, serviceAccount: account } = c.facts.pod ?? {};
   const role = name(
@@ -116,7 +133,7 @@ function allowIdentity(c: Case): string {
   const group = 'rbac.authorization.k8s.io';
   const clusterRole = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRole, metadata: {name: ${unquoted(role)}}, rules: [{apiGroups: [cid.wi.aks.azure.com], resources: [${unquoted(id)}], verbs: [use-managed-identity]}]}`;
   const binding = part`{apiVersion: ${choice(`${group}/v1`)}, kind: ClusterRoleBinding, metadata: {name: ${unquoted(role)}}, roleRef: {apiGroup: ${choice(group)}, kind: ClusterRole, name: ${unquoted(role)}}, subjects: [{kind: ServiceAccount, name: ${unquoted(serviceAccount(c))}, namespace: ${unquoted(name(namespace, 'NAMESPACE'))}}]}`;
-  return bash`kubectl apply -f - <<< '{apiVersion: v1, kind: List, items: [${clusterRole}, ${binding}]}'`;
+  return bash`kubectl apply -f - <<< '!!map {apiVersion: v1, kind: List, items: [${clusterRole}, ${binding}]}'`;
 }
 
 /** Ends the single quotes around a word, which may be a variable or have quotes of its own. */

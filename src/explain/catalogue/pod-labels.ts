@@ -1,4 +1,4 @@
-import { bash, name, part } from '../bash.ts';
+import { bash, name } from '../bash.ts';
 import {
   enableWorkloadIdentity,
   inNamespace,
@@ -10,22 +10,15 @@ import {
   showNmiLog,
   showWebhook,
   showWebhookLogs,
-  unsetVariable,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, isLabelled, isSet, labelOf, shown, usesPodIdentity } from '../words.ts';
+import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
 
-const SIDECAR = {
-  reason: 'sidecar-endpoint-missing',
-  title: 'The identity endpoint of a sidecar does not respond',
-  check: 'configuration',
-  documentation: DOCUMENTATION.workloadIdentity,
-} as const;
 const SEVERAL = {
   reason: 'multiple-identities',
-  title: 'Several identities, and none is chosen',
+  title: 'Several managed identities, and none is chosen',
   check: 'configuration',
 } as const;
 const LABEL = {
@@ -50,21 +43,6 @@ const severalOnNode: When = (e) =>
 
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
-  {
-    ...SIDECAR,
-    when: (e) =>
-      e.facts.kubernetes && !e.facts.projectedToken && e.facts.identityEndpoint
-        ? findingOf(e, ['managed-identity'], ({ responder }) => responder === 'none')
-        : undefined,
-    problem: (c) =>
-      `The manifest sets ${endpointVariable(c)} to a sidecar at ${shown(c.facts.identityEndpoint?.host, 'this pod')}, which does not respond (${codeOf(c.finding)}).`,
-    hint: (c) =>
-      `Run that sidecar in the pod; an init container starts before it. Or remove ${endpointVariable(c)} and use Workload ID.`,
-    commands: (c) => [
-      bash`kubectl get pod ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} -o jsonpath='{.spec.containers[*].name}'`,
-      ...unsetVariable(c, part`IDENTITY_ENDPOINT`, part`IDENTITY_HEADER`, part`MSI_ENDPOINT`, part`MSI_SECRET`),
-    ],
-  },
   {
     ...SEVERAL,
     when: only(severalOnNode, usesPodIdentity),
@@ -109,16 +87,14 @@ export const POD_LABELS: readonly Row[] = [
     ...LABEL,
     when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
-    hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    hint: labelInWords,
     commands: labelPodTemplate,
   },
   {
     ...LABEL,
     when: unlabelled,
-    problem: (c) => `${unlabelledInWords(c)}, nor aadpodidbinding of pod identity.`,
-    hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the Deployment.',
+    problem: () => 'The pod has neither the label azure.workload.identity/use nor aadpodidbinding.',
+    hint: labelInWords,
     commands: labelPodTemplate,
   },
   {
@@ -154,6 +130,10 @@ export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
     : `The label azure.workload.identity/use is "${value}", not "true"`;
 }
 
+function labelInWords({ facts }: Evidence): string {
+  return `Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the ${facts.pod?.owner?.kind ?? 'Deployment'}.`;
+}
+
 /** Where the labels are not visible, the pod may have the label, and then the patch changes nothing. */
 export function labelAndRestart(e: Evidence): string[] {
   return inOrder(labelPodTemplate(e), restart(e));
@@ -170,13 +150,13 @@ export function repairWebhook(e: Evidence): string[] {
   ];
 }
 
-function endpointVariable(e: Evidence): string {
-  return isSet(e, 'IDENTITY_ENDPOINT') ? 'IDENTITY_ENDPOINT' : 'MSI_ENDPOINT';
-}
-
-/** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
+/**
+ * Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. An endpoint that
+ * the manifest names, such as that of a sidecar, has rows of its own.
+ */
 function notInjected(e: Evidence): Finding | undefined {
-  if (!e.facts.kubernetes || e.facts.projectedToken) return undefined;
+  const { kubernetes, projectedToken, identityEndpoint } = e.facts;
+  if (!kubernetes || projectedToken || identityEndpoint) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
   return workloadIdentity && (findingOf(e, ['managed-identity']) ?? workloadIdentity);
 }

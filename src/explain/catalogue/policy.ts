@@ -3,7 +3,7 @@ import { either, entraMeans, entraRefusal, only, type When } from '../match.ts';
 import { applicationInWords, isPerson, sentence, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 
-export const BLOCKED_BY_POLICY = {
+const BLOCKED_BY_POLICY = {
   reason: 'blocked-by-policy',
   title: 'A policy of the tenant blocks it',
   check: 'token',
@@ -107,7 +107,7 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY,
-    when: either(entraMeans('policy', 'policy-device'), inWords),
+    when: either(entraMeans('policy'), inWords),
     problem: (c) =>
       `${sentence(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
     hint: () =>

@@ -1,5 +1,13 @@
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { halfConfigured, isTool, misnamedCredential, missingVariables, only, type When } from '../match.ts';
+import {
+  emptySecret,
+  halfConfigured,
+  isTool,
+  misnamedCredential,
+  missingVariables,
+  only,
+  type When,
+} from '../match.ts';
 import { inPod, listApplications, setTenantOfApplication, showTenantOfApplication } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
@@ -81,6 +89,20 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) =>
       `${otherName(c)?.[1]} is not set, but ${otherName(c)?.[0]} is, which nothing here reads, ${notUsed}.`,
     hint: (c) => `Rename ${otherName(c)?.[0]} to ${otherName(c)?.[1]}.`,
+  },
+  {
+    ...NOTHING_CONFIGURED,
+    when: emptySecret,
+    problem: () => 'AZURE_CLIENT_SECRET is set, but empty, and no other credential was found.',
+    hint: () =>
+      'Look where the manifest, env file or pipeline takes it from. If you meant a managed identity or Workload ID, set that up instead.',
+  },
+  {
+    ...NOTHING_CONFIGURED,
+    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID') && isEmpty(e, 'AZURE_TENANT_ID'))),
+    problem: () => `AZURE_TENANT_ID is set, but empty, ${notUsed}.`,
+    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
+    commands: setTenantOfApplication,
   },
   {
     ...NOTHING_CONFIGURED,

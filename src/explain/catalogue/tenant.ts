@@ -20,7 +20,7 @@ import {
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { misnamed, shown } from '../words.ts';
 
-export const WRONG_CLOUD = {
+const WRONG_CLOUD = {
   reason: 'wrong-cloud',
   title: 'The identity and the service are in different clouds',
   check: 'token',

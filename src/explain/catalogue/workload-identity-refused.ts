@@ -1,7 +1,6 @@
-import { bash, choice, part, resourceId } from '../bash.ts';
+import { bash, part, resourceId } from '../bash.ts';
 import {
-  annotateServiceAccount,
-  emptyVariable,
+  annotate,
   inNamespace,
   inOrder,
   isDefaultServiceAccount,
@@ -9,23 +8,17 @@ import {
   serviceAccount,
   useServiceAccount,
 } from '../commands.ts';
-import type { Evidence, Finding } from '../evidence.ts';
+import type { Evidence } from '../evidence.ts';
 import {
   annotateTenant,
   annotateWithTrustingIdentity,
   isForTokenProxy,
   letWebhookSet,
 } from '../federated-credentials.ts';
-import { entraMeans, entraSays, findingOf, isProjected, only, type When } from '../match.ts';
+import { entraMeans, entraSays, isProjected, only } from '../match.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
 
-const LEFT_OVER = {
-  reason: 'client-secret-refused',
-  title: 'The client secret was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
 const CLIENT_ID_UNKNOWN = {
   reason: 'client-id-unknown',
   title: 'The tenant does not know the client id',
@@ -39,24 +32,11 @@ const TENANT_UNKNOWN = {
   documentation: aboutNumber,
 } as const;
 
-const leftOver: When = (e) =>
-  e.facts.projectedToken && e.facts.kubernetes
-    ? findingOf(e, ['client-secret', 'client-certificate', 'user-password'], isAboutCredential)
-    : undefined;
 const clientIdUnknown = only(entraSays(700016, 70001, 700011), (_, finding) => isProjected(finding));
 const tenantUnknown = only(entraMeans('tenant'), (_, finding) => isProjected(finding));
 
 /** Microsoft Entra ID refused a pod with Workload ID for a reason other than its token. */
 export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
-  {
-    ...LEFT_OVER,
-    // EnvironmentCredential comes before Workload ID, and its failure ends the chain.
-    when: leftOver,
-    problem: ({ finding }) =>
-      `${variableOf(finding)} takes precedence over Workload ID, which is configured here and was never tried, and it was refused (${codeOf(finding)}).`,
-    hint: ({ finding }) => `Remove ${variableOf(finding)} from the pod and recreate it. A new secret is not needed.`,
-    commands: (c) => emptyVariable(c, part`${choice(variableOf(c.finding))}`),
-  },
   {
     ...CLIENT_ID_UNKNOWN,
     when: only(clientIdUnknown, isDefaultServiceAccount),
@@ -84,7 +64,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     commands: (c) =>
       inOrder(
         [listIdentities()],
-        annotateServiceAccount(c, 'client-id', part`$CLIENT_ID`),
+        [annotate(c, 'client-id', part`$CLIENT_ID`)],
         letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
       ),
     documentation: DOCUMENTATION.identityBindings,
@@ -94,7 +74,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     when: clientIdUnknown,
     problem: unknownInWords,
     hint: () =>
-      'Correct the annotation client-id of the service account (not an object id, nor that of a deleted identity) or tenant-id (AZURE_TENANT_ID: the tenant of the identity), and recreate the pod.',
+      'Annotate the service account with the client id of an existing identity (not its object id), and with its tenant id if it is in another tenant. Then recreate the pod.',
     commands: (c) => [
       ...annotateWithTrustingIdentity(c),
       ...letWebhookSet(c, part`AZURE_CLIENT_ID`, part`AZURE_TENANT_ID`),
@@ -117,16 +97,4 @@ function unknownInWords(c: Evidence): string {
 
 function host({ facts }: Evidence): string {
   return new URL(facts.cloud.authorityHost).hostname;
-}
-
-/** Whether the refusal is about the credential itself, not about the way to it or a passing fault. */
-function isAboutCredential({ aadsts, aadstsClass }: Finding): boolean {
-  return aadsts !== undefined && !['transient', 'throttled', 'policy', 'resource', 'cloud'].includes(aadstsClass ?? '');
-}
-
-function variableOf({
-  credential,
-}: Finding): 'AZURE_CLIENT_SECRET' | 'AZURE_CLIENT_CERTIFICATE_PATH' | 'AZURE_PASSWORD' {
-  if (credential === 'client-secret') return 'AZURE_CLIENT_SECRET';
-  return credential === 'client-certificate' ? 'AZURE_CLIENT_CERTIFICATE_PATH' : 'AZURE_PASSWORD';
 }

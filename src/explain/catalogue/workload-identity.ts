@@ -212,7 +212,8 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...TENANT_ID_MISSING,
     when: withoutTenantId,
-    problem: () => 'There is a projected token, but no AZURE_TENANT_ID: the webhook was installed without a tenant.',
+    problem: () =>
+      'There is a projected token, but no AZURE_TENANT_ID: either the webhook has no tenant, or the manifest projects the token itself.',
     hint: (c) => `Annotate ${serviceAccountInWords(c)} with azure.workload.identity/tenant-id, and recreate the pod.`,
     commands: (c) => [annotateTenant(c), ...restart(c)],
   },

@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest';
+import { explain } from '../../src/explain/explain.ts';
+import { ownerOf, podFrom } from '../../src/explain/pod.ts';
+import { CLIENT_ID, factsOf, ISSUER, jwt, NOTHING_INJECTED, TENANT_ID, TOKEN_FILE, withoutToken } from './outcomes.ts';
+
+describe('the owner of a pod', () => {
+  const HASH = { 'pod-template-hash': '76dfdc59dc' };
+
+  test.each<[string, string, Record<string, string> | undefined, ReturnType<typeof ownerOf>]>([
+    ['a Deployment', 'orders-76dfdc59dc-lhprq', HASH, { kind: 'Deployment', name: 'orders' }],
+    [
+      'a Deployment by the form of the name',
+      'orders-76dfdc59dc-lhprq',
+      undefined,
+      { kind: 'Deployment', name: 'orders' },
+    ],
+    ['a Deployment whose name is cut off', 'a-very-long-name-lhprq', HASH, { kind: 'Deployment' }],
+    [
+      'a StatefulSet',
+      'web-0',
+      { 'statefulset.kubernetes.io/pod-name': 'web-0', 'controller-revision-hash': 'web-5f8' },
+      { kind: 'StatefulSet', name: 'web' },
+    ],
+    ['a StatefulSet without visible labels', 'web-0', undefined, undefined],
+    [
+      'a DaemonSet',
+      'my-daemonset-x7k2p',
+      { 'controller-revision-hash': '5d8f' },
+      { kind: 'DaemonSet', name: 'my-daemonset' },
+    ],
+    ['a DaemonSet without visible labels', 'my-daemonset-x7k2p', undefined, undefined],
+    [
+      'a Job',
+      'message-producer-x7k2p',
+      { 'job-name': 'message-producer', 'batch.kubernetes.io/job-name': 'message-producer' },
+      { kind: 'Job', name: 'message-producer' },
+    ],
+    ['a Job without visible labels', 'message-producer-x7k2p', undefined, undefined],
+    [
+      'a Job of KEDA',
+      'consumer-bq8vf-x7k2p',
+      { 'job-name': 'consumer-bq8vf', 'scaledjob.keda.sh/name': 'consumer' },
+      { kind: 'Job', name: 'consumer-bq8vf' },
+    ],
+    [
+      'a CronJob',
+      'nightly-report-29745678-x7k2p',
+      { 'job-name': 'nightly-report-29745678' },
+      { kind: 'CronJob', name: 'nightly-report' },
+    ],
+    // Every digit of the schedule is a letter that Kubernetes also generates.
+    ['a CronJob without visible labels', 'nightly-report-29745678-x7k2p', undefined, undefined],
+    ['a pod of its own', 'rgapi', {}, undefined],
+    [
+      'something else that has labels',
+      'orders-76dfdc59dc-lhprq',
+      { 'rollouts-pod-template-hash': '76dfdc59dc' },
+      undefined,
+    ],
+  ])('%s', (_, pod, labels, owner) => {
+    expect(ownerOf(pod, labels && new Map(Object.entries(labels)))).toEqual(owner);
+  });
+
+  test('a label that is no hash is no pattern', () => {
+    expect(ownerOf('orders-76dfdc59dc-lhprq', new Map([['pod-template-hash', '.*']]))).toBeUndefined();
+  });
+});
+
+describe('what a manifest without the Downward API leaves visible', () => {
+  test('the mounted token of the service account and the host name say who the pod is', async () => {
+    const claims = {
+      sub: 'system:serviceaccount:shop:orders',
+      'kubernetes.io': {
+        namespace: 'shop',
+        node: { name: 'aks-nodepool1-12345678-vmss000000' },
+        pod: { name: 'orders-76dfdc59dc-lhprq' },
+        serviceaccount: { name: 'orders' },
+      },
+    };
+    const { pod } = await factsOf({
+      files: { '/var/run/secrets/kubernetes.io/serviceaccount/token': jwt(claims) },
+    });
+    expect(pod).toEqual({
+      name: 'orders-76dfdc59dc-lhprq',
+      namespace: 'shop',
+      serviceAccount: 'orders',
+      node: 'aks-nodepool1-12345678-vmss000000',
+      owner: { kind: 'Deployment', name: 'orders' },
+    });
+  });
+
+  test('without a mounted token, the host name is the name of the pod', () => {
+    const pod = podFrom({ env: { HOSTNAME: 'web-0' }, labels: undefined, subject: undefined, claims: undefined });
+    expect(pod).toEqual({ name: 'web-0' });
+  });
+});
+
+/** Manifests as people write them: what the pod sees, and the reason and commands that it gets. */
+describe('a manifest', () => {
+  const names = { POD_NAMESPACE: 'shop', POD_SERVICE_ACCOUNT: 'orders' };
+  const claims = { iss: ISSUER, sub: 'system:serviceaccount:shop:orders', aud: 'api://AzureADTokenExchange' };
+  const injected = {
+    ...names,
+    AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
+    AZURE_FEDERATED_TOKEN_FILE: TOKEN_FILE,
+    AZURE_TENANT_ID: TENANT_ID,
+  };
+  const files = { [TOKEN_FILE]: jwt(claims) };
+  const PATCH = `--patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
+
+  test.each<{
+    title: string;
+    env?: Record<string, string>;
+    labels?: Record<string, string>;
+    files?: Record<string, string>;
+    reason: string;
+    says: string;
+    commands: string[];
+  }>([
+    {
+      title: 'with the label on the Deployment only',
+      env: { ...names, POD_NAME: 'orders-76dfdc59dc-lhprq' },
+      labels: { app: 'orders', 'pod-template-hash': '76dfdc59dc' },
+      reason: 'pod-label-missing',
+      says: 'not only on the Deployment',
+      commands: [`kubectl patch deployment orders -n shop ${PATCH}`],
+    },
+    {
+      title: 'with the annotations on the pod of a DaemonSet',
+      env: { ...names, POD_NAME: 'my-daemonset-x7k2p', AZURE_CLIENT_ID: CLIENT_ID },
+      labels: { 'controller-revision-hash': '5d8f' },
+      reason: 'pod-label-missing',
+      says: 'not only on the DaemonSet',
+      commands: [`kubectl patch daemonset my-daemonset -n shop ${PATCH}`],
+    },
+    {
+      title: 'with the label "True" on a StatefulSet',
+      env: { ...names, POD_NAME: 'web-0' },
+      labels: { 'statefulset.kubernetes.io/pod-name': 'web-0', 'azure.workload.identity/use': 'True' },
+      reason: 'pod-label-missing',
+      says: '"True", not "true"',
+      commands: [`kubectl patch statefulset web -n shop ${PATCH}`],
+    },
+    {
+      title: 'of a Job without the label',
+      env: { ...names, POD_NAME: 'message-producer-x7k2p' },
+      labels: { 'job-name': 'message-producer' },
+      reason: 'pod-label-missing',
+      says: 'create the Job again',
+      commands: [],
+    },
+    {
+      title: 'of a Job of KEDA without the label',
+      env: { ...names, POD_NAME: 'consumer-bq8vf-x7k2p' },
+      labels: { 'job-name': 'consumer-bq8vf', 'scaledjob.keda.sh/name': 'consumer' },
+      reason: 'pod-label-missing',
+      says: 'create the Job again',
+      commands: [],
+    },
+    {
+      title: 'of a CronJob without the label',
+      env: { ...names, POD_NAME: 'nightly-29745678-x7k2p' },
+      labels: { 'job-name': 'nightly-29745678' },
+      reason: 'pod-label-missing',
+      says: 'not only on the CronJob',
+      commands: [
+        `kubectl patch cronjob nightly -n shop --patch 'spec: {jobTemplate: {spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}}}'`,
+      ],
+    },
+    {
+      title: 'without visible labels, of an owner that cannot be known',
+      env: { ...names, POD_NAME: 'message-producer-x7k2p' },
+      reason: 'webhook-missed',
+      says: 'not visible',
+      commands: [
+        'kubectl get pods -A -l azure-workload-identity.io/system=true',
+        "kubectl get pod message-producer-x7k2p -n shop -o jsonpath='{.metadata.ownerReferences}'",
+        `kubectl patch $WORKLOAD -n shop ${PATCH}`,
+        'kubectl rollout restart $WORKLOAD -n shop',
+      ],
+    },
+    {
+      title: 'with an empty AZURE_CLIENT_ID, from an annotation that is not there',
+      env: { ...injected, POD_NAME: 'orders-76dfdc59dc-lhprq', AZURE_CLIENT_ID: '' },
+      labels: { 'pod-template-hash': '76dfdc59dc', 'azure.workload.identity/use': 'true' },
+      files,
+      reason: 'client-id-missing',
+      says: 'empty',
+      commands: ['kubectl set env deployment orders -n shop AZURE_CLIENT_ID-'],
+    },
+    {
+      title: 'with the service account default',
+      env: { ...injected, POD_NAME: 'orders-76dfdc59dc-lhprq', POD_SERVICE_ACCOUNT: 'default' },
+      labels: { 'pod-template-hash': '76dfdc59dc', 'azure.workload.identity/use': 'true' },
+      files,
+      reason: 'client-id-missing',
+      says: 'serviceAccountName',
+      commands: [
+        'kubectl get serviceaccounts -n shop -o yaml',
+        'kubectl set serviceaccount deployment orders $SERVICE_ACCOUNT -n shop',
+      ],
+    },
+  ])('$title', async ({ env = {}, labels, files: content, reason, says, commands }) => {
+    const place = { env, ...(labels && { labels }), ...(content && { files: content }) };
+    const { failure, checks } = explain(await withoutToken(place, NOTHING_INJECTED));
+    expect(failure?.reason).toBe(reason);
+    expect(`${failure?.problem} ${failure?.hint}`).toContain(says);
+    expect(failure?.commands).toEqual(commands);
+    expect(checks.find(({ status }) => status === 'fail')).toMatchObject({ name: 'configuration', reason });
+  });
+});
