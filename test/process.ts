@@ -68,5 +68,5 @@ export const MAIN = 'src/main.ts';
 /** Starts the service on the fake Azure, like `npm run demo`. */
 export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv, ...args: string[]) {
   const scenarios = scenario === undefined ? [] : [scenario];
-  return startProcess(['--import', './test/fake-azure/demo.ts', MAIN, ...scenarios, ...args], env);
+  return startProcess(['test/fake-azure/demo.ts', ...scenarios, ...args], env);
 }

@@ -61,13 +61,19 @@ export async function serveTools(
       socket.end(JSON.stringify(ran));
     };
     last = last.then(answer).catch((error) => {
-      socket.end(JSON.stringify({ code: 70, stdout: '', stderr: `the fake Azure broke: ${error}\n` }));
+      const ran: Ran = { code: 70, stdout: '', stderr: `the fake Azure broke: ${error}\n` };
+      socket.end(JSON.stringify(ran));
     });
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const { port: actual } = server.address() as AddressInfo; // It is null only before it listens.
   return { environment: toolEnvironment(actual), close: () => server.close() };
+}
+
+/** Where the tools of the demo on this port find it. */
+export function toolsPortOf(port: number): number {
+  return port > 55_535 ? port - 10_000 : port + 10_000;
 }
 
 /** The variables with which a shell finds the tools of this port. */
