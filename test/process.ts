@@ -12,12 +12,13 @@ afterEach(() => {
 });
 
 /** Starts a Node process with these arguments and this environment, on a free port by default. */
-export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
+export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}, stdin?: string) {
   const child = spawn(process.execPath, args, {
     // Node 24 warns that type stripping is experimental.
     env: { ...withoutAzure(process.env), NODE_OPTIONS: '--disable-warning=ExperimentalWarning', PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.end(stdin);
   cleanUp.push(() => child.kill('SIGKILL'));
   const stdout: string[] = [];
   let stderr = '';

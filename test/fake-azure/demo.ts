@@ -28,7 +28,9 @@ function list(): string {
 function readArguments(): { name: string; scenario: Scenario; rest: string[] } {
   const [first = '', ...others] = process.argv.slice(2);
   if (['help', '--help', '-h'].includes(first)) {
-    process.stdout.write(`npm run demo -- SCENARIO: the service on a fake Azure, without a network or an account\n${list()}`);
+    process.stdout.write(
+      `npm run demo -- SCENARIO: the service on a fake Azure, without a network or an account\n${list()}`,
+    );
     process.exit(0);
   }
   const [name, rest] = first === '' || first.startsWith('-') ? ['all-well', process.argv.slice(2)] : [first, others];
@@ -74,11 +76,15 @@ const tools = await serveTools(world, {
     output.write(`demo: ${tool} ${words.join(' ')}\n`);
     if (processOf(world) === running) return tell();
     running = processOf(world);
-    output.write(`demo: this makes a new ${world.place === 'pod' ? `pod, ${world.pod.name}` : 'process'}: the service starts again\n`);
+    output.write(
+      `demo: this makes a new ${world.place === 'pod' ? `pod, ${world.pod.name}` : 'process'}: the service starts again\n`,
+    );
     await replaceService();
   },
 }).catch(({ message }) => {
-  process.stderr.write(`rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}. Choose another PORT.\n`);
+  process.stderr.write(
+    `rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}. Choose another PORT.\n`,
+  );
   process.exit(1);
 });
 

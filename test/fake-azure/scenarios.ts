@@ -1,12 +1,16 @@
+import { dirname } from 'node:path';
 import type { RequestHandler } from 'msw';
+import { az } from './az.ts';
 import { aadsts, entra, imds, nmiNotReady } from './identity.ts';
 import { groups, resourceManager } from './resource-manager.ts';
 import { hangs, html, refuses, throttles, unreachable } from './responses.ts';
 import { IDENTITY } from './tokens.ts';
+import { temporaryFile } from './workload-identity.ts';
 import {
   BINDING_ANNOTATION,
   CLIENT_ID_ANNOTATION,
   createPod,
+  environmentOf,
   federatedCredential,
   healthyWorld,
   identityNamed,
@@ -39,6 +43,19 @@ export function worldOf({ place, breaks }: Scenario): World {
   breaks?.(world);
   createPod(world);
   return world;
+}
+
+/** The handlers and the environment of a service in this scenario, whose world nobody changes. */
+export function startOf(scenario: Scenario): { handlers: RequestHandler[]; environment: NodeJS.ProcessEnv } {
+  const world = worldOf(scenario);
+  const handlers = handlersIn(scenario, world);
+  // Also where tests choose an id for all other cases.
+  const environment = { AZURE_CLIENT_ID: undefined, ...environmentOf(world) };
+  if (world.place !== 'laptop') return { handlers, environment };
+  const { code, stdout, stderr } = az(world, ['account', 'get-access-token']);
+  const script = `#!/bin/sh\ncat >&2 <<'EOF'\n${stderr}EOF\ncat <<'EOF'\n${stdout}EOF\nexit ${code}\n`;
+  const directory = dirname(temporaryFile('az', script, 0o755));
+  return { handlers, environment: { ...environment, PATH: `${directory}:${process.env['PATH']}` } };
 }
 
 /** What answers to the service in this scenario, and in this world. */

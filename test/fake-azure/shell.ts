@@ -10,7 +10,9 @@ const socket = connect(toolsPort, '127.0.0.1');
 try {
   await once(socket, 'connect');
 } catch {
-  process.stderr.write(`rg-api demo: no demo on port ${port}. Start it in another terminal: npm run demo -- wrong-subject\n`);
+  process.stderr.write(
+    `rg-api demo: no demo on port ${port}. Start it in another terminal: npm run demo -- wrong-subject\n`,
+  );
   process.exit(69); // EX_UNAVAILABLE of sysexits.h
 }
 socket.destroy();
@@ -27,5 +29,5 @@ const shell = spawn('bash', ['--noprofile', '--norc', ...(isTerminal ? ['-i'] : 
 });
 // Ctrl+C is for the command in the shell.
 process.on('SIGINT', () => {});
-const [code]: [number | null] = await once(shell, 'exit');
+const [code]: (number | null)[] = await once(shell, 'exit');
 process.exitCode = code ?? 1;
