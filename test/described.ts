@@ -1,5 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
+import { REASONS } from '../src/explain/catalogue.ts';
 import { openApi } from '../src/http/openapi.ts';
 
 interface Reference {
@@ -29,7 +30,7 @@ interface Document {
 }
 
 /** The document as a client gets it. */
-export const DOCUMENT: Document = JSON.parse(JSON.stringify(openApi('0.0.0-test')));
+export const DOCUMENT: Document = JSON.parse(JSON.stringify(openApi('0.0.0-test', REASONS)));
 
 /** Headers of the connection, not of the response. The document describes Content-Type with the body. */
 const UNDESCRIBED = /^(connection|content-length|content-type|date|keep-alive|transfer-encoding)$/;

@@ -6,8 +6,9 @@ import fc from 'fast-check';
 import { HttpResponse } from 'msw';
 import { afterAll, expect, test } from 'vitest';
 import { bridgeSdkLog } from '../src/azure/sdk-log.ts';
-import { checkDocument, checkReport } from '../src/check.ts';
+import { checkReport } from '../src/check.ts';
 import { redact, redactValue } from '../src/redaction.ts';
+import { checkDocument } from '../src/responses.ts';
 import { aadsts, entra, imds, imdsRefuses, noImds } from './fake-azure/identity.ts';
 import { groups, subscriptions } from './fake-azure/resource-manager.ts';
 import { type Answer, refuses } from './fake-azure/responses.ts';
@@ -95,7 +96,7 @@ async function everythingOf({ get, service, logText }: ReturnType<typeof startSe
   ]);
   const shown = answers.map(async (answer) => [await answer.text(), ...answer.headers.values()]);
   const view = await service.viewOf(await service.snapshots.get());
-  const reports = [redact(checkReport(view)), JSON.stringify(redactValue(checkDocument(view)))];
+  const reports = [redact(checkReport(view, 80)), JSON.stringify(redactValue(checkDocument(view)))];
   return [...(await Promise.all(shown)).flat(), ...reports, ...logText].join('\n');
 }
 

@@ -39,7 +39,7 @@ export function stopServices(): void {
  * Starts the service on a loopback port and a fake Azure, with the real SDK and the credential chain of a pod. The test fails at its
  * end if a request had no handler.
  */
-export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}) {
+export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv = {}, isContainer = false) {
   process.env = {
     ...withoutAzure(realEnvironment),
     AZURE_TOKEN_CREDENTIALS: 'prod',
@@ -69,9 +69,10 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const service = createService({
     config,
     cloud,
-    version: '0.0.0-test',
+    process: { version: '0.0.0-test', startedAt: new Date().toISOString() },
     env: process.env,
     podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
+    isContainer,
     log,
   });
   const listening = service.server.listen(service.app.fetch, 0, '127.0.0.1');

@@ -1,6 +1,7 @@
 import { gatherFacts } from '../explain/facts.ts';
 import { isNodeIdentity } from '../explain/node-identity.ts';
 import { usesPodIdentity } from '../explain/words.ts';
+import { redact } from '../redaction.ts';
 import type { Cloud } from './cloud.ts';
 import { defaultChain } from './identity/chain.ts';
 import { createTokenCache, type TokenCache } from './identity/token-cache.ts';
@@ -57,6 +58,7 @@ export function createAzure(options: {
       platform: process.platform,
       cloud: { authorityHost: cloud.authorityHost, resourceManager: cloud.resourceManager },
       podLabelsFile: options.podLabelsFile,
+      clean: redact,
     });
   const credential = createTokenCache(acquireToken, scope ?? cloud.scope, {
     onCall: options.onCall,

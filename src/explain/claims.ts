@@ -9,6 +9,9 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}`]/gu;
 
 type Claim = string | number | readonly string[];
 
+/** Removes secrets from a text. Half of one cannot be recognized, so this happens before the text is cut. */
+export type Clean = (text: string) => string;
+
 /**
  * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT. Whoever made
  * the token may have put anything into it: texts are cleaned and cut, and a claim that is no text, number or list of texts is left
@@ -16,7 +19,7 @@ type Claim = string | number | readonly string[];
  *
  * @see https://www.rfc-editor.org/rfc/rfc7519
  */
-export function readClaims(token: string): Record<string, Claim> | undefined {
+export function readClaims(token: string, clean: Clean = String): Record<string, Claim> | undefined {
   const [, payload, signature] = token.split('.', 3);
   if (payload === undefined || signature === undefined) return undefined;
   try {
@@ -24,7 +27,7 @@ export function readClaims(token: string): Record<string, Claim> | undefined {
     if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
     return Object.fromEntries(
       Object.entries(claims).flatMap(([name, value]) => {
-        const claim = claimOf(value);
+        const claim = claimOf(value, clean);
         return claim === undefined ? [] : [[name, claim]];
       }),
     );
@@ -33,18 +36,18 @@ export function readClaims(token: string): Record<string, Claim> | undefined {
   }
 }
 
-function claimOf(value: unknown): Claim | undefined {
+function claimOf(value: unknown, clean: Clean): Claim | undefined {
   if (typeof value === 'number') return value;
-  if (typeof value === 'string') return textOf(value);
+  if (typeof value === 'string') return textOf(value, clean);
   if (!Array.isArray(value)) return undefined;
   return value
     .slice(0, MAX_CLAIM_ELEMENTS)
     .filter((element) => typeof element === 'string')
-    .map(textOf);
+    .map((element) => textOf(element, clean));
 }
 
-function textOf(claim: string): string {
-  return claim.replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
+function textOf(claim: string, clean: Clean): string {
+  return clean(claim).replace(UNSAFE, ' ').slice(0, MAX_CLAIM_LENGTH);
 }
 
 /** Who the token says we are; null for a missing claim. For display only: a token is opaque to its client. */
@@ -62,8 +65,8 @@ export interface Identity {
  *
  * @see https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
  */
-export function readIdentity(token: string): Identity {
-  const claims = readClaims(token) ?? {};
+export function readIdentity(token: string, clean?: Clean): Identity {
+  const claims = readClaims(token, clean) ?? {};
   const text = (...names: string[]) => {
     const value = names.map((name) => claims[name]).find((claim) => typeof claim === 'string' && claim !== '');
     return typeof value === 'string' ? value : null;

@@ -1,4 +1,4 @@
-import { readClaims } from './claims.ts';
+import { type Clean, readClaims } from './claims.ts';
 import { misnamedVariables } from './misnamed-variables.ts';
 import { type Owner, type Pod, podFrom } from './pod.ts';
 import { isProxied, PROXY_VARIABLES, proxyVariable } from './proxy.ts';
@@ -133,6 +133,8 @@ export interface FactSources {
   cloud?: Facts['cloud'];
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile?: string;
+  /** Removes secrets from claims, which may have anything in them. */
+  clean?: Clean;
 }
 
 const PUBLIC_CLOUD = {
@@ -157,11 +159,11 @@ const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 /** Gathers the facts at each call, because files change while the process runs. Never throws. */
 export async function gatherFacts(sources: FactSources): Promise<Facts> {
-  const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile } = sources;
+  const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile, clean } = sources;
   // Container Apps run on a cluster that is not theirs to see.
   const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']) && !env['CONTAINER_APP_NAME'];
   const [projectedToken, labels, ownToken] = await Promise.all([
-    readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE'], readText),
+    readProjectedToken(env['AZURE_FEDERATED_TOKEN_FILE'], readText, clean),
     podLabelsFile === undefined ? undefined : readLabels(podLabelsFile, readText),
     kubernetes ? readText(SERVICE_ACCOUNT_TOKEN).catch(() => '') : '',
   ]);
@@ -171,7 +173,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const container = kubernetes || (sources.isContainer ?? false);
   const place = placeOf(env, { kubernetes, container, identityEndpoint: identityEndpoint?.kind });
   const pod = kubernetes
-    ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim()) })
+    ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim(), clean) })
     : undefined;
   const misnamed = misnamedVariables(env);
   const emptyVariables = Object.keys(env).filter((name) => env[name] === '' && RELEVANT.test(name));
@@ -301,13 +303,14 @@ function noteAbout(name: string, value: string): string {
 async function readProjectedToken(
   file: string | undefined,
   readText: FactSources['readText'],
+  clean: Clean | undefined,
 ): Promise<ProjectedToken | undefined> {
   if (!file) return undefined;
   const path = { file: file.slice(0, 300), isInjected: INJECTED_PATH.test(file) };
   try {
     const text = (await readText(file)).trim();
     if (text === '') return { ...path, problem: 'is empty' };
-    const claims = readClaims(text);
+    const claims = readClaims(text, clean);
     if (!claims) return { ...path, problem: 'does not hold a JWT' };
     const iss = toText(claims['iss']);
     const sub = toText(claims['sub']);

@@ -141,7 +141,7 @@ const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
 const STATUS_WORDS = { pass: 'passed', warn: 'warning', fail: 'failed', skip: 'not reached' } as const;
 
 function check({ name, status, summary }: PageView['checks'][number]): Html {
-  return html`<li class="${status}"><span class="mark" aria-hidden="true">${MARKS[status]}</span><b>${name}</b> <span class="status">${STATUS_WORDS[status]}</span><span class="summary">${unbroken(summary)}</span></li>
+  return html`<li class="${status}"><span class="mark" aria-hidden="true">${MARKS[status]}</span> <b>${name}</b> <span class="status">${STATUS_WORDS[status]}</span> <span class="summary">${unbroken(summary)}</span></li>
 `;
 }
 

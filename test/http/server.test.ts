@@ -3,7 +3,7 @@ import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
-import { createDocuments, prepare, problemDetails } from '../../src/http/responses.ts';
+import { prepare, prepareProblem } from '../../src/http/prepared-response.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 
 let cleanUp: (() => void)[] = [];
@@ -11,8 +11,6 @@ afterEach(() => {
   for (const undo of cleanUp) undo();
   cleanUp = [];
 });
-
-const documents = createDocuments(JSON.stringify);
 
 /** Starts a server on a free port. It answers /slow when the test calls `release`, and /large with some megabytes. */
 async function startServer() {
@@ -22,8 +20,8 @@ async function startServer() {
   const answered: { url: string | undefined; status: number; durationMs: number }[] = [];
   const server = createHttpServer({
     refuse: ({ headers: { host } }) => (host === 'refused' ? prepare('refused', 'text/plain', 421) : undefined),
-    problem: (status, title) => documents.problem(problemDetails(status, title, { detail: 'made-up' })),
-    onAnswered: ({ url }, status, durationMs) => answered.push({ url, status, durationMs }),
+    problem: (status, title) => prepareProblem(status, title, 'made-up'),
+    onResponse: ({ url }, status, durationMs) => answered.push({ url, status, durationMs }),
   });
   const large = new Uint8Array(8 * 1024 * 1024);
   const { port } = await server.listen(
@@ -269,7 +267,7 @@ test('a port in use rejects with the system error', async () => {
   const { listen } = createHttpServer({
     refuse: () => undefined,
     problem: () => prepare('', 'text/plain'),
-    onAnswered: () => {},
+    onResponse: () => {},
   });
   await expect(listen(() => new Response(), port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

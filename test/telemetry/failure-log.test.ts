@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Diagnosis } from '../../src/azure/diagnosis/diagnose.ts';
-import { createFailureLog } from '../../src/telemetry/failure-log.ts';
+import { createFailureLog, framesOf, type Verdict } from '../../src/telemetry/failure-log.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 beforeEach(() => {
@@ -10,48 +9,29 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const facts: Diagnosis['facts'] = {
-  now: 'made-up',
-  cloud: { authorityHost: 'made-up', resourceManager: 'made-up' },
-  metadataService: 'made-up',
-  kubernetes: true,
-  container: true,
-  place: 'kubernetes',
-  variables: {},
-  proxy: { variables: [], hosts: [] },
-};
-
 interface Line {
   level: string;
   reason: string;
   reasons?: string[];
   msg: string;
-  timesSinceLastLine?: number;
-  stack?: string;
+  suppressed?: number;
   trace_id?: string;
 }
+
+const finding = (reason: string, hint = 'Do this.') => ({ reason, title: 'Made up', problem: 'It is so.', hint });
+const ORIGINAL = { name: 'Error', code: 'Odd', status: 403, message: 'in its own words' };
+const HEALTHY: Verdict = { failure: null, warnings: [], original: null };
 
 function startLog(level = 'info') {
   const texts: string[] = [];
   const log = createLog({ level, isTerminal: false, write: (text) => texts.push(text) });
-  const failureLog = createFailureLog(log, 'the made-up list is here again');
-  const fail = (reason: string, error = new Error('made-up'), more: Partial<Diagnosis> = {}) =>
-    failureLog.failed(error, {
-      reason,
-      hint: 'Do this.',
-      commands: [],
-      detail: 'in its own words',
-      original: { name: 'Error', code: 'Odd', status: 403, message: 'in its own words' },
-      attempts: [{ name: 'MadeUpCredential', outcome: 'failed', message: 'made up' }],
-      facts,
-      ...more,
-    });
+  const { record } = createFailureLog(log, 'the made-up list is here again');
   return {
     texts,
     lines: (): Line[] => texts.map((text) => JSON.parse(text)),
-    fail,
-    succeed: failureLog.succeeded,
-    failed: failureLog.failed,
+    record,
+    fail: (reason: string) => record({ failure: finding(reason), warnings: [], original: ORIGINAL }),
+    succeed: () => record(HEALTHY),
   };
 }
 
@@ -61,7 +41,7 @@ test('a lasting failure is logged once, then every minute with its count', () =>
     fail('no-role');
     vi.advanceTimersByTime(1000);
   }
-  expect(lines().map(({ timesSinceLastLine }) => timesSinceLastLine)).toEqual([undefined, 60, 60]);
+  expect(lines().map(({ suppressed }) => suppressed)).toEqual([undefined, 59, 59]);
 });
 
 test('another reason is logged at once', () => {
@@ -88,26 +68,25 @@ test('recovery is one line, and the next failure is logged at once', () => {
   succeed();
   fail('no-role');
   expect(lines().map(({ level, msg }) => [level, msg])).toEqual([
-    ['warn', 'no-role: Do this.'],
+    ['warn', 'Made up. It is so. Do this.'],
     ['info', 'recovered: the made-up list is here again'],
-    ['warn', 'no-role: Do this.'],
+    ['warn', 'Made up. It is so. Do this.'],
   ]);
 });
 
-test('a warning with a success is logged every minute, and is never a recovery', () => {
-  const { lines, fail, succeed } = startLog();
-  const nodeIdentity = { reason: 'node-identity', hint: 'Label the pod.' };
+test('a warning with a list is logged every minute, and is never a recovery', () => {
+  const { lines, fail, succeed, record } = startLog();
   fail('no-role');
   for (let second = 0; second < 70; second++) {
-    succeed([nodeIdentity], 'made-up-trace');
+    record({ ...HEALTHY, warnings: [finding('node-identity', 'Label the pod.')] }, 'made-up-trace');
     vi.advanceTimersByTime(1000);
   }
-  expect(lines().map(({ level, msg, timesSinceLastLine }) => [level, msg, timesSinceLastLine])).toEqual([
-    ['warn', 'no-role: Do this.', undefined],
-    ['warn', 'node-identity: Label the pod.', undefined],
-    ['warn', 'node-identity: Label the pod.', 60],
+  expect(lines().map(({ level, reason, suppressed }) => [level, reason, suppressed])).toEqual([
+    ['warn', 'no-role', undefined],
+    ['warn', 'node-identity', undefined],
+    ['warn', 'node-identity', 59],
   ]);
-  expect(lines().at(-1)?.trace_id).toBe('made-up-trace');
+  expect(lines().at(-1)).toMatchObject({ msg: 'Made up. It is so. Label the pod.', trace_id: 'made-up-trace' });
   succeed();
   expect(lines().at(-1)).toMatchObject({
     msg: 'recovered: the made-up list is here again',
@@ -115,7 +94,13 @@ test('a warning with a success is logged every minute, and is never a recovery',
   });
 });
 
-test('the line has reason and hint in its message, and the original error', () => {
+test('a warning beside a failure has a line of its own', () => {
+  const { lines, record } = startLog();
+  record({ failure: finding('no-role'), warnings: [finding('node-identity')], original: ORIGINAL });
+  expect(lines().map(({ reason }) => reason)).toEqual(['no-role', 'node-identity']);
+});
+
+test('the line says title, problem and hint, and has the original error', () => {
   const { lines, fail } = startLog();
   fail('no-role');
   expect(lines()).toEqual([
@@ -123,54 +108,39 @@ test('the line has reason and hint in its message, and the original error', () =
       level: 'warn',
       time: expect.any(String),
       reason: 'no-role',
-      original: { name: 'Error', code: 'Odd', status: 403, message: 'in its own words' },
-      msg: 'no-role: Do this.',
+      original: ORIGINAL,
+      msg: 'Made up. It is so. Do this.',
     },
   ]);
 });
 
-test('the message of each credential is logged at debug', () => {
+test('the whole original error is logged at debug, as often as the warning', () => {
   const { lines, fail } = startLog('debug');
   fail('no-role');
   fail('no-role');
   expect(lines()).toMatchObject([
-    { level: 'warn', msg: 'no-role: Do this.' },
-    { level: 'debug', reason: 'no-role', attempts: [{ name: 'MadeUpCredential' }], msg: 'made-up' },
+    { level: 'warn', msg: 'Made up. It is so. Do this.' },
+    { level: 'debug', reason: 'no-role', original: ORIGINAL, msg: 'in its own words' },
   ]);
 });
 
 test('no line is longer than a kilobyte, whatever Azure says', () => {
-  const { texts, failed, fail } = startLog();
-  const trace = '0'.repeat(32);
+  const { texts, record } = startLog();
   for (const text of ['x', '"', '\u202e', '\u{1f600}', 'ä']) {
     const message = text.repeat(2000);
-    fail(`unknown`, new Error(message, { cause: new Error(message) }), {
-      hint: message,
-      commands: [],
-      original: { name: 'AggregateAuthenticationError', code: 'AuthorizationFailed', status: 403, message },
-    });
-    failed(
-      new Error(message),
-      {
-        reason: 'federated-credential-subject',
-        hint: message,
-        commands: [],
-        detail: message,
-        original: { name: 'AggregateAuthenticationError', code: 700213, status: 401, message },
-        attempts: [],
-        facts,
-      },
-      trace,
-    );
+    for (const [reason, trace] of [['unknown'], ['federated-credential-subject', '0'.repeat(32)]] as const) {
+      const original = { name: 'AggregateAuthenticationError', code: 'AuthorizationFailed', status: 403, message };
+      record({ failure: finding(reason, message), warnings: [], original }, trace);
+    }
     vi.advanceTimersByTime(60_000);
   }
   expect(texts).toHaveLength(10);
   for (const line of texts) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1000);
 });
 
-test('an unexpected failure has the beginning of the stack of its cause, without the message', () => {
-  const { lines, fail } = startLog();
-  fail('unknown', new Error('wrapped', { cause: new Error('made-up cause\nHeaders: {"set-cookie":"made-up"}') }));
-  expect(lines()[0]?.stack).toMatch(/^at .*failure-log\.test\.ts/);
-  expect(lines()[0]?.stack).not.toContain('made-up');
+test('the frames of an error are those of its cause, without the message', () => {
+  const error = new Error('wrapped', { cause: new Error('made-up cause\nHeaders: {"set-cookie":"made-up"}') });
+  expect(framesOf(error)).toMatch(/^at .*failure-log\.test\.ts/);
+  expect(framesOf(error)).not.toContain('made-up');
+  expect(framesOf(Object.assign(new Error('made-up'), { stack: 'made-up' }))).toBe('');
 });

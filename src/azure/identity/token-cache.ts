@@ -1,6 +1,7 @@
 import type { AccessToken } from '@azure/core-auth';
 import { type Identity, readIdentity } from '../../explain/claims.ts';
 import type { Exchange } from '../../explain/outcome.ts';
+import { redact } from '../../redaction.ts';
 import { untilAborted } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import { instrument, type OnCall } from '../instrument.ts';
@@ -149,7 +150,7 @@ export function createTokenCache(
       const accessToken = await untilAborted(request.token, limit.signal);
       if (!accessToken) throw new Error('The credential chain returned no token');
       const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
-      const identity = readIdentity(accessToken.token);
+      const identity = readIdentity(accessToken.token, redact);
       const value = { ...accessToken, credential: winner?.name ?? 'unknown', identity };
       token = { value, ...whenDue(value), wallClockOffsetMs: wallClockOffsetMs() };
       latest = value;

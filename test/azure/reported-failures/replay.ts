@@ -2,18 +2,16 @@ import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HttpResponse, http, type RequestHandler } from 'msw';
-import { afterEach, expect, test } from 'vitest';
+import type { Exchange } from '../../../src/explain/outcome.ts';
 import { makeCertificate } from '../../fake-azure/certificate.ts';
-import { forgetManagedIdentities } from '../../fake-azure/managed-identities.ts';
 import { subscriptionId } from '../../fake-azure/resource-manager.ts';
 import { BrokenConnection, hangs } from '../../fake-azure/responses.ts';
 import { IDENTITY, jwt, madeUpToken } from '../../fake-azure/tokens.ts';
 import { SERVICE_ACCOUNT, serviceAccountToken, temporaryFile } from '../../fake-azure/workload-identity.ts';
-import { startService } from '../../service.ts';
-import { type PlaceName, type Reply, type ReportedFailure, reportedFailures } from './reported-failure.ts';
+import type { PlaceName, Reply, ReportedFailure } from './reported-failure.ts';
 
 const { clientId, tenantId } = IDENTITY;
-const SUBSCRIPTION = subscriptionId('One');
+export const SUBSCRIPTION = subscriptionId('One');
 const AKS_ISSUER = `https://westeurope.oic.prod-aks.azure.com/${tenantId}/0d3a4b5c-6d7e-4f80-9a1b-2c3d4e5f6a7b/`;
 const KUBELET =
   '/subscriptions/s/resourcegroups/MC_rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/clu-agentpool';
@@ -70,54 +68,43 @@ const PLACES: Record<
   },
 };
 
-let cleanUp: (() => void)[] = [];
-
-afterEach(() => {
-  for (const undo of cleanUp) undo();
-  cleanUp = [];
-  forgetManagedIdentities();
-});
-
-/** Creates one test for each reported failure of a family: the diagnosis must lead to the solution. */
-export function replayFamily(family: string): void {
-  const ids = { ...IDENTITY, subscriptionId: SUBSCRIPTION };
-  test.each(reportedFailures(family, ids))('$source: $failure', { timeout: 60_000 }, async (reported) => {
-    forgetManagedIdentities();
-    const { get } = startService(handlersOf(reported), await environmentOf(reported));
-    const list = await get();
-    const { reason: failed, ...listed } = await documentOf(list);
-    const who = await documentOf(await get('/whoami'));
-    const warnings: Explained[] = who.warnings ?? [];
-    const reason = list.headers.get('Fallback-Reason') ?? failed ?? who.reason ?? warnings[0]?.reason;
-    const documents = [who, ...warnings, { reason: failed, ...listed }];
-    const explained = documents.find((document) => document.reason === reason && document.hint);
-
-    if (reported.reasons.length > 0) expect(reported.reasons).toContain(reason);
-    expect(reported.never ?? []).not.toContain(reason);
-    const advice = [explained?.hint, ...(explained?.commands ?? [])].join('\n');
-    for (const words of reported.says) expect(advice).toMatch(new RegExp(words, 's'));
-  });
+/** A failure as the service meets it. */
+export interface Replay {
+  handlers: RequestHandler[];
+  env: NodeJS.ProcessEnv;
+  isContainer: boolean;
+  /** How far a request comes that never ends; sockets are faked, and do not know. */
+  stuckAt: Exchange['phase'];
+  /** Stops what was started for it. */
+  end: () => void;
 }
 
-interface Explained {
-  reason?: string;
-  hint?: string;
-  commands?: string[];
-  warnings?: Explained[];
+/** Prepares the replay of a reported failure. */
+export async function replay(reported: ReportedFailure): Promise<Replay> {
+  const { env, end } = await environmentOf(reported);
+  return {
+    handlers: handlersOf(reported),
+    env,
+    isContainer: /-image$/.test(reported.place),
+    stuckAt: isDropped(reported) ? 'connect' : 'response',
+    end,
+  };
 }
 
-async function documentOf(response: Response): Promise<Explained> {
-  return JSON.parse(await response.text());
+function isDropped({ answers = {} }: ReportedFailure): boolean {
+  return Object.values(answers).some(({ fails }) => fails === 'is-dropped');
 }
 
 /** The variables of the place and of the failure, with the files that they name. */
-async function environmentOf(reported: ReportedFailure): Promise<NodeJS.ProcessEnv> {
+async function environmentOf(reported: ReportedFailure): Promise<Pick<Replay, 'env' | 'end'>> {
   const { place, environment = {}, az, answers = {}, certificate } = reported;
   const { environment: usual, labels: usualLabels } = PLACES[place];
   const labels = usualLabels && Object.entries({ app: 'rgapi', ...(reported.labels ?? usualLabels) });
   const env: NodeJS.ProcessEnv = {
     ...usual,
-    AZURE_DEADLINE_MS: Object.values(answers).some(({ fails }) => fails === 'hangs') ? '300' : '20000',
+    AZURE_DEADLINE_MS: Object.values(answers).some(({ fails }) => fails === 'hangs' || fails === 'is-dropped')
+      ? '300'
+      : '20000',
     ...(labels && {
       POD_LABELS_FILE: temporaryFile('labels', labels.map(([key, value]) => `${key}="${value}"\n`).join('')),
     }),
@@ -126,8 +113,7 @@ async function environmentOf(reported: ReportedFailure): Promise<NodeJS.ProcessE
     PATH: `${az ? azProgram(az) : '/nonexistent'}:/usr/bin:/bin`,
   };
   for (const [name, value] of Object.entries(environment)) env[name] = value ?? undefined;
-  if (answers.proxy) await startProxy(env, answers.proxy);
-  return env;
+  return { env, end: answers.proxy ? await startProxy(env, answers.proxy) : () => {} };
 }
 
 function projectedToken({ projectedToken: claims, lifetimeSeconds = 3600, unreadableToken }: ReportedFailure): string {
@@ -164,17 +150,17 @@ function azProgram(az: NonNullable<ReportedFailure['az']>): string {
 }
 
 /** Starts a proxy that answers every request like this, and puts its address into the variables. */
-async function startProxy(env: NodeJS.ProcessEnv, { status = 502, text = '' }: Reply): Promise<void> {
+async function startProxy(env: NodeJS.ProcessEnv, { status = 502, text = '' }: Reply): Promise<() => void> {
   // A request for plain HTTP arrives as a whole, not as CONNECT.
   const proxy = createServer((_, response) => response.writeHead(status, { 'Content-Type': 'text/html' }).end(text));
   proxy.on('connect', (_, socket) =>
     socket.end(`HTTP/1.1 ${status} made-up\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
   );
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  cleanUp.push(() => proxy.close());
   // listen() gives a TCP server an address with a port.
   const { port } = proxy.address() as AddressInfo;
   for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY']) if (env[name]) env[name] = `http://127.0.0.1:${port}`;
+  return () => proxy.close();
 }
 
 function handlersOf(reported: ReportedFailure): RequestHandler[] {
@@ -256,7 +242,7 @@ function handlersOf(reported: ReportedFailure): RequestHandler[] {
 
 /** Whether a metadata service replies. Anything else in its place answers the probe like any other request. */
 function isMetadataService(reply: Reply | undefined): boolean {
-  if (reply?.fails === 'refused' || reply?.fails === 'hangs') return false;
+  if (reply?.fails !== undefined) return false;
   return reply === undefined || reply.json !== undefined || /^text\/plain/.test(reply.headers?.['content-type'] ?? '');
 }
 
@@ -272,7 +258,7 @@ function throwIfBlocked({ unresolvable = [], intercepted }: ReportedFailure, req
 
 async function respond(reply: Reply, request: Request): Promise<Response> {
   const { fails, status = 200, aadsts, error, suberror, json, text = '', headers = {} } = reply;
-  if (fails === 'hangs') return (await hangs(request)) ?? HttpResponse.error();
+  if (fails === 'hangs' || fails === 'is-dropped') return (await hangs(request)) ?? HttpResponse.error();
   if (fails === 'refused') throw REFUSED;
   if (aadsts !== undefined) {
     const number = Number(/AADSTS(\d+)/.exec(aadsts)?.[1]);

@@ -48,7 +48,8 @@ export interface ReportedFailure {
 }
 
 export interface Reply {
-  fails?: 'hangs' | 'refused';
+  /** `is-dropped`: no packet arrives, so there is no connection. */
+  fails?: 'hangs' | 'is-dropped' | 'refused';
   status?: number;
   /** The message of an error of Microsoft Entra ID, and its error code. */
   aadsts?: string;
@@ -79,7 +80,7 @@ export const FAMILIES = [
   'azure-cli',
   'network',
   'resource-manager',
-];
+] as const;
 
 /** The reported failures of one family; `{clientId}` and the like become the ids of the fake Azure. */
 export function reportedFailures(family: string, ids: Record<string, string>): ReportedFailure[] {

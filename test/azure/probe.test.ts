@@ -1,9 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { readIdentity } from '../../src/azure/identity/claims.ts';
 import { entra, identityNotFound, imds, noImds } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { asUsual, hangs, inTurn, refuses, when } from '../fake-azure/responses.ts';
-import { IDENTITY, jwt } from '../fake-azure/tokens.ts';
+import { IDENTITY } from '../fake-azure/tokens.ts';
 import { serviceAccountToken, temporaryFile, workloadIdentity } from '../fake-azure/workload-identity.ts';
 import { eventually, startService, TOKEN } from '../service.ts';
 
@@ -297,19 +296,4 @@ test('concurrent callers share one acquisition and one listing', async () => {
   const { get, count } = startService(healthy);
   await Promise.all([get('/whoami'), get('/'), get('/whoami'), get('/')]);
   expect([count(TOKEN), count('/resourcegroups?')]).toEqual([1, 1]);
-});
-
-test.each([
-  ['an app token of version 1', { idtyp: 'app', appid: 'a', oid: 'o', tid: 't' }, ['app', 't', 'o', 'a']],
-  ['an app token of version 2', { idtyp: 'app', azp: 'a', oid: 'o', tid: 't' }, ['app', 't', 'o', 'a']],
-  ["a user's token", { idtyp: 'user', appid: 'a', oid: 'o', tid: 't' }, ['user', 't', 'o', 'a']],
-  ["a user's token without idtyp", { scp: 'user_impersonation', oid: 'o' }, ['user', null, 'o', null]],
-  ['a token without idtyp', { appid: 'a', oid: 'o' }, [null, null, 'o', 'a']],
-  ['claims of other types', { idtyp: 7, appid: {}, oid: [], tid: '' }, [null, null, null, null]],
-])('%s is read', (_, claims, [type, tenantId, objectId, clientId]) => {
-  expect(readIdentity(jwt(claims))).toEqual({ type, tenantId, objectId, clientId });
-});
-
-test.each(['', 'opaque', 'a.b.c', '..', 'a.bnVsbA.c'])('a token that is not a JWT has no claims: "%s"', (token) => {
-  expect(readIdentity(token)).toEqual({ type: null, tenantId: null, objectId: null, clientId: null });
 });

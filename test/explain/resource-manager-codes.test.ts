@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resourceManagerClass } from '../../../src/azure/diagnosis/resource-manager-codes.ts';
+import { resourceManagerClass } from '../../src/explain/resource-manager-codes.ts';
 
 test.each([
   ['AuthorizationFailed', '', 'role'],

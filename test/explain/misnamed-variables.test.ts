@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { misnamedVariables } from '../../../src/azure/diagnosis/misnamed-variables.ts';
+import { misnamedVariables } from '../../src/explain/misnamed-variables.ts';
 
 test.each([
   ['ARM_CLIENT_ID', 'AZURE_CLIENT_ID'],

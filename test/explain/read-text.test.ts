@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readText } from '../../../src/azure/diagnosis/read-text.ts';
+import { readText } from '../../src/explain/read-text.ts';
 
 test.each([
   ['AADSTS700213: x', 700213],

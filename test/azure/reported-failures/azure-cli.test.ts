@@ -1,3 +1,0 @@
-import { replayFamily } from './replay.ts';
-
-replayFamily('azure-cli');
