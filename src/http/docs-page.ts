@@ -42,13 +42,19 @@ export function docsPage({ info, paths, components }: OpenApiDocument): Html {
   function route([path, { get }]: [string, { get: Operation }]): Html {
     const id = get.operationId;
     const headers = (get.parameters ?? []).map((parameter) => resolve(components.parameters, parameter));
+    const render = ([status, reference]: [string, Reference]) =>
+      response(path, status, resolve<Response>(components.responses, reference));
+    const [common = [], own = []] = [true, false].map((wanted) =>
+      Object.entries(get.responses).filter(([, { $ref }]) => isCommon($ref) === wanted),
+    );
     const negotiated = path === '/' ? ' In a browser, this is the page; curl gets the JSON.' : '';
     return html`<section id="${id}" aria-labelledby="${id}-title"><h2 class="route" id="${id}-title"><code>GET ${path}</code></h2>
 <p class="lead">${get.summary}</p>
 ${get.description && html`<p>${prose(get.description)}</p>`}
 ${block(curl(path))}
 <p><a href=".${path}">Try it: <code>${path}</code></a>${negotiated}</p>
-${Object.entries(get.responses).map(([status, reference]) => response(path, status, resolve<Response>(components.responses, reference)))}
+${own.map(render)}
+<details><summary>As on most routes: ${common.map(([status], i) => html`${i > 0 && ', '}<code>${status}</code>`)}</summary>${common.map(render)}</details>
 ${
   headers.length > 0 &&
   html`<details><summary>Request headers</summary>${table(
@@ -57,6 +63,13 @@ ${
   )}</details>`
 }
 </section>`;
+  }
+
+  /** Whether most routes have this response, so that it need not be read again on each. */
+  function isCommon($ref: string): boolean {
+    const routes: { get: Operation }[] = Object.values(paths);
+    const having = routes.filter(({ get }) => Object.values(get.responses).some((each) => each.$ref === $ref));
+    return having.length > routes.length / 2;
   }
 
   /** One status as a terminal shows it: the request, and the answer with the headers that it always has. */

@@ -100,6 +100,7 @@ th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: t
 th { color: var(--quiet); font-weight: 600; }
 td:first-child { white-space: nowrap; }
 summary { cursor: pointer; padding: 0.3rem 0; }
+details details { margin-left: 1.25rem; }
 .prose { white-space: pre-line; }
 [id] { scroll-margin-top: 3rem; }
 .route { margin-bottom: 0.25rem; font-size: clamp(1.25rem, 2.4vw, 1.75rem); color: var(--text); }
