@@ -387,8 +387,9 @@ export function createPod(world: World): void {
     AZURE_FEDERATED_TOKEN_FILE: TOKEN_FILE,
     ...(isBound && { AZURE_KUBERNETES_TOKEN_PROXY: 'https://token-proxy.example/made-up' }),
   };
-  // The webhook leaves alone what the manifest sets.
-  world.pod.environment = { ...injected, ...environment };
+  // The webhook injects nothing that is empty, and leaves alone what the manifest sets.
+  const given = Object.fromEntries(Object.entries(injected).filter(([, value]) => value !== ''));
+  world.pod.environment = { ...given, ...environment };
   world.pod.tokenClaims = {
     iss: cluster.issuer,
     sub: `system:serviceaccount:${NAMESPACE}:${spec.serviceAccountName}`,
