@@ -180,12 +180,16 @@ export function showLogs(label: Word): string {
   return bash`kubectl get pods -A -l ${label} --no-headers | while read -r namespace pod _; do kubectl logs -n $namespace $pod --tail=50 --prefix; done`;
 }
 
-/** Gives the identity of the token the role Reader. */
+/**
+ * Gives the identity of the token the role Reader. Where no subscription is known, it gets the role where the identity itself
+ * lives, and the list shows which others there are.
+ */
 export function assignReader(e: Evidence): string[] {
   const type = choice(e.identity?.type === 'user' ? 'User' : 'ServicePrincipal');
-  const subscription = subscriptionOf(e);
+  const known = subscriptionOf(e);
+  const subscription = known ?? /^\/subscriptions\/([^/]+)/i.exec(e.identity?.managedIdentityResourceId ?? '')?.[1];
   const assign = bash`az role assignment create --role Reader --assignee-object-id ${guid(e.identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope /subscriptions/${guid(subscription, 'SUBSCRIPTION_ID')}`;
-  return isGuid(subscription) ? [assign] : [bash`az account list --query '[].[id,name]' -o table`, assign];
+  return isGuid(known) ? [assign] : [bash`az account list --query '[].[id,name]' -o table`, assign];
 }
 
 export function loginToTenant(tenant: string | null | undefined): string {

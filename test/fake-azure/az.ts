@@ -511,6 +511,17 @@ const COMMANDS: Record<string, Command> = {
     },
   },
   'network private-dns zone list': { optional: GROUP, run: () => [] },
+  'resource list': { optional: '--resource-type --name/-n --resource-group/-g', run: () => [] },
+  rest: {
+    required: '--url/--uri/-u',
+    optional: '--method/-m --body/-b --headers --url-parameters/--uri-parameters --resource',
+    lists: '--headers --url-parameters',
+    run({ denyAssignments }, flags) {
+      if (!flags.needed('--url').endsWith('/denyAssignments'))
+        throw new ToolError('the fake Azure does not know this URL');
+      return { value: denyAssignments.map((denyAssignmentName) => ({ properties: { denyAssignmentName } })) };
+    },
+  },
   'role assignment create': {
     required: '--role --scope',
     optional: '--assignee --assignee-object-id --assignee-principal-type --description',

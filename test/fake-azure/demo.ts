@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { closest } from './closest.ts';
 import { withoutAzure } from './environment.ts';
-import { FAMILIES, SCENARIOS, type Scenario, worldOf } from './scenarios.ts';
+import { FAMILIES, handlersIn, SCENARIOS, type Scenario, worldOf } from './scenarios.ts';
 import type { Told } from './service.ts';
 import { serveTools, toolsPortOf } from './tools.ts';
 import { environmentOf, processOf } from './world.ts';
@@ -67,7 +67,7 @@ let running = processOf(world);
 
 // A check ends before anybody could type a command; the service of a laptop still needs its az.
 const toolsPort = isService ? toolsPortOf(port) : 0;
-const tools = await serveTools(world, {
+const tools = await serveTools(world, handlersIn(scenario, world), {
   port: toolsPort,
   async onRan({ tool, words }) {
     const now = JSON.stringify(world);

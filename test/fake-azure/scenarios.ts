@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { RequestHandler } from 'msw';
 import { az } from './az.ts';
 import { aadsts, entra, imds, nmiNotReady } from './identity.ts';
-import { groups, resourceManager } from './resource-manager.ts';
+import { resourceManager } from './resource-manager.ts';
 import { hangs, html, refuses, throttles, unreachable } from './responses.ts';
 import { IDENTITY } from './tokens.ts';
 import { temporaryFile } from './workload-identity.ts';
@@ -127,11 +127,6 @@ function permitBinding({ cluster }: World): void {
 export function withoutRoles(world: World): void {
   world.roles = world.roles.filter((role) => role.objectId !== objectId);
 }
-
-const forbids = (code: string, message: string) =>
-  groups([], {
-    onPage: { 1: refuses(403, code, `The client '${clientId}' with object id '${objectId}' ${message}`) },
-  });
 
 /** What `npm run demo` can show, by family and name. */
 export const FAMILIES: Record<string, Record<string, Scenario>> = {
@@ -319,13 +314,9 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
     },
     'deny-assignment': {
       shows: 'the identity has the role, but a deny assignment overrides it',
-      handlers: () => [
-        forbids(
-          'DenyAssignmentAuthorizationFailed',
-          "has permission to perform action 'Microsoft.Resources/subscriptions/resourceGroups/read'; however, the access is " +
-            "denied because of the deny assignment with name 'made-up' and Id '55555555555545558555555555555555'.",
-        ),
-      ],
+      breaks({ denyAssignments }) {
+        denyAssignments.push('made-up');
+      },
     },
     'wrong-cloud': {
       shows: 'the token is for another cloud than that of Resource Manager',

@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { getResponse } from 'msw';
+import { getResponse, type RequestHandler } from 'msw';
 import { az } from './az.ts';
 import { kubectl } from './kubectl.ts';
 import type { Ran } from './output.ts';
 import type { World } from './world.ts';
-import { handlersOf } from './world-handlers.ts';
 
 interface Asked {
   tool: string;
@@ -17,22 +16,38 @@ interface Asked {
 /** Where the fake `az`, `kubectl` and `curl` are: tiny programs that send their arguments here. */
 export const TOOLS = fileURLToPath(new URL('bin', import.meta.url));
 
-/** Runs a tool of this world, which may change it. */
-export async function run(world: World, { tool, words, stdin }: Asked): Promise<Ran> {
+/** Runs a tool in this world, which it may change. */
+async function run(world: World, handlers: RequestHandler[], { tool, words, stdin }: Asked): Promise<Ran> {
   if (tool === 'az') return az(world, words);
-  if (tool === 'kubectl') return kubectl(world, words, stdin);
-  return curl(world, words);
+  if (tool === 'curl') return curl(handlers, words);
+  const ran = kubectl(world, words, stdin);
+  // What a debugging container runs in the pod sees the network of the pod.
+  const [command, ...rest] = words.includes('--') ? words.slice(words.indexOf('--') + 1) : [];
+  if (ran.code !== 0 || !['curl', 'nslookup'].includes(command ?? '')) return ran;
+  return command === 'curl' ? curl(handlers, rest) : curl(handlers, [`https://${rest.at(-1)}`]);
 }
 
+/** What curl says about a connection that broke with this code. */
+const BROKEN: Record<string, [code: number, message: string]> = {
+  EAI_AGAIN: [6, 'Could not resolve host'],
+  SELF_SIGNED_CERT_IN_CHAIN: [60, 'SSL certificate problem: self-signed certificate in certificate chain'],
+};
+
 /** What curl shows of the fake Azure. Any other address is for the real curl, which its program runs. */
-async function curl(world: World, words: string[]): Promise<Ran> {
+async function curl(handlers: RequestHandler[], words: string[]): Promise<Ran> {
   const url = words.find((word) => word.startsWith('http')) ?? '';
-  const header = words[words.indexOf('-H') + 1] ?? '';
-  const [name = '', value = ''] = words.includes('-H') ? header.split(/: ?/) : [];
+  const [name = '', value = ''] = words.includes('-H') ? (words[words.indexOf('-H') + 1] ?? '').split(/: ?/) : [];
   const request = new Request(url, name === '' ? {} : { headers: { [name]: value } });
-  const response = await getResponse(handlersOf(world), request).catch(() => undefined);
-  if (!response) return { code: 7, stdout: '', stderr: `curl: (7) Failed to connect to ${new URL(url).host}\n` };
-  return { code: 0, stdout: words.includes('-o') ? '' : await response.text(), stderr: '' };
+  try {
+    const response = await getResponse(handlers, request);
+    if (!response) return { code: 0, stdout: '', stderr: '' };
+    const head = `HTTP/1.1 ${response.status}\n${[...response.headers].map(([key, text]) => `${key}: ${text}\n`).join('')}\n`;
+    const body = words.includes('-o') ? '' : await response.text();
+    return { code: 0, stdout: `${words.includes('-D') ? head : ''}${body}`, stderr: '' };
+  } catch (error) {
+    const [code, message] = BROKEN[String(Object(error).code)] ?? [7, 'Failed to connect'];
+    return { code, stdout: '', stderr: `curl: (${code}) ${message}: ${new URL(url).host}\n` };
+  }
 }
 
 /**
@@ -41,6 +56,7 @@ async function curl(world: World, words: string[]): Promise<Ran> {
  */
 export async function serveTools(
   world: World,
+  handlers: RequestHandler[],
   { port = 0, onRan = () => {} }: { port?: number; onRan?: (asked: Asked, ran: Ran) => void | Promise<void> } = {},
 ) {
   let last: Promise<unknown> = Promise.resolve();
@@ -56,7 +72,7 @@ export async function serveTools(
     const answer = async () => {
       await isComplete;
       const asked: Asked = JSON.parse(received);
-      const ran = await run(world, asked);
+      const ran = await run(world, handlers, asked);
       await onRan(asked, ran);
       socket.end(JSON.stringify(ran));
     };

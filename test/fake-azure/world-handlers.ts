@@ -313,6 +313,14 @@ function groupsOf(world: World, request: Request, id: string): Response | undefi
   if (!subscription) return noSubscription(id)(request);
   const objectId = oidOf(request);
   const scope = `/subscriptions/${id}`;
+  const [denied] = world.denyAssignments;
+  if (denied !== undefined) {
+    return refuses(
+      403,
+      'DenyAssignmentAuthorizationFailed',
+      `The client '${claimsOf(request)['appid']}' with object id '${objectId}' has permission to perform action 'Microsoft.Resources/subscriptions/resourceGroups/read'; however, the access is denied because of the deny assignment with name '${denied}' and Id '55555555555555558555555555555555' at scope '${scope}'.`,
+    )(request);
+  }
   // A role on the subscription that may not list groups, or none in it.
   const isRefused = !world.roles.some(
     (role) => role.objectId === objectId && isWithin(role.scope, scope) && role.scope !== scope,

@@ -13,6 +13,8 @@ export interface World {
   identities: ManagedIdentity[];
   applications: Application[];
   roles: Role[];
+  /** The names of the deny assignments that keep everybody from reading. */
+  denyAssignments: string[];
   cluster: Cluster;
   /** The pod of the service: what the kubelet and the webhook made of the Deployment when it was created. */
   pod: Pod;
@@ -235,6 +237,7 @@ export function healthyWorld(place: World['place'] = 'pod'): World {
       { objectId: IDENTITY.objectId, role: 'Reader', scope: `/subscriptions/${SUBSCRIPTION}` },
       { objectId: '55555555-5555-4555-8555-555555555555', role: 'Reader', scope: `/subscriptions/${SUBSCRIPTION}` },
     ],
+    denyAssignments: [],
     cluster: {
       name: 'aks-prod',
       group: 'rg-aks-prod-westeurope',

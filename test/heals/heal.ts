@@ -41,7 +41,7 @@ export async function heal(scenario: Scenario, known: Record<string, string> = {
   const world = worldOf(scenario);
   const before = structuredClone(world);
   const home = mkdtempSync(join(tmpdir(), 'rg-api-heals-'));
-  const tools = await serveTools(world);
+  const tools = await serveTools(world, handlersIn(scenario, world));
   const environment = { ...tools.environment, HOME: home, USER: 'kim' };
   let running = '';
   let service: ReturnType<typeof startService> | undefined;
