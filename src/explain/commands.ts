@@ -116,12 +116,24 @@ export function listClusters(): string {
 
 /** Runs a command of `az aks` on the cluster with the name in `$CLUSTER`, in the resource group that belongs to it. */
 export function onCluster(verb: Word, options: Word): string {
-  return bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks ${verb} -g $group -n $cluster ${options}; fi; done`;
+  return bash`${forCluster(verb, options)}`;
 }
+
+function forCluster(verb: Word, options: Word): Word {
+  return part`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks ${verb} -g $group -n $cluster ${options}; fi; done`;
+}
+
+const ENABLE = part`--enable-oidc-issuer --enable-workload-identity`;
+const WEBHOOK_PODS = part`kubectl get pods -A -l azure-workload-identity.io/system=true`;
 
 /** Turns on the OIDC issuer and the webhook of Workload ID. Neither does harm where it is on already. */
 export function enableWorkloadIdentity(): string[] {
-  return [listClusters(), onCluster(part`update`, part`--enable-oidc-issuer --enable-workload-identity`)];
+  return [listClusters(), onCluster(part`update`, ENABLE)];
+}
+
+/** The same, but only where no webhook runs. */
+export function enableMissingWebhook(): string[] {
+  return [listClusters(), bash`${WEBHOOK_PODS} -o name | grep -q . || ${forCluster(part`update`, ENABLE)}`];
 }
 
 /** Annotates the service account of the pod, which takes effect in new pods. */
@@ -159,7 +171,7 @@ export function useServiceAccount(e: WithFacts): string[] {
 }
 
 export function showWebhook(): string {
-  return bash`kubectl get pods -A -l azure-workload-identity.io/system=true`;
+  return bash`${WEBHOOK_PODS}`;
 }
 
 /** AKS runs the webhook in the namespace kube-system, its Helm chart in one of its own. */
