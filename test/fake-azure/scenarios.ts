@@ -3,7 +3,7 @@ import type { RequestHandler } from 'msw';
 import { az } from './az.ts';
 import { aadsts, entra, imds, nmiNotReady } from './identity.ts';
 import { resourceManager } from './resource-manager.ts';
-import { hangs, html, refuses, throttles, unreachable } from './responses.ts';
+import { html, refuses, stalls, throttles, unreachable } from './responses.ts';
 import { IDENTITY } from './tokens.ts';
 import { temporaryFile } from './workload-identity.ts';
 import {
@@ -335,7 +335,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
     },
     slow: {
       shows: 'Resource Manager takes longer than the deadline',
-      handlers: () => [resourceManager(hangs)],
+      handlers: () => [resourceManager(stalls)],
     },
     broken: {
       shows: 'something else responds instead of Resource Manager',

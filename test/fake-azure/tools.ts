@@ -42,7 +42,7 @@ async function curl(handlers: RequestHandler[], words: string[]): Promise<Ran> {
     const response = await getResponse(handlers, request);
     if (!response) return { code: 0, stdout: '', stderr: '' };
     const head = `HTTP/1.1 ${response.status}\n${[...response.headers].map(([key, text]) => `${key}: ${text}\n`).join('')}\n`;
-    const body = words.includes('-o') ? '' : await response.text();
+    const body = words.includes('-w') ? String(response.status) : words.includes('-o') ? '' : await response.text();
     return { code: 0, stdout: `${words.includes('-D') ? head : ''}${body}`, stderr: '' };
   } catch (error) {
     const [code, message] = BROKEN[String(Object(error).code)] ?? [7, 'Failed to connect'];
