@@ -89,12 +89,12 @@ function isAbsent({ message }: Finding): boolean {
   return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
 }
 
-/** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, nobody knows. */
-function isUnbound(e: Evidence): boolean {
+/** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, only a metadata service that is silent tells. */
+function isUnbound(e: Evidence, { responder }: Finding): boolean {
   const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
   if (identityEndpointMissing === true) return true;
   const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
-  return kubernetes && podLabels !== undefined && !isBound;
+  return kubernetes && (podLabels !== undefined || responder === 'none') && !isBound;
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
@@ -115,7 +115,7 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (isWaitedFor(finding)) return 'token';
   if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
     return 'configuration';
-  if (finding.credential === 'managed-identity' && isUnbound(e)) return 'configuration';
+  if (finding.credential === 'managed-identity' && isUnbound(e, finding) && !isRefusal(finding)) return 'configuration';
   if (finding.credential === 'identity-binding' && responder !== 'entra') {
     return isRefusalOfTokenProxy(finding) ? 'token' : 'identity-provider';
   }
@@ -126,18 +126,23 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     case 'unknown':
     case 'gateway':
     case 'http-proxy':
-      return finding.credential === 'managed-identity' && isUnbound(e) ? 'configuration' : 'identity-provider';
+      return 'identity-provider';
     case 'entra':
       return isTransient(finding) ? 'identity-provider' : 'token';
     default:
       // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
-      if (aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled') return 'token';
+      if (isRefusal(finding)) return 'token';
       return text.identity === undefined
         ? 'identity-provider'
         : text.identity === 'ambiguous'
           ? 'configuration'
           : 'token';
   }
+}
+
+/** Whether Microsoft Entra ID refused, whoever passes that on. */
+function isRefusal({ aadstsClass }: Finding): boolean {
+  return aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled';
 }
 
 function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {

@@ -27,7 +27,13 @@ export function workload({ facts }: WithFacts): Word {
 export function findWorkload(e: WithFacts): string[] {
   const { pod } = e.facts;
   if (isName(pod?.owner?.name)) return [];
-  return [bash`kubectl get pod ${name(pod?.name, 'POD')} ${inNamespace(e)} -o jsonpath='{.metadata.ownerReferences}'`];
+  if (isName(pod?.name)) {
+    return [bash`kubectl get pod ${name(pod.name, 'POD')} ${inNamespace(e)} -o jsonpath='{.metadata.ownerReferences}'`];
+  }
+  const where = isName(pod?.namespace) ? inNamespace(e) : choice('-A');
+  return [
+    bash`kubectl get pods ${where} -o custom-columns='NAMESPACE:.metadata.namespace,POD:.metadata.name,KIND:.metadata.ownerReferences[0].kind,WORKLOAD:.metadata.ownerReferences[0].name'`,
+  ];
 }
 
 /** Restarts what made the pod: variables and tokens are only injected into new pods. */

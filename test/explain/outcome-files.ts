@@ -29,7 +29,7 @@ export const FAMILIES = [
   'resource-manager',
   'failures',
   'demo',
-  'written',
+  'variants',
   'issues',
   'guides',
 ] as const;

@@ -62,7 +62,7 @@ export const NMI: readonly Row[] = [
     ...IDENTITY_NOT_FOUND,
     when: only(REFUSED, (_, { text }) => text.identity === 'not-found'),
     problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} does not know the identity in AzureIdentity: it was recreated with another client id, is not on the scale set, or NMI's cache is stale.`,
+      `The metadata service of ${nodeInWords(c)} does not know the identity in AzureIdentity: it was recreated, is not on the scale set, or NMI's cache is stale.`,
     hint: () =>
       'If other nodes work, restart NMI on this one. Else correct clientID, and assign the identity to the scale set. If it was recreated, first remove the old one from the scale set.',
     commands: (c) => [showBindings(c), correctClientId(c), assignToScaleSet(c), showNmiLog()],

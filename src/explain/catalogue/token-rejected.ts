@@ -9,7 +9,7 @@ import { hostOf, nodeInWords, quoted, shown, skewInWords, statusAndCode, subscri
 
 const POLICY = {
   reason: 'blocked-by-policy',
-  title: 'A policy of the tenant blocks this token',
+  title: 'A policy of the tenant blocks it',
   check: 'token',
 } as const;
 const NO_PRINCIPAL = {
@@ -18,7 +18,11 @@ const NO_PRINCIPAL = {
   check: 'token',
 } as const;
 const TENANT = { reason: 'wrong-tenant', title: 'The token is for another tenant', check: 'identity' } as const;
-const CLOUD = { reason: 'wrong-cloud', title: 'Wrong cloud for this identity', check: 'token' } as const;
+const CLOUD = {
+  reason: 'wrong-cloud',
+  title: 'The identity and the service are in different clouds',
+  check: 'token',
+} as const;
 const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const REJECTED = {
   reason: 'token-rejected',
