@@ -1,32 +1,21 @@
 import { bash, guid } from '../bash.ts';
-import { listIdentities, loginToTenant, showNmiBindings } from '../commands.ts';
+import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, isProjected, isTool, only, type When } from '../match.ts';
+import { entraMeans, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
-  annotateIdentity,
-  annotateIdentityOfResource,
   applicationInWords,
   applicationOf,
   applicationWord,
   behindNmi,
-  emptyVariable,
   fromEnvironment,
   hasClientIdForm,
-  inPipeline,
-  inPod,
-  isAnnotatable,
   isPerson,
-  listApplications,
-  sentence,
-  setTenantOfApplication,
-  showTenantOfApplication,
   tenantInWords,
   tenantOf,
-  withAzureCli,
-  withTool,
 } from '../principal.ts';
+import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
+import { capitalized, clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
 
 const UNKNOWN_CLIENT_ID = {
   reason: 'client-id-unknown',
@@ -57,23 +46,22 @@ const unknown = entraMeans('application-unknown');
 const absent = entraMeans('application-without-service-principal');
 const disabled = entraMeans('application-disabled');
 
-const projected = (when: When): When => only(when, (_, finding) => isProjected(finding));
 const notInTenant = (c: Case) =>
-  `${sentence(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
+  `${capitalized(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
 const isOf = (e: Evidence, finding: Finding, form: RegExp) => form.test(applicationOf({ ...e, finding }) ?? '');
 
 /** The client id of the request is none in the tenant of the request: one of the two is wrong. */
 const CLIENT_ID: readonly Row[] = [
   {
     ...UNKNOWN_CLIENT_ID,
-    when: only(withAzureCli(unknown), (_, finding) => isPerson(finding)),
+    when: only(ofAzureCli(unknown), (_, finding) => isPerson(finding)),
     problem: (c) => `The login of az is one to ${tenantInWords(c)}, which does not have ${applicationInWords(c)}.`,
     hint: () => 'Log in to the tenant of the subscription, in its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`, loginToTenant(undefined)],
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
     ...UNKNOWN_CLIENT_ID,
-    when: inPipeline(unknown),
+    when: ofAzureCliInPipeline(unknown),
     problem: (c) =>
       `This pipeline logs in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: the client id or the tenant is wrong, or it was deleted.`,
     hint: () => 'Correct the client id or the tenant of the service connection or login action.',
@@ -81,7 +69,7 @@ const CLIENT_ID: readonly Row[] = [
   },
   {
     ...UNKNOWN_CLIENT_ID,
-    when: withAzureCli(unknown),
+    when: ofAzureCli(unknown),
     problem: (c) =>
       `az is logged in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: it was deleted, or belongs to another tenant.`,
     hint: () => 'Log in again, as a person or as an application that exists there. A new one takes a minute.',
@@ -89,10 +77,10 @@ const CLIENT_ID: readonly Row[] = [
   },
   {
     ...UNKNOWN_CLIENT_ID,
-    when: withTool(unknown),
+    when: ofTool(unknown),
     problem: (c) => `The tool is logged in with ${applicationInWords(c)}, which ${tenantInWords(c)} does not have.`,
     hint: () => 'Log in again with it to the tenant of the subscription, in its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
     ...UNKNOWN_CLIENT_ID,
@@ -110,35 +98,6 @@ const CLIENT_ID: readonly Row[] = [
     hint: () => 'Wait a minute if it is new. Otherwise assign an identity that exists, and use its client id.',
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(only(unknown, (e, finding) => isAnnotatable(e) && isOf(e, finding, /^\//))),
-    problem: (c) =>
-      `AZURE_CLIENT_ID is a resource id, not a client id: ${shown(applicationOf(c), 'it begins with a slash')}.`,
-    hint: () =>
-      'Put the client id of that identity into the annotation azure.workload.identity/client-id of the service account, and restart.',
-    commands: annotateIdentityOfResource,
-  },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(only(unknown, (e) => isAnnotatable(e))),
-    problem: (c) =>
-      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or the identity is in another tenant.`,
-    hint: () =>
-      'Correct the annotation azure.workload.identity/client-id or azure.workload.identity/tenant-id of the service account, and restart. A new identity takes a minute.',
-    commands: annotateIdentity,
-    documentation: DOCUMENTATION.crossTenant,
-  },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(unknown),
-    problem: (c) =>
-      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or AZURE_TENANT_ID is not its tenant.`,
-    hint: () =>
-      'Compare both with the client ids and tenants of your identities, then correct them where the pod gets them.',
-    commands: () => [bash`az identity list --query '[].[clientId,tenantId,name]' -o table`],
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   ...literalMsi(),
   {
@@ -207,7 +166,7 @@ export const APPLICATION: readonly Row[] = [
     ...SERVICE_PRINCIPAL_MISSING,
     when: absent,
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,
+      `${capitalized(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,
     hint: () => 'Create it in that tenant, or correct AZURE_TENANT_ID if the application belongs to another one.',
     commands: (c) => [
       // Only in the tenant that was asked: another one may be the wrong place for it.
@@ -218,7 +177,7 @@ export const APPLICATION: readonly Row[] = [
     ...DISABLED,
     when: disabled,
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is disabled (its service principal, or enterprise application).`,
+      `${capitalized(applicationInWords(c))} is disabled (its service principal, or enterprise application).`,
     hint: () => 'Ask who disabled it and why, then enable it again. A new secret or certificate does not help.',
     commands: (c) => [bash`az ad sp update --id ${applicationWord(c)} --set accountEnabled=true`],
   },
@@ -226,12 +185,12 @@ export const APPLICATION: readonly Row[] = [
     ...DISABLED,
     when: entraMeans('resource-disabled'),
     problem: (c) =>
-      `${sentence(tenantInWords(c))} has disabled the service that the token is for, ${c.facts.cloud.resourceManager}.`,
+      `${capitalized(tenantInWords(c))} has disabled the service that the token is for, ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Ask an administrator of the tenant to enable its enterprise application, or use another tenant.',
   },
   {
     ...CONSENT,
-    when: only(entraMeans('assignment'), (_, finding) => isTool(finding)),
+    when: ofTool(entraMeans('assignment')),
     problem: () => 'The tenant lets only assigned users use this tool, and the account of this login is not assigned.',
     hint: () =>
       'Ask an administrator of the tenant to assign the account, or a group of it, to the enterprise application of the tool.',
@@ -240,12 +199,12 @@ export const APPLICATION: readonly Row[] = [
     ...CONSENT,
     when: entraMeans('assignment'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
+      `${capitalized(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
     hint: () => 'Ask an administrator of the tenant to assign it in the enterprise application that the message names.',
   },
   {
     ...CONSENT,
-    when: only(entraMeans('consent'), (_, finding) => isTool(finding)),
+    when: ofTool(entraMeans('consent')),
     problem: () => 'Nobody has consented to what this tool asks for in this tenant.',
     hint: () => 'Ask an administrator of the tenant to consent to it.',
   },
@@ -265,7 +224,7 @@ export const APPLICATION: readonly Row[] = [
     check: 'token',
     when: entraMeans('application-multi-tenant'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
+      `${capitalized(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
     hint: () => 'Use a managed identity, or a single-tenant application.',
     commands: () => [listIdentities()],
     documentation: aboutNumber,

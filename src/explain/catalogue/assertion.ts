@@ -18,7 +18,9 @@ import {
   showIssuerOfCluster,
 } from '../federated-credentials.ts';
 import type { IssuerKind } from '../issuer.ts';
-import { clockSkew, either, entraMeans, entraSays, isProjected, only, type When } from '../match.ts';
+import { clockSkew, either, entraMeans, entraSays, ofPodToken, only, type When } from '../match.ts';
+import { isContainer, isNoPod, isPod, isWindows } from '../place.ts';
+import { listApplications } from '../registration-commands.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import {
   codeOf,
@@ -74,7 +76,7 @@ const OF_ENTRA = [700222, 700226, 700229, 700231, 700236];
 export const ASSERTION: readonly Row[] = [
   {
     ...CLOCK,
-    when: only(skewed, (e) => e.facts.kubernetes),
+    when: only(skewed, isPod),
     problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)} Azure's.`,
     hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
     commands: (c) => [
@@ -85,14 +87,14 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...CLOCK,
-    when: only(skewed, ({ facts }) => facts.windows === true),
+    when: only(skewed, isWindows),
     problem: (c) => `The clock of this machine is ${skew(c)} Azure's.`,
     hint: () => 'Synchronize the time of the machine; its time service may have stopped.',
     commands: () => [bash`w32tm /resync`],
   },
   {
     ...CLOCK,
-    when: only(skewed, ({ facts }) => facts.container),
+    when: only(skewed, isContainer),
     problem: (c) => `The clock of this container is ${skew(c)} Azure's. A container has the clock of its host.`,
     hint: () => 'Correct the time of the host. After sleep, a restart of Docker Desktop or WSL does it.',
   },
@@ -112,7 +114,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...EXPIRED,
-    when: only(ofPod(expired), (e) => !e.facts.kubernetes),
+    when: only(ofPod(expired), isNoPod),
     problem: (c) => `The token in ${shown(projectedToken(c).file, 'the file')} ${validityInWords(c)}.`,
     hint: () => 'Write a new token to this file, and renew it before it expires.',
   },
@@ -213,7 +215,7 @@ export const ASSERTION: readonly Row[] = [
       `Microsoft Entra ID refused the assertion that this process signed with its certificate (${codeOf(c.finding)}).`,
     hint: () =>
       'Check that AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_AUTHORITY_HOST are those of the application that the certificate belongs to.',
-    commands: () => [bash`az ad app list --all --query '[].[appId,displayName]' -o table`],
+    commands: () => [listApplications()],
   },
   {
     ...REFUSED,
@@ -249,7 +251,7 @@ export const ASSERTION: readonly Row[] = [
 
 /** Matches for the token of a pod. */
 function ofPod(when: When): When {
-  return only(when, (_, finding) => isProjected(finding));
+  return ofPodToken(when);
 }
 
 function issuerIs(...kinds: IssuerKind[]) {

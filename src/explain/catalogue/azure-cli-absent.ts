@@ -1,9 +1,10 @@
 import { bash } from '../bash.ts';
+import { loginAgain } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
+import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, quoted } from '../words.ts';
-import { loginAgain } from './azure-cli-login.ts';
 
 const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
 const ABSENT = {
@@ -54,7 +55,7 @@ function loginWhereItIs(e: Evidence): string[] {
 export const AZURE_CLI_ABSENT: readonly Row[] = [
   {
     ...FAILED,
-    when: only(azureCliHas('installation-broken', 'module-missing'), ({ facts }) => facts.place === 'ci'),
+    when: only(azureCliHas('installation-broken', 'module-missing'), isPipeline),
     problem: ({ finding }) => `The installation of az on this agent is broken: ${quoted(finding)}.`,
     hint: () =>
       'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
@@ -150,7 +151,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCliHas('too-old'), ({ facts }) => facts.place === 'ci'),
+    when: only(azureCliHas('too-old'), isPipeline),
     problem: () => 'The az of this agent is too old for the command that it was given.',
     hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
     commands: () => [bash`az upgrade --yes`],
@@ -181,7 +182,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(otherwise, ({ facts }) => facts.place === 'ci'),
+    when: only(otherwise, isPipeline),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',

@@ -1,6 +1,8 @@
 import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
+import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
+import { isCloudShell, isContainer, isPipeline } from '../place.ts';
 import type { Problem } from '../read-text.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
@@ -11,25 +13,6 @@ const LOGIN = {
   check: 'configuration',
 } as const;
 const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
-
-export function inPipeline({ facts }: Evidence): boolean {
-  return facts.place === 'ci';
-}
-
-/** Where no browser opens. */
-export function isRemote({ facts }: Evidence): boolean {
-  return ['container', 'codespaces', 'devcontainer', 'container-apps'].includes(facts.place);
-}
-
-function inCloudShell({ facts }: Evidence): boolean {
-  return facts.place === 'cloud-shell';
-}
-
-/** A login for a person at this place; in a pipeline there is nobody to log in. */
-export function loginAgain(e: Evidence): string[] {
-  if (inPipeline(e)) return [];
-  return [isRemote(e) ? bash`az login --use-device-code` : bash`az login`];
-}
 
 /** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
 export function readLogin(): Word {
@@ -60,7 +43,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCliHas('identity-endpoint-failed'), inCloudShell),
+    when: only(azureCliHas('identity-endpoint-failed'), isCloudShell),
     problem: ({ finding }) =>
       `The token endpoint of Cloud Shell, with which az is logged in, failed: ${quoted(finding)}.`,
     hint: () => 'Log in with az as yourself in Cloud Shell: its own login does not give this token.',
@@ -79,7 +62,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(byManagedIdentity, ({ facts }) => facts.container),
+    when: only(byManagedIdentity, isContainer),
     problem: ({ finding }) =>
       `az is logged in with a managed identity, whose endpoint does not respond in this container: ${quoted(finding)}.`,
     hint: () =>
@@ -113,7 +96,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(challenged, inPipeline),
+    when: only(challenged, isPipeline),
     problem: () =>
       'Azure Resource Manager no longer accepts the token that az has: its sessions were revoked or a policy has changed.',
     hint: () =>
@@ -131,12 +114,12 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('no-subscription'), inPipeline),
+    when: only(needsLogin('no-subscription'), isPipeline),
     problem: () =>
       'The pipeline is logged in to az, but az has no subscription, or is set to one that this login does not see.',
     hint: () =>
       'Give the identity of the service connection or of azure/login a role on the subscription, or correct the subscription of the step.',
-    commands: () => [bash`az account list --all --query '[].[id,name,tenantId]' -o table`],
+    commands: () => [listSubscriptions()],
     documentation: DOCUMENTATION.azureCli,
   },
   {
@@ -145,10 +128,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     problem: ({ finding }) => `az is set to no subscription of its login: ${quoted(finding)}.`,
     hint: () =>
       'Choose a subscription that the login sees. If there is none, log in to the tenant that has it, or get a role on one first.',
-    commands: (c) => [
-      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
-      bash`az account set --subscription ${subscriptionOrFirst(c)}`,
-    ],
+    commands: (c) => [listSubscriptions(), bash`az account set --subscription ${subscriptionOrFirst(c)}`],
     documentation: DOCUMENTATION.azureCli,
   },
   {
@@ -173,7 +153,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inPipeline),
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isPipeline),
     problem: () => 'az is installed in this pipeline, but this step is not logged in.',
     hint: () =>
       'Log in to Azure in this job: with azure/login in GitHub Actions, or in a task with a service connection in Azure Pipelines.',
@@ -181,7 +161,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inCloudShell),
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isCloudShell),
     problem: () => 'The login that Cloud Shell made for az has ended.',
     hint: () => 'Log in with az in Cloud Shell, then ask again.',
     commands: loginAgain,

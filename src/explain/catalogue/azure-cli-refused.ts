@@ -1,9 +1,11 @@
 import { bash, guid, name } from '../bash.ts';
+import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { azureCli, cloudName, entraMeans, entraSays, ofKind, only, otherCloud, type When } from '../match.ts';
+import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
+import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
-import { inPipeline, isRemote, loginAgain, readLogin } from './azure-cli-login.ts';
+import { readLogin } from './azure-cli-login.ts';
 
 const LOGIN = {
   reason: 'az-not-logged-in',
@@ -26,11 +28,6 @@ const CERTIFICATE = {
   title: 'The client certificate was refused',
   check: 'token',
 } as const;
-const CLOUD = {
-  reason: 'wrong-cloud',
-  title: 'The identity and the service are in different clouds',
-  check: 'token',
-} as const;
 const SUBSCRIPTION = {
   reason: 'no-subscription',
   title: 'The identity sees no subscription',
@@ -39,7 +36,7 @@ const SUBSCRIPTION = {
 
 /** The same for the tenant that az uses by default, which demands more than others. */
 function loginToItsTenant(e: Evidence): string[] {
-  if (inPipeline(e)) return [];
+  if (isPipeline(e)) return [];
   return [
     isRemote(e)
       ? bash`az login --use-device-code --tenant $(az account show --query tenantId -o tsv)`
@@ -60,7 +57,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(cliRefused('sign-in', 'mfa'), inPipeline),
+    when: only(cliRefused('sign-in', 'mfa'), isPipeline),
     problem: ({ finding }) => `The login of az in this pipeline needs a person: ${codeOf(finding)}.`,
     hint: () =>
       'Let the pipeline log in as an identity that needs nobody: azure/login or a service connection with workload identity federation.',
@@ -86,7 +83,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
   },
   {
     ...SECRET,
-    when: only(cliRefused('client-secret'), inPipeline),
+    when: only(cliRefused('client-secret'), isPipeline),
     problem: ({ finding }) =>
       `Entra ID refused the secret with which this pipeline logged in to az (${codeOf(finding)}).`,
     hint: () =>
@@ -116,7 +113,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
   },
   {
     ...CERTIFICATE,
-    when: only(cliRefused('client-certificate'), inPipeline),
+    when: only(cliRefused('client-certificate'), isPipeline),
     problem: ({ finding }) =>
       `Entra ID refused the certificate with which this pipeline logged in to az (${codeOf(finding)}).`,
     hint: () =>
@@ -137,16 +134,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     ],
     documentation: aboutNumber,
   },
-  {
-    ...CLOUD,
-    when: only(entraSays(500011, 500012), (_, { credential }) => credential === 'azure-cli'),
-    problem: (c) =>
-      `The tenant of the az login does not know ${c.facts.cloud.resourceManager}: az is probably set to another cloud.`,
-    hint: (c) =>
-      `Set az to the cloud ${shown(cloudName(c), 'of this service')} and log in there. If it is there already, log in to another tenant.`,
-    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.clouds,
-  },
 ];
 
 /** A login of az that sees nothing, because it is one of another tenant. */
@@ -160,19 +147,19 @@ export const AZURE_CLI_TENANT: readonly Row[] = [
         !isSet(e, 'AZURE_SUBSCRIPTION_ID') &&
         e.identity?.credential === 'AzureCliCredential' &&
         e.identity.type === 'user' &&
-        !inPipeline(e),
+        !isPipeline(e),
     ),
     problem: ({ identity }) =>
       `The az login is in the tenant ${shown(identity?.tenantId, 'of the account')}, where the account sees no subscription.`,
     hint: () =>
       'Log in without a tenant to see all of them, and choose a subscription; or get a role on one. Restart this service if it keeps the old token.',
-    commands: (c) => [...loginAgain(c), bash`az account list --all --query '[].[id,name,tenantId]' -o table`],
+    commands: (c) => [...loginAgain(c), listSubscriptions()],
     documentation: DOCUMENTATION.azureCli,
   },
 ];
 
 function cliRefused(...classes: Parameters<typeof entraMeans>): When {
-  return only(entraMeans(...classes), (_, { credential }) => credential === 'azure-cli');
+  return ofAzureCli(entraMeans(...classes));
 }
 
 function application({ text: { application: id } }: Finding): string {

@@ -1,9 +1,11 @@
 import { bash, name, part, path, type Word } from '../bash.ts';
-import type { Case, Evidence } from '../evidence.ts';
+import { loginAgain } from '../commands.ts';
+import type { Case } from '../evidence.ts';
 import { azureCliHas, cloudName, only } from '../match.ts';
+import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
-import { AZURE_CLI_LOGIN, loginAgain } from './azure-cli-login.ts';
+import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
 
 const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const CONFIG = {
@@ -18,14 +20,6 @@ const CLOUD = {
   check: 'configuration',
   documentation: DOCUMENTATION.clouds,
 } as const;
-
-function inContainer({ facts }: Evidence): boolean {
-  return facts.container;
-}
-
-function onWindows({ facts }: Evidence): boolean {
-  return facts.windows === true;
-}
 
 /** Sets az to the cloud of this service. A name that is set already does no harm. */
 function setCloud(c: Case): string {
@@ -57,7 +51,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), onWindows),
+    when: only(azureCliHas('clock-wrong'), isWindows),
     problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
     hint: () => 'Synchronize the clock and check the time zone of this machine. Then ask again, or log in once more.',
     commands: (c) => [bash`w32tm /resync`, ...loginAgain(c)],
@@ -65,7 +59,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), inContainer),
+    when: only(azureCliHas('clock-wrong'), isContainer),
     problem: ({ finding }) => `az does not accept a token by the clock of this container: ${quoted(finding)}.`,
     hint: () =>
       'The container has the clock of its host: synchronize it there (restart WSL or Docker Desktop after sleep). Then ask again.',
@@ -87,7 +81,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('read-only'), inContainer),
+    when: only(azureCliHas('read-only'), isContainer),
     problem: ({ finding }) =>
       `az has to write to its directory, which is read-only here (${shown(finding.text.path, 'AZURE_CONFIG_DIR')}).`,
     hint: () => 'Mount the directory of your az login writable, without the option ro.',
@@ -114,7 +108,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('permission-denied'), onWindows),
+    when: only(azureCliHas('permission-denied'), isWindows),
     problem: ({ finding }) =>
       `The user of this process may not use ${shown(finding.text.path, 'the directory of az')}.`,
     hint: () =>
@@ -124,7 +118,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('permission-denied'), inContainer),
+    when: only(azureCliHas('permission-denied'), isContainer),
     problem: ({ finding }) =>
       `The user of this container may not use ${shown(finding.text.path, 'the directory of az')}.`,
     hint: () =>
@@ -144,7 +138,7 @@ export const AZURE_CLI: readonly Row[] = [
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('cache-encrypted'), inContainer),
+    when: only(azureCliHas('cache-encrypted'), isContainer),
     problem: () =>
       'The token cache of az was encrypted by another machine or user, such as the host, and cannot be read in this container.',
     hint: () =>

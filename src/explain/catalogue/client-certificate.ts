@@ -1,8 +1,8 @@
 import { bash, part, path, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { clockSkew, entraMeans, entraSays, findingOf, isTool, only, type When } from '../match.ts';
-import { applicationInWords, applicationWord, behindNmi, inPod } from '../principal.ts';
+import { clockSkew, entraMeans, entraSays, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
+import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
 import type { CertificateProblem } from '../read-text.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { isSet, shown, skewInWords } from '../words.ts';
@@ -208,7 +208,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: only(refused, (_, finding) => isTool(finding)),
+    when: ofTool(refused),
     problem: (c) => `${certificate(c)} is not registered with ${applicationInWords(c)}, or is not accepted.`,
     hint: () => 'Log in with the certificate that is registered, or register this one. Compare the thumbprints.',
     commands: (c) => [bash`az login`, listRegistered(c)],

@@ -1,26 +1,12 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, entraSays, only, type When } from '../match.ts';
-import {
-  applicationInWords,
-  applicationOf,
-  applicationWord,
-  behindNmi,
-  emptyVariable,
-  fromEnvironment,
-  inPipeline,
-  inPod,
-  replaceSecret,
-  sentence,
-  showNewSecret,
-  trimSecret,
-  withAzureCli,
-  withTool,
-} from '../principal.ts';
+import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
+import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
+import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { isPadded, isTooShort, shown } from '../words.ts';
+import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
 
 const REFUSED = {
   reason: 'client-secret-refused',
@@ -43,7 +29,7 @@ const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
   'cloud',
   'resource',
   'policy',
-  'tenant-blocked',
+  'blocked-tenant',
   'flow-regional-endpoint',
   'flow-old-tls',
 ];
@@ -104,32 +90,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   ...ofManagedIdentity(),
   {
     ...REFUSED,
-    when: inPipeline(refused),
-    problem: (c) =>
-      `The secret of ${applicationInWords(c)}, with which this pipeline is logged in, is wrong or has expired.`,
-    hint: () =>
-      'Switch the service connection or login action to federation, or create a new secret and store it there.',
-    commands: showNewSecret,
-  },
-  {
-    ...REFUSED,
-    when: withAzureCli(expired),
-    problem: (c) => `The secret of ${applicationInWords(c)}, as which az is logged in, has expired.`,
-    hint: () => 'Log in as a person who owns the application, add a new secret to it, and log in with that.',
-    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
-  },
-  {
-    ...REFUSED,
-    when: withAzureCli(refused),
-    problem: (c) =>
-      `The secret with which az is logged in as ${applicationInWords(c)} is not one of its secrets any more.`,
-    hint: () =>
-      'Log in with a current secret. If nobody has one, log in as an owner of the application and add a new secret.',
-    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
-  },
-  {
-    ...REFUSED,
-    when: withTool(refused),
+    when: ofTool(refused),
     problem: (c) =>
       `The secret of ${applicationInWords(c)}, with which the tool is logged in, is wrong or has expired.`,
     hint: () => 'Log in again with a current secret. If nobody has one, add a new secret to the application.',
@@ -154,7 +115,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     ...REFUSED,
     when: only(missing, (_, { credential }) => credential === 'user-password'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
+      `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
     hint: () =>
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
     commands: showNewSecret,
@@ -234,9 +195,4 @@ function tooShort(): Row[] {
 /** Shows the Secret that the variable comes from, if it comes from one. */
 function showOrigin(c: Case): string {
   return bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`;
-}
-
-/** Adds a secret and logs in to az with it, in one line that does not show it. */
-function loginWithNewSecret(c: Case): string {
-  return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[tenant,password]' -o tsv | paste -s -) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
 }

@@ -1,13 +1,13 @@
 import { bash } from '../bash.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, isTool, only, type When } from '../match.ts';
-import { applicationInWords, applicationWord, sentence, tenantInWords, withAzureCli } from '../principal.ts';
+import { either, entraMeans, entraRefusal, isTool, ofAzureCli, only, type When } from '../match.ts';
+import { applicationInWords, applicationWord, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, quoted, shown } from '../words.ts';
+import { capitalized, codeOf, quoted, shown } from '../words.ts';
 import { ACCOUNTS } from './account.ts';
 import { APPLICATION } from './application.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
-import { CLIENT_SECRET, LEFT_OVER } from './client-secret.ts';
+import { CLIENT_SECRET } from './client-secret.ts';
 import { POLICY } from './policy.ts';
 import { TENANT } from './tenant.ts';
 
@@ -74,7 +74,8 @@ const OTHERS: readonly Row[] = [
   {
     ...REFUSED,
     when: entraMeans('flow-public-client'),
-    problem: (c) => `${sentence(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
+    problem: (c) =>
+      `${capitalized(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
     hint: () => 'Register it as a confidential client (a web application), or use another application.',
     commands: (c) => [bash`az ad app update --id ${applicationWord(c)} --is-fallback-public-client false`],
   },
@@ -109,7 +110,7 @@ const OTHERS: readonly Row[] = [
     ...REFUSED,
     when: either(entraMeans('resource'), answersWith('invalid_scope', 'invalid_resource')),
     problem: (c) =>
-      `${sentence(tenantInWords(c))} gives no token for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
+      `${capitalized(tenantInWords(c))} gives no token for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
     hint: () => 'Check that the tenant and AZURE_AUTHORITY_HOST are those of the subscription.',
     documentation: DOCUMENTATION.clouds,
   },
@@ -117,14 +118,14 @@ const OTHERS: readonly Row[] = [
     ...REFUSED,
     when: only(entraMeans('application'), (_, finding) => !isTool(finding)),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
+      `${capitalized(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
     hint: () => 'Look at its registration and at the sign-in log of the tenant, by the correlation id in the message.',
     commands: (c) => [bash`az ad app show --id ${applicationWord(c)}`],
   },
   {
     ...REFUSED,
     when: only(either(entraMeans('flow'), answersWith('unauthorized_client')), (_, finding) => !isTool(finding)),
-    problem: (c) => `${sentence(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
+    problem: (c) => `${capitalized(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
     hint: () =>
       'Use an application or managed identity that gets tokens without a person: with a secret, certificate or federated credential.',
   },
@@ -137,7 +138,7 @@ const OTHERS: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: withAzureCli(entraRefusal),
+    when: ofAzureCli(entraRefusal),
     problem: (c) => `Microsoft Entra ID refused the login of az: ${said(c)}.`,
     hint: () =>
       'Log in again. If that does not help, an administrator finds the request in the sign-in log by its correlation id.',
@@ -192,7 +193,6 @@ function credentialInWords(c: Case): string {
 
 /** Microsoft Entra ID refused a token, for any credential. */
 export const ENTRA: readonly Row[] = [
-  ...LEFT_OVER,
   ...APPLICATION,
   ...CLIENT_SECRET,
   ...CLIENT_CERTIFICATE,

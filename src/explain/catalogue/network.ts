@@ -1,11 +1,12 @@
 import { bash } from '../bash.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { isApp, isContainer, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
 import { TLS } from './tls.ts';
-import { atEachLink, connect, isApp, isPod, lookUp, type UnreachedRow } from './unreached.ts';
+import { atEachLink, connect, lookUp, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
@@ -75,7 +76,7 @@ const NAMES: readonly UnreachedRow[] = [
   },
   {
     ...DNS,
-    when: only(unreachedWith(NAME_FAILURE), ({ facts }) => facts.container),
+    when: only(unreachedWith(NAME_FAILURE), isContainer),
     problem: (c) => `DNS of this container does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: () => 'Check DNS on the host first (network, VPN), then the nameserver that the container got from it.',
     commands: (c) => [...lookUp(c), bash`cat /etc/resolv.conf`],

@@ -2,6 +2,7 @@ import { bash } from '../bash.ts';
 import { listIdentities } from '../commands.ts';
 import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords, responded } from '../endpoint.ts';
 import { only } from '../match.ts';
+import { isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, quoted, shown } from '../words.ts';
 import { FAILED } from './identity-endpoint.ts';
@@ -112,7 +113,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(at('arc'), ({ facts }) => facts.windows === true),
+    when: only(at('arc'), isWindows),
     problem: (c) => `The agent of Azure Arc does not answer (${howFar(c.finding)}).`,
     hint: () => 'Start the service himds on this server. A container reaches it only on the network of its host.',
     commands: () => [bash`azcmagent show`],

@@ -1,7 +1,8 @@
 import type { AadstsClass } from '../aadsts.ts';
 import { either, entraMeans, entraRefusal, only, type When } from '../match.ts';
-import { applicationInWords, isPerson, sentence, tenantInWords } from '../principal.ts';
+import { applicationInWords, isPerson, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { capitalized } from '../words.ts';
 
 const BLOCKED_BY_POLICY = {
   reason: 'blocked-by-policy',
@@ -109,7 +110,7 @@ export const POLICY: readonly Row[] = [
     ...BLOCKED_BY_POLICY,
     when: either(entraMeans('policy'), inWords),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
+      `${capitalized(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
     hint: () =>
       'Ask an administrator of the tenant, who finds the policy in the sign-in log: allow the egress address, or exclude the identity.',
     documentation: DOCUMENTATION.conditionalAccessWorkloads,

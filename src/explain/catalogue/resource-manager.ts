@@ -1,4 +1,5 @@
 import { bash, host, text } from '../bash.ts';
+import { listSubscriptions } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { ofKind, only, type When } from '../match.ts';
 import { classOf } from '../resource-manager-codes.ts';
@@ -125,7 +126,7 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Set AZURE_SUBSCRIPTION_ID to another subscription if this one cannot be used: the first that the identity sees is taken otherwise.',
-    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
+    commands: () => [listSubscriptions()],
     documentation: DOCUMENTATION.status,
   },
   {
@@ -133,7 +134,7 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     when: broken,
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Follow the message, and check AZURE_SUBSCRIPTION_ID.',
-    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
+    commands: () => [listSubscriptions()],
     documentation: DOCUMENTATION.status,
   },
 ];

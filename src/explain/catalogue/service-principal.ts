@@ -2,13 +2,14 @@ import type { Case, Evidence, Finding } from '../evidence.ts';
 import {
   emptySecret,
   halfConfigured,
+  inPod,
   isTool,
   misnamedCredential,
   missingVariables,
   only,
   type When,
 } from '../match.ts';
-import { inPod, listApplications, setTenantOfApplication, showTenantOfApplication } from '../principal.ts';
+import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_CERTIFICATE_FILE } from './client-certificate.ts';

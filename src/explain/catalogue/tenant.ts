@@ -1,24 +1,19 @@
-import { bash, choice, part, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, loginToTenant, showNmiBindings, workload } from '../commands.ts';
-import type { Case, Evidence } from '../evidence.ts';
-import { entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
+import { bash, choice, name, part, type Word } from '../bash.ts';
 import {
-  annotateIdentity,
-  applicationInWords,
-  behindNmi,
-  inPipeline,
-  inPod,
-  isAnnotatable,
-  sentence,
-  setTenantOfApplication,
-  showTenantOfApplication,
-  tenantInWords,
-  tenantOf,
-  withAzureCli,
-  withTool,
-} from '../principal.ts';
+  findWorkload,
+  inNamespace,
+  listSubscriptions,
+  loginAgain,
+  loginToTenant,
+  showNmiBindings,
+  workload,
+} from '../commands.ts';
+import type { Case } from '../evidence.ts';
+import { cloudName, entraMeans, entraSays, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../principal.ts';
+import { setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { misnamed, shown } from '../words.ts';
+import { capitalized, misnamed, shown } from '../words.ts';
 
 const WRONG_CLOUD = {
   reason: 'wrong-cloud',
@@ -40,9 +35,8 @@ const UNKNOWN = {
 } as const;
 
 const cloud = entraMeans('cloud', 'resource-unknown');
-const blocked = entraMeans('tenant-blocked');
+const blocked = entraMeans('blocked-tenant');
 const unknown = entraMeans('tenant', 'tenant-missing');
-const projected = (when: When): When => only(when, (e, finding) => isProjected(finding) && isAnnotatable(e));
 
 const authority = ({ facts }: Case) => facts.cloud.authorityHost;
 const GOVERNMENT = 'https://login.microsoftonline.us';
@@ -52,7 +46,7 @@ const OTHERS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn 
 export const TENANT: readonly Row[] = [
   {
     ...WRONG_CLOUD,
-    when: inPipeline(cloud),
+    when: ofAzureCliInPipeline(cloud),
     problem: (c) =>
       `The login of this pipeline does not belong to the cloud of this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () =>
@@ -61,15 +55,15 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...WRONG_CLOUD,
-    when: withAzureCli(cloud),
+    when: ofAzureCli(cloud),
     problem: (c) =>
       `az is set to another cloud, or logged in to a tenant of one, than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in to az in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
-    commands: (c) => [bash`az cloud set --name ${cloudName(c)} && az login`],
+    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
   },
   {
     ...WRONG_CLOUD,
-    when: withTool(cloud),
+    when: ofTool(cloud),
     problem: (c) =>
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
@@ -80,14 +74,14 @@ export const TENANT: readonly Row[] = [
   {
     ...WRONG_CLOUD,
     when: inPod(only(cloud, (_, { aadstsClass }) => aadstsClass === 'cloud')),
-    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: setAuthorityOfAz,
   },
   {
     ...WRONG_CLOUD,
     when: entraMeans('cloud'),
-    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: showClouds,
   },
@@ -95,23 +89,23 @@ export const TENANT: readonly Row[] = [
     ...WRONG_CLOUD,
     when: cloud,
     problem: (c) =>
-      `${sentence(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
+      `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
     hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
     commands: (c) => [...showClouds(), showTenantOfApplication(c)],
   },
   {
     ...BLOCKED,
-    when: inPipeline(blocked),
+    when: ofAzureCliInPipeline(blocked),
     problem: blockedTenant,
     hint: () => 'Ask its administrator to reactivate the tenant, or use a service connection of another one.',
   },
   {
     ...BLOCKED,
-    when: withAzureCli(blocked),
+    when: ofAzureCli(blocked),
     problem: blockedTenant,
     hint: () =>
       'Log in to another tenant, or ask the administrator to reactivate this one. Logging in to it again does not help.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`, loginToTenant(undefined)],
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
     ...BLOCKED,
@@ -131,39 +125,24 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...UNKNOWN,
-    when: inPipeline(unknown),
+    when: ofAzureCliInPipeline(unknown),
     problem: (c) => `This pipeline logs in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Correct the tenant of the service connection or login action, or its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
     ...UNKNOWN,
-    when: withAzureCli(unknown),
+    when: ofAzureCli(unknown),
     problem: (c) => `az is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)} any more.`,
     hint: () => 'Log in again, to a tenant that exists.',
     commands: () => [bash`az login`],
   },
   {
     ...UNKNOWN,
-    when: only(unknown, (_, finding) => isTool(finding)),
+    when: ofTool(unknown),
     problem: (c) => `The tool is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Log in with it again, to a tenant that exists.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
-  },
-  {
-    ...UNKNOWN,
-    when: projected(unknown),
-    problem: tenantAbsent,
-    hint: () =>
-      'Correct the annotation azure.workload.identity/tenant-id of the service account (or AZURE_TENANT_ID in the manifest), and restart.',
-    commands: annotateIdentity,
-  },
-  {
-    ...UNKNOWN,
-    when: only(unknown, (_, finding) => isProjected(finding)),
-    problem: tenantAbsent,
-    hint: () => 'Correct AZURE_TENANT_ID where the pod gets it from: it is the tenant of the managed identity.',
-    commands: () => [bash`az identity list --query '[].[tenantId,clientId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
     ...UNKNOWN,
@@ -189,7 +168,7 @@ export const TENANT: readonly Row[] = [
 ];
 
 function tenantAbsent(c: Case): string {
-  return `${sentence(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
+  return `${capitalized(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
 }
 
 function tenantHint(): string {
@@ -197,7 +176,7 @@ function tenantHint(): string {
 }
 
 function blockedTenant(c: Case): string {
-  return `${sentence(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
+  return `${capitalized(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
 }
 
 /** Another tool's variable names the cloud. */
@@ -220,7 +199,8 @@ function governmentElsewhere(): Row[] {
   const common = {
     ...WRONG_CLOUD,
     when: entraSays(900439),
-    problem: (c: Case) => `${sentence(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
+    problem: (c: Case) =>
+      `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
   };
   return [
@@ -242,11 +222,6 @@ function managedIdentityElsewhere(): Row[] {
     { ...common, when: inPod(when), commands: setAuthorityOfAz },
     { ...common, when, commands: showClouds },
   ];
-}
-
-function cloudName({ facts }: Pick<Evidence, 'facts'>): Word {
-  if (facts.cloud.resourceManager.endsWith('.usgovcloudapi.net')) return choice('AzureUSGovernment');
-  return choice(facts.cloud.resourceManager.endsWith('.chinacloudapi.cn') ? 'AzureChinaCloud' : 'AzureCloud');
 }
 
 function showClouds(): string[] {

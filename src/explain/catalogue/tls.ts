@@ -1,9 +1,10 @@
 import { bash, name } from '../bash.ts';
 import type { Case } from '../evidence.ts';
-import { azureCliHas, credential, either, isTool, only, stillIn, unreachedWith } from '../match.ts';
+import { azureCliHas, credential, either, ofTool, only, stillIn, unreachedWith } from '../match.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
-import { atEachLink, connect, isPod, showCertificate, type UnreachedRow } from './unreached.ts';
+import { atEachLink, connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
 const EXPIRED = {
   reason: 'certificate-expired',
@@ -71,7 +72,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(STRICT), (_, finding) => isTool(finding)),
+    when: ofTool(unreachedWith(STRICT)),
     problem: (c) =>
       `The CA that re-signs the connection to ${hostOf(c)} fails the strict checks of newer versions of Python (${quoted(c.finding)}).`,
     hint: () =>
@@ -91,7 +92,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), (_, finding) => isTool(finding)),
+    when: ofTool(unreachedWith(NOT_TRUSTED)),
     problem: (c) =>
       `The tool does not trust the certificate of ${hostOf(c)}: a proxy on the way probably re-signs TLS.`,
     hint: () =>

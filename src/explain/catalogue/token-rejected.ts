@@ -1,10 +1,11 @@
 import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
-import { loginToTenant, restart } from '../commands.ts';
+import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import type { Case } from '../evidence.ts';
 import { clockSkew, either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { isPod } from '../place.ts';
+import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { isSystemAssigned, isUser } from '../whose.ts';
 import { hostOf, nodeInWords, quoted, shown, skewInWords, statusAndCode, subscriptionOf } from '../words.ts';
 
 const POLICY = {
@@ -68,7 +69,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       'Turn the system-assigned identity off and on again, or recreate and reassign the user-assigned one; it stays in the old tenant otherwise. Then assign its roles again.',
     commands: (c) => [
-      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
+      listSubscriptions(),
       bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} -o table`,
     ],
     documentation: DOCUMENTATION.subscriptionTransfer,
@@ -154,7 +155,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: only(rejected, (e) => e.facts.kubernetes),
+    when: only(rejected, isPod),
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
     commands: restart,
