@@ -6,7 +6,12 @@ import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, quoted } from '../words.ts';
 
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const FAILED = {
+  reason: 'az-failed',
+  title: 'The Azure CLI fails',
+  check: 'configuration',
+  documentation: DOCUMENTATION.installAzureCli,
+} as const;
 const ABSENT = {
   reason: 'az-not-installed',
   title: 'No Azure CLI and no other credential',
@@ -60,7 +65,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     hint: () =>
       'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
     commands: () => [bash`type -a az`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,
@@ -69,7 +73,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     hint: () =>
       'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...ABSENT,
@@ -155,7 +158,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: () => 'The az of this agent is too old for the command that it was given.',
     hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
     commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,
@@ -163,7 +165,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: () => 'This az is too old to know the command that asks for a token.',
     hint: () => 'Update the Azure CLI, then ask again.',
     commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,

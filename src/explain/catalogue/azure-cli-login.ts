@@ -11,8 +11,14 @@ const LOGIN = {
   reason: 'az-not-logged-in',
   title: 'The Azure CLI needs a new login',
   check: 'configuration',
+  documentation: DOCUMENTATION.azureCli,
 } as const;
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const FAILED = {
+  reason: 'az-failed',
+  title: 'The Azure CLI fails',
+  check: 'configuration',
+  documentation: DOCUMENTATION.azureCli,
+} as const;
 
 /** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
 export function readLogin(): Word {
@@ -39,7 +45,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`az account show --query '[user.name,tenantId]' -o tsv`,
       bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --certificate $PEM_FILE)`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -58,7 +63,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Leave az out: let AZURE_TOKEN_CREDENTIALS allow ManagedIdentityCredential. An older az does not know this endpoint; update it if you need it.',
     commands: () => [bash`az login --identity`, bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -70,7 +74,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     commands: () => [
       bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -82,7 +85,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
       bash`az login --identity`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -120,7 +122,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Give the identity of the service connection or of azure/login a role on the subscription, or correct the subscription of the step.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -129,7 +130,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Choose a subscription that the login sees. If there is none, log in to the tenant that has it, or get a role on one first.',
     commands: (c) => [listSubscriptions(), bash`az account set --subscription ${subscriptionOrFirst(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -138,7 +138,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `The account broker of Windows (WAM), through which az logs in, could not use the account: ${quoted(finding)}.`,
     hint: () => 'Log in again. If that repeats, let az log in through the browser, without the broker.',
     commands: (c) => [bash`az config set core.enable_broker_on_windows=false`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -149,7 +148,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`az account show --query '[user.name,tenantId]' -o tsv`,
       bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -175,7 +173,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in inside the container with a device code, or run this service on the host, where az is logged in.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -184,7 +181,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in again as the user who runs this service. A guest of another tenant logs in to that tenant by its id.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -193,7 +189,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -203,7 +198,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
     // Each cloud has a login of its own, and az does not say which one it is set to.
     commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
 ];
 

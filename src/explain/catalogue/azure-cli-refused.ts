@@ -11,6 +11,7 @@ const LOGIN = {
   reason: 'az-not-logged-in',
   title: 'The Azure CLI needs a new login',
   check: 'configuration',
+  documentation: aboutNumber,
 } as const;
 const OTHER_CLOUD = {
   reason: 'az-wrong-cloud',
@@ -22,11 +23,13 @@ const SECRET = {
   reason: 'client-secret-refused',
   title: 'The client secret was refused',
   check: 'token',
+  documentation: aboutNumber,
 } as const;
 const CERTIFICATE = {
   reason: 'client-certificate-refused',
   title: 'The client certificate was refused',
   check: 'token',
+  documentation: aboutNumber,
 } as const;
 const SUBSCRIPTION = {
   reason: 'no-subscription',
@@ -61,7 +64,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     problem: ({ finding }) => `The login of az in this pipeline needs a person: ${codeOf(finding)}.`,
     hint: () =>
       'Let the pipeline log in as an identity that needs nobody: azure/login or a service connection with workload identity federation.',
-    documentation: aboutNumber,
   },
   {
     ...LOGIN,
@@ -71,7 +73,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     hint: () =>
       'Log in again to this tenant by its id: a plain login may prove the second factor to your home tenant only.',
     commands: loginToItsTenant,
-    documentation: aboutNumber,
   },
   {
     ...LOGIN,
@@ -79,7 +80,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     problem: ({ finding }) => `The login of az has expired or was revoked (${codeOf(finding)}).`,
     hint: () => 'Log in again with az, then ask again. No restart is needed.',
     commands: loginAgain,
-    documentation: aboutNumber,
   },
   {
     ...SECRET,
@@ -88,7 +88,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       `Entra ID refused the secret with which this pipeline logged in to az (${codeOf(finding)}).`,
     hint: () =>
       'Renew the secret of the service connection or of azure/login, or better, change it to workload identity federation.',
-    documentation: aboutNumber,
   },
   {
     ...SECRET,
@@ -97,7 +96,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     hint: () =>
       'Log in as a person who owns the application, make a new secret beside the old one, and log in as the service principal with it.',
     commands: (c) => [...loginAgain(c), renewAndLogin(c.finding)],
-    documentation: aboutNumber,
   },
   {
     ...SECRET,
@@ -109,7 +107,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       bash`az account show --query '[user.name,tenantId]' -o tsv`,
       bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
     ],
-    documentation: aboutNumber,
   },
   {
     ...CERTIFICATE,
@@ -118,7 +115,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       `Entra ID refused the certificate with which this pipeline logged in to az (${codeOf(finding)}).`,
     hint: () =>
       'Renew the certificate of the service connection, or better, change it to workload identity federation.',
-    documentation: aboutNumber,
   },
   {
     ...CERTIFICATE,
@@ -132,7 +128,6 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       bash`az ad app credential list --id ${guid(c.finding.text.application, 'CLIENT_ID')} --cert -o table`,
       renewCertificateAndLogin(c.finding),
     ],
-    documentation: aboutNumber,
   },
 ];
 

@@ -7,13 +7,24 @@ import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
 import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
 
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
+const CLOCK = {
+  reason: 'clock-skew',
+  title: 'The clock is wrong',
+  check: 'identity-provider',
+  documentation: DOCUMENTATION.azureCli,
+} as const;
 const CONFIG = {
   reason: 'az-config-unusable',
   title: 'The Azure CLI cannot use its files',
   check: 'configuration',
+  documentation: DOCUMENTATION.azureCli,
 } as const;
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const FAILED = {
+  reason: 'az-failed',
+  title: 'The Azure CLI fails',
+  check: 'configuration',
+  documentation: DOCUMENTATION.azureCli,
+} as const;
 const CLOUD = {
   reason: 'az-wrong-cloud',
   title: 'The Azure CLI is set to another cloud',
@@ -55,7 +66,6 @@ export const AZURE_CLI: readonly Row[] = [
     problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
     hint: () => 'Synchronize the clock and check the time zone of this machine. Then ask again, or log in once more.',
     commands: (c) => [bash`w32tm /resync`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CLOCK,
@@ -64,7 +74,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'The container has the clock of its host: synchronize it there (restart WSL or Docker Desktop after sleep). Then ask again.',
     commands: () => [bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CLOCK,
@@ -77,7 +86,6 @@ export const AZURE_CLI: readonly Row[] = [
       bash`sudo timedatectl set-ntp true || sudo hwclock -s`,
       ...loginAgain(c),
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -86,7 +94,6 @@ export const AZURE_CLI: readonly Row[] = [
       `az has to write to its directory, which is read-only here (${shown(finding.text.path, 'AZURE_CONFIG_DIR')}).`,
     hint: () => 'Mount the directory of your az login writable, without the option ro.',
     commands: () => runContainer(part`--rm`),
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -96,7 +103,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Set AZURE_CONFIG_DIR for this service to a directory that its user may write, and log in with az there.',
     commands: (c) => [bash`findmnt -T ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -104,7 +110,6 @@ export const AZURE_CLI: readonly Row[] = [
     problem: ({ finding }) => `az cannot write ${shown(finding.text.path, 'its files')}: the disk is full.`,
     hint: () => 'Free space on that disk, then ask again. The login is still there.',
     commands: (c) => [bash`df -h ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -114,7 +119,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Run this service as the user who logged in with az, or set AZURE_CONFIG_DIR to a directory of its own and log in there.',
     commands: () => [bash`whoami`, bash`ls -la ~/.azure`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -124,7 +128,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Run the container as yourself, the owner of the mounted directory. If files in it belong to root, give them back to yourself.',
     commands: () => runContainer(part`--user $(id -u):$(id -g)`),
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -134,7 +137,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Give the directory back to its user, and never run az with sudo. A service of another user needs an AZURE_CONFIG_DIR and a login of its own.',
     commands: (c) => [bash`ls -la ${directory(c)}`, bash`sudo chown -R $(id -u):$(id -g) ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -144,7 +146,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Log in inside the container, with a directory of its own, or run this service on the host where az is logged in.',
     commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -153,7 +154,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Move the token cache aside and log in again, as the user who runs this service. Reinstalling az does not help.',
     commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -166,7 +166,6 @@ export const AZURE_CLI: readonly Row[] = [
       bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,
       ...loginAgain(c),
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -186,7 +185,6 @@ export const AZURE_CLI: readonly Row[] = [
     commands: ({ finding }) => [
       bash`az extension update --name ${name(finding.text.extension?.replaceAll('_', '-'), 'EXTENSION')}`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -197,7 +195,6 @@ export const AZURE_CLI: readonly Row[] = [
     commands: () => [
       bash`az extension list --query '[].name' -o tsv | while read -r name; do az extension update --name $name; done`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -206,7 +203,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Ask again when no other az runs. Processes that use az at the same time should each have their own AZURE_CONFIG_DIR.',
     commands: () => [bash`az account get-access-token --output none`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -214,7 +210,6 @@ export const AZURE_CLI: readonly Row[] = [
     problem: () => 'az was stopped before it could respond, probably because memory ran out.',
     hint: () => 'Give this machine or container more memory; az needs about 300 MB. Then ask again.',
     commands: () => [bash`free -m`],
-    documentation: DOCUMENTATION.azureCli,
   },
   ...AZURE_CLI_LOGIN,
 ];

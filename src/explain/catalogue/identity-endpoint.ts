@@ -29,6 +29,7 @@ const MISSING = {
   reason: 'identity-endpoint-missing',
   title: 'This app has no identity endpoint',
   check: 'configuration',
+  documentation: aboutPlatform,
 } as const;
 export const FAILED = {
   reason: 'identity-endpoint-failed',
@@ -59,7 +60,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of ${appInWords(c)}.`,
     hint: () => 'Remove this setting, which restarts the app. The identity of the app must be turned on as well.',
     commands: (c) => [...listApps(c), unsetSettings(c, part`WEBSITE_DISABLE_MSI`)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -68,7 +68,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign the identity in AZURE_CLIENT_ID to this app. If it is assigned, deploy a new revision, and enable the identity for init containers, too, if this is one.',
     commands: (c) => [...listApps(c), assignUserIdentity(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -77,7 +76,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign an identity to this app, such as the system-assigned one. If it has one, deploy a new revision, and enable the identity for init containers, too, if this is one.',
     commands: (c) => [...listApps(c), assignSystemIdentity(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -86,7 +84,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign the identity in AZURE_CLIENT_ID to this app, and restart the app. Slots have identities of their own, and a swap may turn one off.',
     commands: (c) => [...listApps(c), assignUserIdentity(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -95,7 +92,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign an identity to this app: turn on the system-assigned one, and restart the app. Slots have identities of their own, and a swap may turn one off.',
     commands: (c) => [...listApps(c), assignSystemIdentity(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...IMDS_PROXIED,

@@ -18,6 +18,7 @@ const PENDING = {
   reason: 'identity-pending',
   title: 'Pod identity has no identity for this pod yet',
   check: 'token',
+  documentation: DOCUMENTATION.podIdentity,
 } as const;
 
 /** NMI, which intercepts the metadata service for pod identity, responded without a token. */
@@ -85,7 +86,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Check that an AzureIdentityBinding selects the label and names a complete AzureIdentity. If so, the log of MIC says more, such as a missing role Managed Identity Operator.',
     commands: (c) => [showBindings(c), showMicLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...PENDING,
@@ -94,7 +94,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Read the log of MIC. Either it lacks the role Managed Identity Operator on the identity, or resourceID in AzureIdentity is wrong: it must begin with /subscriptions/.',
     commands: (c) => [showMicLog(), showBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...PENDING,
@@ -107,7 +106,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Wait up to two minutes. If it lasts, check the AzureIdentityBinding that should select the label, and read the log of MIC. Pod identity is retired: plan for Workload ID.',
     commands: (c) => [showBindings(c), showMicLog(), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...IMDS_REFUSED,

@@ -20,6 +20,7 @@ const SEVERAL = {
   reason: 'multiple-identities',
   title: 'Several managed identities, and none is chosen',
   check: 'configuration',
+  documentation: DOCUMENTATION.workloadIdentity,
 } as const;
 const LABEL = {
   reason: 'pod-label-missing',
@@ -58,7 +59,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelAndRestart,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...SEVERAL,
@@ -67,7 +67,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...LABEL,

@@ -10,6 +10,7 @@ const THROTTLED = {
   reason: 'throttled',
   title: 'Azure Resource Manager throttles requests',
   check: 'resource-manager',
+  documentation: DOCUMENTATION.throttling,
 } as const;
 const TIMEOUT = {
   reason: 'timeout',
@@ -20,6 +21,7 @@ const BROKEN = {
   reason: 'broken',
   title: 'Azure Resource Manager did not answer as expected',
   check: 'resource-manager',
+  documentation: DOCUMENTATION.status,
 } as const;
 
 const broken = ofKind('broken');
@@ -34,7 +36,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) =>
       `Another operation is in progress (${shown(c.finding.errorCode, '429')}), so Azure Resource Manager did not answer.`,
     hint: (c) => `Ask again in ${waitSeconds(c)} seconds. Nothing here needs to change.`,
-    documentation: DOCUMENTATION.throttling,
   },
   {
     ...THROTTLED,
@@ -42,7 +43,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager throttles this identity or its subscription (${statusAndCode(c.finding)}).`,
     hint: (c) =>
       `Wait ${waitSeconds(c)} seconds, then ask less often. All clients of the subscription share the limit.`,
-    documentation: DOCUMENTATION.throttling,
   },
   {
     ...TIMEOUT,
@@ -60,7 +60,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     hint: () =>
       'Look for a captive portal, proxy, web filter or gateway on the way, and ask again in a minute: it may also be an outage.',
     commands: (c) => [bash`curl -sS -o /dev/null -D - https://${host(c.finding.host, 'HOST')}`],
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -99,7 +98,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     commands: (c) => [
       bash`az provider register --namespace ${text(/namespace '([\w.]{3,60})'/.exec(c.finding.message)?.[1], 'PROVIDER_NAMESPACE')}`,
     ],
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -107,7 +105,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager has a fault (${statusAndCode(c.finding)}).`,
     hint: () =>
       'Ask again in a minute. If it lasts, open a support request with the ids in the message. Nothing here needs to change.',
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -118,7 +115,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) =>
       `Another operation is in progress in the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
     hint: () => 'Wait for it, then ask again.',
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -127,7 +123,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     hint: () =>
       'Set AZURE_SUBSCRIPTION_ID to another subscription if this one cannot be used: the first that the identity sees is taken otherwise.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -135,7 +130,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Follow the message, and check AZURE_SUBSCRIPTION_ID.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.status,
   },
 ];
 

@@ -8,7 +8,12 @@ import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
 import { capitalized, isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
 
-const NONE = { reason: 'no-subscription', title: 'The identity sees no subscription', check: 'subscription' } as const;
+const NONE = {
+  reason: 'no-subscription',
+  title: 'The identity sees no subscription',
+  check: 'subscription',
+  documentation: DOCUMENTATION.roles,
+} as const;
 const FORBIDDEN = {
   reason: 'not-authorized',
   title: 'The identity may not list resource groups',
@@ -84,7 +89,6 @@ export const ROLES: readonly Row[] = [
     hint: () =>
       'The variable is named AZURE_SUBSCRIPTION_ID. The identity also needs the role Reader on that subscription; a new role takes up to 10 minutes.',
     commands: assignReader,
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...NONE,
@@ -100,7 +104,6 @@ export const ROLES: readonly Row[] = [
         ? [bash`azd auth login --tenant-id $TENANT_ID`]
         : []),
     ],
-    documentation: DOCUMENTATION.roles,
   },
   ...byIdentity(
     {

@@ -27,11 +27,13 @@ const UNKNOWN = {
   reason: 'subscription-not-found',
   title: 'The subscription does not exist here',
   check: 'subscription',
+  documentation: DOCUMENTATION.roles,
 } as const;
 const FORBIDDEN = {
   reason: 'not-authorized',
   title: 'The identity may not list resource groups',
   check: 'resource-groups',
+  documentation: DOCUMENTATION.azureCli,
 } as const;
 
 const unknown = resourceManagerMeans('subscription-unknown');
@@ -98,7 +100,6 @@ export const SUBSCRIPTION: readonly Row[] = [
       `AZURE_SUBSCRIPTION_ID is ${shown(subscriptionOf(c), 'not an id')}, which is not the id of a subscription.`,
     hint: () => 'Set it to the id, a GUID, or remove it to use the first subscription that the identity sees.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...UNKNOWN,
@@ -107,7 +108,6 @@ export const SUBSCRIPTION: readonly Row[] = [
     hint: () =>
       'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
     commands: (c) => [listSubscriptions(), ...unsetVariable(c, part`AZURE_SUBSCRIPTION_ID`)],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...UNKNOWN,
@@ -116,7 +116,6 @@ export const SUBSCRIPTION: readonly Row[] = [
     hint: () =>
       'Correct AZURE_SUBSCRIPTION_ID, or unset it to use the first subscription that the identity sees. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...UNKNOWN,
@@ -125,7 +124,6 @@ export const SUBSCRIPTION: readonly Row[] = [
       `The subscription ${shown(subscriptionOf(c), 'in use')} was the first that the identity saw, and is gone or was moved to another tenant.`,
     hint: () => 'Ask again in some minutes, or set AZURE_SUBSCRIPTION_ID to another subscription.',
     commands: () => [listSubscriptions()],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...FORBIDDEN,
@@ -134,7 +132,6 @@ export const SUBSCRIPTION: readonly Row[] = [
       `${capitalized(principalInWords(c))} needs multi-factor authentication for this request (${codeOf(c.finding)}).`,
     hint: () => 'Log in again with multi-factor authentication.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FORBIDDEN,
@@ -143,7 +140,6 @@ export const SUBSCRIPTION: readonly Row[] = [
       `A policy demands multi-factor authentication (MFA), and ${shown(c.identity?.credential, 'the login')} was without it.`,
     hint: () => 'Log in again with multi-factor authentication, to the tenant of the subscription.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FORBIDDEN,

@@ -18,13 +18,19 @@ const NO_PRINCIPAL = {
   title: 'The application has no service principal in this tenant',
   check: 'token',
 } as const;
-const TENANT = { reason: 'wrong-tenant', title: 'The token is for another tenant', check: 'identity' } as const;
+const TENANT = {
+  reason: 'wrong-tenant',
+  title: 'The token is for another tenant',
+  check: 'identity',
+  documentation: DOCUMENTATION.roles,
+} as const;
 const CLOUD = { reason: 'wrong-cloud', title: 'Wrong cloud for this identity', check: 'token' } as const;
 const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const REJECTED = {
   reason: 'token-rejected',
   title: 'Azure Resource Manager refused the token',
   check: 'token',
+  documentation: DOCUMENTATION.roles,
 } as const;
 
 const rejected = ofKind('token-rejected');
@@ -60,7 +66,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       'Log in to the tenant of the subscription. If the token of the former login is still used, restart the service.',
     commands: (c) => [loginToTenant(c.finding.text.tenant)],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...TENANT,
@@ -84,7 +89,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
       loginToTenant(c.finding.text.tenant),
       bash`az account show --subscription ${guid(subscriptionOf(c), 'SUBSCRIPTION_ID')} --query tenantId`,
     ],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...CLOUD,
@@ -143,7 +147,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: () => 'The token had expired when Azure Resource Manager saw it.',
     hint: () => 'Ask again for a new token. If that repeats itself, check the clock of this machine.',
     commands: (c) => (c.facts.kubernetes ? restart(c) : [bash`date -u`]),
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
@@ -151,7 +154,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: refusal,
     hint: () => 'Log in again with the Azure CLI, then ask again.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
@@ -159,14 +161,12 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
     commands: restart,
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
     when: rejected,
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the service for a new token.',
-    documentation: DOCUMENTATION.roles,
   },
 ];
 
