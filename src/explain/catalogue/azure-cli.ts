@@ -6,13 +6,8 @@ import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
 import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
+import { clockRows } from './clock.ts';
 
-const CLOCK = {
-  reason: 'clock-skew',
-  title: 'The clock is wrong',
-  check: 'identity-provider',
-  documentation: DOCUMENTATION.azureCli,
-} as const;
 const CONFIG = {
   reason: 'az-config-unusable',
   title: 'The Azure CLI cannot use its files',
@@ -60,33 +55,7 @@ export const AZURE_CLI: readonly Row[] = [
     hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
     commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
-  {
-    ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), isWindows),
-    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
-    hint: () => 'Synchronize the clock and check the time zone of this machine. Then ask again, or log in once more.',
-    commands: (c) => [bash`w32tm /resync`, ...loginAgain(c)],
-  },
-  {
-    ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), isContainer),
-    problem: ({ finding }) => `az does not accept a token by the clock of this container: ${quoted(finding)}.`,
-    hint: () =>
-      'The container has the clock of its host: synchronize it there (restart WSL or Docker Desktop after sleep). Then ask again.',
-    commands: () => [bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`],
-  },
-  {
-    ...CLOCK,
-    when: azureCliHas('clock-wrong'),
-    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
-    hint: () =>
-      'Correct the clock and check the time zone; in WSL and virtual machines it stands still while the host sleeps. Then log in if still needed.',
-    commands: (c) => [
-      bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`,
-      bash`sudo timedatectl set-ntp true || sudo hwclock -s`,
-      ...loginAgain(c),
-    ],
-  },
+  ...clockRows(azureCliHas('clock-wrong')),
   {
     ...CONFIG,
     when: only(azureCliHas('read-only'), isContainer),

@@ -1,11 +1,11 @@
 import { bash, part, path, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { clockSkew, entraMeans, entraSays, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
+import { entraMeans, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
 import type { CertificateProblem } from '../read-text.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { isSet, shown, skewInWords } from '../words.ts';
+import { isSet, shown } from '../words.ts';
 
 const UNUSABLE = {
   reason: 'client-certificate-unusable',
@@ -19,7 +19,6 @@ const REFUSED = {
   check: 'token',
   documentation: aboutNumber,
 } as const;
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 
 /** The SDK could not use the file, so nobody was asked. */
 function unusable(...problems: CertificateProblem[]): When {
@@ -132,17 +131,6 @@ const refused = entraMeans('client-certificate');
 
 /** Microsoft Entra ID refused the certificate of an application. */
 export const CLIENT_CERTIFICATE: readonly Row[] = [
-  {
-    ...CLOCK,
-    when: only(
-      entraSays(50012, 50013, 700024),
-      (_, finding) => finding.credential === 'client-certificate' && clockSkew(finding) !== undefined,
-    ),
-    problem: (c) =>
-      `The clock here is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's, so the signed request is not valid there.`,
-    hint: () => 'Correct the time. The certificate is not the cause.',
-    documentation: aboutNumber,
-  },
   {
     ...REFUSED,
     when: behindNmi(entraMeans('client-certificate', 'client-certificate-chain', 'client-certificate-revocation-list')),

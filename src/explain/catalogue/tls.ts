@@ -4,6 +4,7 @@ import { azureCliHas, credential, either, ofTool, only, stillIn, unreachedWith }
 import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
+import { showClocks } from './clock.ts';
 import { atEachLink, connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
 const EXPIRED = {
@@ -27,10 +28,10 @@ const STRICT = /KEY_IDENTIFIER|BCONS|CA_CERT_MISSING_KEY_USAGE/;
 const NOT_TRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH/;
 
 /** Shows the time of this machine and of a server that has the right one. */
-function showClocks(c: Case): string {
+function showTimes(c: Case): string {
   return isPod(c)
     ? bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 -i -- date -u`
-    : bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`;
+    : showClocks();
 }
 
 const ROWS: readonly UnreachedRow[] = [
@@ -41,7 +42,7 @@ const ROWS: readonly UnreachedRow[] = [
       `By the clock of ${nodeInWords(c)}, the certificate of ${hostOf(c)} is not valid yet: the clock is slow, or something on the way presents it.`,
     hint: () =>
       'Compare the clock of the node with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
     documentation: DOCUMENTATION.aksEgress,
   },
   {
@@ -50,7 +51,7 @@ const ROWS: readonly UnreachedRow[] = [
     problem: (c) =>
       `The certificate of ${hostOf(c)} is not valid yet: either the clock of this machine is slow, or something on the way presents it.`,
     hint: () => 'Compare the clock with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
   },
   {
     ...EXPIRED,
@@ -59,7 +60,7 @@ const ROWS: readonly UnreachedRow[] = [
       `The certificate of ${hostOf(c)} has expired: a proxy on the way presents an old one, or the clock here is fast.`,
     hint: () =>
       'Compare the clock with the real time first. If it is right, the issuer of the certificate tells who has to renew it; adding a CA does not help.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
   },
   {
     ...UNTRUSTED,

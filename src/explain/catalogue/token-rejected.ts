@@ -2,11 +2,11 @@ import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import type { Case } from '../evidence.ts';
-import { clockSkew, either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { hostOf, nodeInWords, quoted, shown, skewInWords, statusAndCode, subscriptionOf } from '../words.ts';
+import { hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 
 const POLICY = {
   reason: 'blocked-by-policy',
@@ -25,7 +25,6 @@ const TENANT = {
   documentation: DOCUMENTATION.roles,
 } as const;
 const CLOUD = { reason: 'wrong-cloud', title: 'Wrong cloud for this identity', check: 'token' } as const;
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const REJECTED = {
   reason: 'token-rejected',
   title: 'Azure Resource Manager refused the token',
@@ -103,15 +102,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       "Set AZURE_AUTHORITY_HOST to that of the identity's cloud, such as https://login.microsoftonline.us for Azure Government.",
     documentation: DOCUMENTATION.clouds,
-  },
-  {
-    ...CLOCK,
-    when: only(rejected, (_, finding) => clockSkew(finding) !== undefined),
-    problem: (c) =>
-      `The clock of ${c.facts.kubernetes ? nodeInWords(c) : 'this machine'} is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's, so Resource Manager refuses the token.`,
-    hint: () => 'Correct the time (NTP), then ask again.',
-    commands: () => [bash`timedatectl`, bash`chronyc tracking`],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
