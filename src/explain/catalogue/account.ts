@@ -5,16 +5,11 @@ import { entraMeans, isTool, ofAzureCli, only, type When } from '../match.ts';
 import { tenantInWords } from '../principal.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { hasValue } from '../words.ts';
+import { ENTRA_REFUSED } from './reasons.ts';
 
 const ACCOUNT = {
   reason: 'account-refused',
   title: 'The account was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const ENTRA_REFUSED = {
-  reason: 'entra-refused',
-  title: 'Microsoft Entra ID refused the request',
   check: 'token',
   documentation: aboutNumber,
 } as const;

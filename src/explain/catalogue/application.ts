@@ -16,19 +16,9 @@ import {
 import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
+import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
 
-const UNKNOWN_CLIENT_ID = {
-  reason: 'client-id-unknown',
-  title: 'The tenant does not know the client id',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const SERVICE_PRINCIPAL_MISSING = {
-  reason: 'service-principal-missing',
-  title: 'The application has no service principal in this tenant',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+const SERVICE_PRINCIPAL_MISSING_ROW = { ...SERVICE_PRINCIPAL_MISSING, documentation: aboutNumber } as const;
 const DISABLED = {
   reason: 'application-disabled',
   title: 'The application is disabled',
@@ -53,14 +43,14 @@ const isOf = (e: Evidence, finding: Finding, form: RegExp) => form.test(applicat
 /** The client id of the request is none in the tenant of the request: one of the two is wrong. */
 const CLIENT_ID: readonly Row[] = [
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: only(ofAzureCli(unknown), (_, finding) => isPerson(finding)),
     problem: (c) => `The login of az is one to ${tenantInWords(c)}, which does not have ${applicationInWords(c)}.`,
     hint: () => 'Log in to the tenant of the subscription, in its cloud.',
     commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: ofAzureCliInPipeline(unknown),
     problem: (c) =>
       `This pipeline logs in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: the client id or the tenant is wrong, or it was deleted.`,
@@ -68,7 +58,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: ofAzureCli(unknown),
     problem: (c) =>
       `az is logged in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: it was deleted, or belongs to another tenant.`,
@@ -76,14 +66,14 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [bash`az login`, listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: ofTool(unknown),
     problem: (c) => `The tool is logged in with ${applicationInWords(c)}, which ${tenantInWords(c)} does not have.`,
     hint: () => 'Log in again with it to the tenant of the subscription, in its cloud.',
     commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: behindNmi(unknown),
     problem: () => 'NMI signs in as a service principal (AzureIdentity of type 1 or 2) that its tenant does not have.',
     hint: () => 'Correct clientID and tenantID in the AzureIdentity. For a managed identity, its type is 0.',
@@ -91,7 +81,7 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: only(unknown, (_, { credential }) => credential === 'managed-identity'),
     problem: (c) =>
       `${notInTenant(c)}: the managed identity was deleted, is new, or its subscription moved to another tenant.`,
@@ -101,7 +91,7 @@ const CLIENT_ID: readonly Row[] = [
   },
   ...literalMsi(),
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e, finding) => !hasClientIdForm({ ...e, finding }))),
     problem: (c) =>
       `AZURE_CLIENT_ID is not a client id, which is a GUID: ${shown(applicationOf(c), 'it has another form')}.`,
@@ -110,7 +100,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e) => hasValue(clientIdOf(e)) && clientIdOf(e) === tenantIdOf(e))),
     problem: (c) =>
       `AZURE_CLIENT_ID is the same as AZURE_TENANT_ID, ${shown(clientIdOf(c), '')}, so it is no application.`,
@@ -118,7 +108,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: inPod(fromEnvironment(unknown)),
     problem: notInTenantEither,
     hint: clientIdHint,
@@ -126,7 +116,7 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.applications,
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: unknown,
     problem: notInTenantEither,
     hint: clientIdHint,
@@ -139,7 +129,7 @@ const CLIENT_ID: readonly Row[] = [
 function literalMsi(): Row[] {
   const when = fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i)));
   const common = {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
     hint: () =>
       'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
@@ -163,7 +153,7 @@ function clientIdHint(): string {
 export const APPLICATION: readonly Row[] = [
   ...CLIENT_ID,
   {
-    ...SERVICE_PRINCIPAL_MISSING,
+    ...SERVICE_PRINCIPAL_MISSING_ROW,
     when: absent,
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,

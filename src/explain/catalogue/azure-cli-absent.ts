@@ -5,13 +5,9 @@ import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
 import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, quoted } from '../words.ts';
+import { AZ_FAILED } from './reasons.ts';
 
-const FAILED = {
-  reason: 'az-failed',
-  title: 'The Azure CLI fails',
-  check: 'configuration',
-  documentation: DOCUMENTATION.installAzureCli,
-} as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.installAzureCli } as const;
 const ABSENT = {
   reason: 'az-not-installed',
   title: 'No Azure CLI and no other credential',

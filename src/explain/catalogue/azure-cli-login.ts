@@ -6,19 +6,10 @@ import { isCloudShell, isContainer, isPipeline } from '../place.ts';
 import type { Problem } from '../read-text.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
+import { AZ_FAILED, AZ_NOT_LOGGED_IN } from './reasons.ts';
 
-const LOGIN = {
-  reason: 'az-not-logged-in',
-  title: 'The Azure CLI needs a new login',
-  check: 'configuration',
-  documentation: DOCUMENTATION.azureCli,
-} as const;
-const FAILED = {
-  reason: 'az-failed',
-  title: 'The Azure CLI fails',
-  check: 'configuration',
-  documentation: DOCUMENTATION.azureCli,
-} as const;
+const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: DOCUMENTATION.azureCli } as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
 
 /** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
 export function readLogin(): Word {

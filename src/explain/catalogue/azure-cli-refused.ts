@@ -6,36 +6,15 @@ import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
 import { readLogin } from './azure-cli-login.ts';
+import {
+  AZ_NOT_LOGGED_IN,
+  AZ_WRONG_CLOUD,
+  CLIENT_CERTIFICATE_REFUSED,
+  CLIENT_SECRET_REFUSED,
+  NO_SUBSCRIPTION,
+} from './reasons.ts';
 
-const LOGIN = {
-  reason: 'az-not-logged-in',
-  title: 'The Azure CLI needs a new login',
-  check: 'configuration',
-  documentation: aboutNumber,
-} as const;
-const OTHER_CLOUD = {
-  reason: 'az-wrong-cloud',
-  title: 'The Azure CLI is set to another cloud',
-  check: 'configuration',
-  documentation: DOCUMENTATION.clouds,
-} as const;
-const SECRET = {
-  reason: 'client-secret-refused',
-  title: 'The client secret was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const CERTIFICATE = {
-  reason: 'client-certificate-refused',
-  title: 'The client certificate was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const SUBSCRIPTION = {
-  reason: 'no-subscription',
-  title: 'The identity sees no subscription',
-  check: 'subscription',
-} as const;
+const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: aboutNumber } as const;
 
 /** The same for the tenant that az uses by default, which demands more than others. */
 function loginToItsTenant(e: Evidence): string[] {
@@ -50,7 +29,7 @@ function loginToItsTenant(e: Evidence): string[] {
 /** Microsoft Entra ID of this or another cloud refused the login of the Azure CLI. Other rows know the refusals that have nothing to do with az. */
 export const AZURE_CLI_REFUSED: readonly Row[] = [
   {
-    ...OTHER_CLOUD,
+    ...AZ_WRONG_CLOUD,
     when: only(azureCli, (e, finding) => finding.responder === 'none' && otherCloud(e, finding) !== undefined),
     problem: (c) =>
       `az is set to ${shown(otherCloud(c, c.finding), 'another cloud')} and asks ${shown(c.finding.host, 'a host')} there; this service uses ${shown(cloudName(c), 'the public cloud')}.`,
@@ -82,7 +61,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     commands: loginAgain,
   },
   {
-    ...SECRET,
+    ...CLIENT_SECRET_REFUSED,
     when: only(cliRefused('client-secret'), isPipeline),
     problem: ({ finding }) =>
       `Entra ID refused the secret with which this pipeline logged in to az (${codeOf(finding)}).`,
@@ -90,7 +69,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       'Renew the secret of the service connection or of azure/login, or better, change it to workload identity federation.',
   },
   {
-    ...SECRET,
+    ...CLIENT_SECRET_REFUSED,
     when: only(cliRefused('client-secret'), (_, { aadsts }) => aadsts === 7000222),
     problem: ({ finding }) => `The secret with which az is logged in as ${application(finding)} has expired.`,
     hint: () =>
@@ -98,7 +77,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     commands: (c) => [...loginAgain(c), renewAndLogin(c.finding)],
   },
   {
-    ...SECRET,
+    ...CLIENT_SECRET_REFUSED,
     when: cliRefused('client-secret'),
     problem: ({ finding }) =>
       `Entra ID refused the secret with which az is logged in as ${application(finding)} (${codeOf(finding)}).`,
@@ -109,7 +88,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     ],
   },
   {
-    ...CERTIFICATE,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: only(cliRefused('client-certificate'), isPipeline),
     problem: ({ finding }) =>
       `Entra ID refused the certificate with which this pipeline logged in to az (${codeOf(finding)}).`,
@@ -117,7 +96,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       'Renew the certificate of the service connection, or better, change it to workload identity federation.',
   },
   {
-    ...CERTIFICATE,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: cliRefused('client-certificate'),
     problem: ({ finding }) =>
       `Entra ID refused the certificate with which az is logged in as ${application(finding)} (${codeOf(finding)}).`,
@@ -134,7 +113,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
 /** A login of az that sees nothing, because it is one of another tenant. */
 export const AZURE_CLI_TENANT: readonly Row[] = [
   {
-    ...SUBSCRIPTION,
+    ...NO_SUBSCRIPTION,
     when: only(
       ofKind('no-subscription'),
       (e) =>

@@ -7,6 +7,7 @@ import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
 import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
 import { clockRows } from './clock.ts';
+import { AZ_FAILED, AZ_WRONG_CLOUD } from './reasons.ts';
 
 const CONFIG = {
   reason: 'az-config-unusable',
@@ -14,18 +15,7 @@ const CONFIG = {
   check: 'configuration',
   documentation: DOCUMENTATION.azureCli,
 } as const;
-const FAILED = {
-  reason: 'az-failed',
-  title: 'The Azure CLI fails',
-  check: 'configuration',
-  documentation: DOCUMENTATION.azureCli,
-} as const;
-const CLOUD = {
-  reason: 'az-wrong-cloud',
-  title: 'The Azure CLI is set to another cloud',
-  check: 'configuration',
-  documentation: DOCUMENTATION.clouds,
-} as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
 
 /** Sets az to the cloud of this service. A name that is set already does no harm. */
 function setCloud(c: Case): string {
@@ -49,7 +39,7 @@ function directory({ finding }: Case): Word {
 /** The Azure CLI is installed, but its login or its files are of no use to this process. */
 export const AZURE_CLI: readonly Row[] = [
   {
-    ...CLOUD,
+    ...AZ_WRONG_CLOUD,
     when: azureCliHas('cloud-unknown'),
     problem: () => 'The configuration of az names a cloud that az does not know.',
     hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,

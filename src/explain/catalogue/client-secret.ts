@@ -5,15 +5,9 @@ import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
 import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
-
-const REFUSED = {
-  reason: 'client-secret-refused',
-  title: 'The client secret was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+import { CLIENT_SECRET_REFUSED } from './reasons.ts';
 
 /** An old number that means a wrong secret or a wrong certificate. */
 const wrongOld = only(entraSays(50012), (_, { credential }) => credential === 'client-secret');
@@ -44,7 +38,7 @@ function leftOver(credential: CredentialKind, variable: string): Row {
       !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(finding.aadstsClass, name)),
   );
   return {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when,
     problem: ({ finding }) =>
       `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
@@ -63,7 +57,7 @@ export const LEFT_OVER: readonly Row[] = [
 /** Microsoft Entra ID refused the secret of an application. */
 export const CLIENT_SECRET: readonly Row[] = [
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: behindNmi(either(refused, entraMeans('client-secret-of-managed-identity'))),
     problem: () =>
       'NMI signs in as a service principal (AzureIdentity of type 1), and its secret is wrong or has expired.',
@@ -73,7 +67,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET')))),
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
@@ -81,7 +75,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: trimSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
@@ -89,7 +83,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   ...ofManagedIdentity(),
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: ofTool(refused),
     problem: (c) =>
       `The secret of ${applicationInWords(c)}, with which the tool is logged in, is wrong or has expired.`,
@@ -97,14 +91,14 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(expired)),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: () => 'Create a new secret and set AZURE_CLIENT_SECRET to its value. Workload ID needs no secret at all.',
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(expired),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: () =>
@@ -112,7 +106,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: only(missing, (_, { credential }) => credential === 'user-password'),
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
@@ -121,21 +115,21 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(missing)),
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
     problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
     hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
     commands: () => [listIdentities()],
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: missing,
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
@@ -143,7 +137,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   ...tooShort(),
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(wrong)),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
@@ -152,7 +146,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(wrong),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
@@ -166,7 +160,7 @@ export const CLIENT_SECRET: readonly Row[] = [
 function ofManagedIdentity(): Row[] {
   const when = entraMeans('client-secret-of-managed-identity');
   const common = {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     problem: (c: Case) =>
       `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
     hint: () =>
@@ -182,7 +176,7 @@ function ofManagedIdentity(): Row[] {
 function tooShort(): Row[] {
   const when: When = fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET')));
   const common = {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
     hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
   };

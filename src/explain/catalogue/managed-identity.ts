@@ -6,32 +6,7 @@ import { credential, isTool, only, type When } from '../match.ts';
 import { isNoPod, isPipeline, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
-
-export const IDENTITY_NOT_FOUND = {
-  reason: 'identity-not-found',
-  title: 'The managed identity was not found',
-  check: 'token',
-} as const;
-export const MULTIPLE_IDENTITIES = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-} as const;
-export const IMDS_REFUSED = {
-  reason: 'imds-refused',
-  title: 'The metadata service gave no token',
-  check: 'identity-provider',
-} as const;
-export const IMDS_UNREACHABLE = {
-  reason: 'imds-unreachable',
-  title: 'The metadata service cannot be reached',
-  check: 'identity-provider',
-} as const;
-export const IMDS_PROXIED = {
-  reason: 'imds-proxied',
-  title: 'A proxy captures the requests for managed identities',
-  check: 'identity-provider',
-} as const;
+import { IDENTITY_NOT_FOUND, IMDS_PROXIED, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 /** Matches the finding of the managed identity if it meets the condition. */
 export function managedIdentity(predicate: (finding: Finding) => boolean): When {

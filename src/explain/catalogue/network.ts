@@ -5,17 +5,12 @@ import { isApp, isContainer, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
+import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
 import { atEachLink, connect, lookUp, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
-const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
-const ENTRA = {
-  reason: 'entra-broken',
-  title: 'Microsoft Entra ID gives no usable response',
-  check: 'identity-provider',
-} as const;
 
 /** The name does not exist; with other codes the name server has failed. */
 const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
@@ -145,7 +140,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
     commands: connect,
   },
   {
-    ...BROKEN,
+    ...CONNECTION_BROKEN,
     when: only(unreached, (_, { responder }) => responder === 'none'),
     problem: (c) => `The connection to ${hostOf(c)} broke off (${codeOf(c.finding)}).`,
     hint: () =>
@@ -161,7 +156,7 @@ export const NETWORK: readonly Row[] = [
   ...TLS,
   ...CONNECTIONS.flatMap(atEachLink),
   {
-    ...ENTRA,
+    ...ENTRA_BROKEN,
     when: atEntra(({ responder }) => responder === 'unknown'),
     problem: (c) => `Something else responds as ${hostOf(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: (c) =>
@@ -169,7 +164,7 @@ export const NETWORK: readonly Row[] = [
     commands: connect,
   },
   {
-    ...ENTRA,
+    ...ENTRA_BROKEN,
     when: atEntra(({ responder, status = 0 }) => responder === 'entra' && (status === 429 || status >= 500)),
     problem: (c) => `Microsoft Entra ID at ${hostOf(c)} failed (${codeOf(c.finding)}) and gave no reason.`,
     hint: () =>

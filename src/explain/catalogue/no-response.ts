@@ -5,7 +5,7 @@ import { either, inPod, isTool, ofTool, only, unanswered, type When } from '../m
 import { isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isSet, quoted, shown } from '../words.ts';
-import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './service-principal.ts';
+import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
 const TIMEOUT = { reason: 'token-timeout', title: 'No token in time', check: 'identity-provider' } as const;
 

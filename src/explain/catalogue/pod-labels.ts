@@ -15,13 +15,9 @@ import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-  documentation: DOCUMENTATION.workloadIdentity,
-} as const;
+const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',

@@ -7,18 +7,9 @@ import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, prin
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
 import { capitalized, isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
-const NONE = {
-  reason: 'no-subscription',
-  title: 'The identity sees no subscription',
-  check: 'subscription',
-  documentation: DOCUMENTATION.roles,
-} as const;
-const FORBIDDEN = {
-  reason: 'not-authorized',
-  title: 'The identity may not list resource groups',
-  check: 'resource-groups',
-} as const;
+const NONE = { ...NO_SUBSCRIPTION, documentation: DOCUMENTATION.roles } as const;
 const EMPTY = {
   reason: 'no-resource-groups',
   title: 'No resource group is visible',
@@ -115,7 +106,7 @@ export const ROLES: readonly Row[] = [
     only(none, (_, { errorCode }) => errorCode === undefined),
   ),
   {
-    ...FORBIDDEN,
+    ...NOT_AUTHORIZED,
     when: only(ofKind('not-authorized'), (_, { errorCode }) => errorCode === 'LinkedAuthorizationFailed'),
     problem: (c) =>
       `${capitalized(principalInWords(c))} may not use a linked resource, which may belong to another tenant or subscription.`,
@@ -126,7 +117,7 @@ export const ROLES: readonly Row[] = [
   },
   ...byIdentity(
     {
-      ...FORBIDDEN,
+      ...NOT_AUTHORIZED,
       problem: (c) =>
         `${capitalized(principalInWords(c))} has a token, but no role to read the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
       documentation: DOCUMENTATION.roles,

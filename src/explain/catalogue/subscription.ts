@@ -7,6 +7,7 @@ import { principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, codeOf, hostOf, isSet, misnamed, quoted, shown, subscriptionOf } from '../words.ts';
+import { NOT_AUTHORIZED } from './reasons.ts';
 
 const NETWORK = {
   reason: 'network-restricted',
@@ -29,12 +30,7 @@ const UNKNOWN = {
   check: 'subscription',
   documentation: DOCUMENTATION.roles,
 } as const;
-const FORBIDDEN = {
-  reason: 'not-authorized',
-  title: 'The identity may not list resource groups',
-  check: 'resource-groups',
-  documentation: DOCUMENTATION.azureCli,
-} as const;
+const FORBIDDEN = { ...NOT_AUTHORIZED, documentation: DOCUMENTATION.azureCli } as const;
 
 const unknown = resourceManagerMeans('subscription-unknown');
 const configured = only(unknown, (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID'));

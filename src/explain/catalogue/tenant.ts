@@ -14,22 +14,12 @@ import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../princ
 import { setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, misnamed, shown } from '../words.ts';
+import { TENANT_UNKNOWN, WRONG_CLOUD } from './reasons.ts';
 
-const WRONG_CLOUD = {
-  reason: 'wrong-cloud',
-  title: 'The identity and the service are in different clouds',
-  check: 'token',
-  documentation: DOCUMENTATION.clouds,
-} as const;
+const WRONG_CLOUD_ROW = { ...WRONG_CLOUD, documentation: DOCUMENTATION.clouds } as const;
 const BLOCKED = {
   reason: 'tenant-blocked',
   title: 'The tenant is blocked',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const UNKNOWN = {
-  reason: 'tenant-unknown',
-  title: 'The tenant does not exist',
   check: 'token',
   documentation: aboutNumber,
 } as const;
@@ -45,7 +35,7 @@ const OTHERS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn 
 /** The cloud or tenant that was asked is not that of the identity. */
 export const TENANT: readonly Row[] = [
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: ofAzureCliInPipeline(cloud),
     problem: (c) =>
       `The login of this pipeline does not belong to the cloud of this service, which asks ${c.facts.cloud.resourceManager}.`,
@@ -54,7 +44,7 @@ export const TENANT: readonly Row[] = [
     commands: () => [bash`az cloud list --query '[].[name,isActive]' -o table`],
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: ofAzureCli(cloud),
     problem: (c) =>
       `az is set to another cloud, or logged in to a tenant of one, than this service, which asks ${c.facts.cloud.resourceManager}.`,
@@ -62,7 +52,7 @@ export const TENANT: readonly Row[] = [
     commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: ofTool(cloud),
     problem: (c) =>
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
@@ -72,21 +62,21 @@ export const TENANT: readonly Row[] = [
   ...governmentElsewhere(),
   ...managedIdentityElsewhere(),
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: inPod(only(cloud, (_, { aadstsClass }) => aadstsClass === 'cloud')),
     problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: setAuthorityOfAz,
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: entraMeans('cloud'),
     problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: showClouds,
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: cloud,
     problem: (c) =>
       `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
@@ -115,7 +105,7 @@ export const TENANT: readonly Row[] = [
       'Ask its administrator to reactivate the tenant, or use an identity of another one. A new credential does not help.',
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: behindNmi(unknown),
     problem: (c) =>
       `NMI signs in as a service principal (AzureIdentity of type 1 or 2) of ${tenantInWords(c)}, which does not exist.`,
@@ -124,42 +114,42 @@ export const TENANT: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: ofAzureCliInPipeline(unknown),
     problem: (c) => `This pipeline logs in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Correct the tenant of the service connection or login action, or its cloud.',
     commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: ofAzureCli(unknown),
     problem: (c) => `az is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)} any more.`,
     hint: () => 'Log in again, to a tenant that exists.',
     commands: () => [bash`az login`],
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: ofTool(unknown),
     problem: (c) => `The tool is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Log in with it again, to a tenant that exists.',
     commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: entraMeans('tenant-missing'),
     problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
     commands: (c) => [showTenantOfApplication(c)],
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: inPod(unknown),
     problem: tenantAbsent,
     hint: tenantHint,
     commands: setTenantOfApplication,
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: unknown,
     problem: tenantAbsent,
     hint: tenantHint,
@@ -183,7 +173,7 @@ function blockedTenant(c: Case): string {
 function cloudMisnamed(): Row[] {
   const when = only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined);
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     problem: (c: Case) =>
       `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
     hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
@@ -197,7 +187,7 @@ function cloudMisnamed(): Row[] {
 /** The number itself names the cloud. */
 function governmentElsewhere(): Row[] {
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: entraSays(900439),
     problem: (c: Case) =>
       `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
@@ -212,7 +202,7 @@ function governmentElsewhere(): Row[] {
 /** A metadata service gives tokens of its own cloud only. */
 function managedIdentityElsewhere(): Row[] {
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     problem: (c: Case) =>
       `The managed identity is one of ${tenantInWords(c)}, which does not know ${c.facts.cloud.resourceManager}: it is in another cloud.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,

@@ -5,17 +5,11 @@ import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
 import { showClocks } from './clock.ts';
+import { CONNECTION_BROKEN } from './reasons.ts';
 import { atEachLink, connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
-const EXPIRED = {
-  reason: 'certificate-expired',
-  title: 'A TLS certificate is not valid at this time',
-} as const;
-const UNTRUSTED = {
-  reason: 'tls-intercepted',
-  title: 'TLS to Azure is intercepted or not trusted',
-} as const;
-const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
+const EXPIRED = { reason: 'certificate-expired', title: 'A TLS certificate is not valid at this time' } as const;
+const UNTRUSTED = { reason: 'tls-intercepted', title: 'TLS to Azure is intercepted or not trusted' } as const;
 const CA_BUNDLE = {
   reason: 'ca-bundle-missing',
   title: 'The file of CA certificates is missing',
@@ -138,7 +132,7 @@ const ROWS: readonly UnreachedRow[] = [
     commands: showCertificate,
   },
   {
-    ...BROKEN,
+    ...CONNECTION_BROKEN,
     when: either(stillIn('tls'), unreachedWith(/HANDSHAKE_TIMEOUT/)),
     problem: (c) =>
       `${hostOf(c)} accepts connections, but the TLS handshake does not finish: something on the way swallows its packets.`,

@@ -7,24 +7,14 @@ import { isPod } from '../place.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
 
-const POLICY = {
-  reason: 'blocked-by-policy',
-  title: 'A policy of the tenant blocks this token',
-  check: 'token',
-} as const;
-const NO_PRINCIPAL = {
-  reason: 'service-principal-missing',
-  title: 'The application has no service principal in this tenant',
-  check: 'token',
-} as const;
 const TENANT = {
   reason: 'wrong-tenant',
   title: 'The token is for another tenant',
   check: 'identity',
   documentation: DOCUMENTATION.roles,
 } as const;
-const CLOUD = { reason: 'wrong-cloud', title: 'Wrong cloud for this identity', check: 'token' } as const;
 const REJECTED = {
   reason: 'token-rejected',
   title: 'Azure Resource Manager refused the token',
@@ -37,7 +27,7 @@ const rejected = ofKind('token-rejected');
 /** Azure Resource Manager refused the token. */
 export const TOKEN_REJECTED: readonly Row[] = [
   {
-    ...POLICY,
+    ...BLOCKED_BY_POLICY,
     when: challenged(/location|ipaddr|network/i),
     problem: (c) =>
       `Continuous access evaluation refuses the token: ${hostOf(c)} sees this request come from an address that the location policy does not allow.`,
@@ -47,7 +37,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     documentation: DOCUMENTATION.continuousAccess,
   },
   {
-    ...NO_PRINCIPAL,
+    ...SERVICE_PRINCIPAL_MISSING,
     when: only(
       resourceManagerSays('InvalidAuthenticationToken'),
       (e, { summary }) => /'?(?:oid|puid|altsecid)'?/.test(summary) || e.identity?.objectId === null,
@@ -90,7 +80,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     ],
   },
   {
-    ...CLOUD,
+    ...WRONG_CLOUD,
     when: either(
       resourceManagerSays('InvalidAuthenticationTokenAudience'),
       only(rejected, (_, { message }) =>

@@ -16,21 +16,9 @@ import {
   letWebhookSet,
 } from '../federated-credentials.ts';
 import { entraMeans, entraSays, ofPodToken, only } from '../match.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
-
-const CLIENT_ID_UNKNOWN = {
-  reason: 'client-id-unknown',
-  title: 'The tenant does not know the client id',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const TENANT_UNKNOWN = {
-  reason: 'tenant-unknown',
-  title: 'The tenant does not exist',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+import { CLIENT_ID_UNKNOWN, TENANT_UNKNOWN } from './reasons.ts';
 
 const clientIdUnknown = ofPodToken(entraSays(700016, 70001, 700011));
 const tenantUnknown = ofPodToken(entraMeans('tenant'));
