@@ -1,5 +1,6 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
+import { isPipeline, isPod } from './place.ts';
 import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 import { isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
@@ -16,6 +17,30 @@ export function only(when: When, condition: (evidence: Evidence, finding: Findin
     const finding = when(e);
     return finding && condition(e, finding) ? finding : undefined;
   };
+}
+
+/** The same in a pod. */
+export function inPod(when: When): When {
+  return only(when, isPod);
+}
+
+/** The same if a pod's own token was exchanged. */
+export function ofPodToken(when: When): When {
+  return only(when, (_, finding) => isProjected(finding));
+}
+
+/** The same if it is about the login of a developer tool. */
+export function ofTool(when: When): When {
+  return only(when, (_, finding) => isTool(finding));
+}
+
+export function ofAzureCli(when: When): When {
+  return only(when, (_, { credential }) => credential === 'azure-cli');
+}
+
+/** Matches the Azure CLI of a pipeline, where nobody can log in. */
+export function ofAzureCliInPipeline(when: When): When {
+  return only(ofAzureCli(when), isPipeline);
 }
 
 /** Matches if one of these does; the first decides. */

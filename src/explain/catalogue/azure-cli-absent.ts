@@ -1,11 +1,13 @@
 import { bash } from '../bash.ts';
+import { loginAgain } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
+import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, quoted } from '../words.ts';
-import { loginAgain } from './azure-cli-login.ts';
+import { AZ_FAILED } from './reasons.ts';
 
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.installAzureCli } as const;
 const ABSENT = {
   reason: 'az-not-installed',
   title: 'No Azure CLI and no other credential',
@@ -54,12 +56,11 @@ function loginWhereItIs(e: Evidence): string[] {
 export const AZURE_CLI_ABSENT: readonly Row[] = [
   {
     ...FAILED,
-    when: only(azureCliHas('installation-broken', 'module-missing'), ({ facts }) => facts.place === 'ci'),
+    when: only(azureCliHas('installation-broken', 'module-missing'), isPipeline),
     problem: ({ finding }) => `The installation of az on this agent is broken: ${quoted(finding)}.`,
     hint: () =>
       'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
     commands: () => [bash`type -a az`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,
@@ -68,7 +69,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     hint: () =>
       'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...ABSENT,
@@ -150,11 +150,10 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(azureCliHas('too-old'), ({ facts }) => facts.place === 'ci'),
+    when: only(azureCliHas('too-old'), isPipeline),
     problem: () => 'The az of this agent is too old for the command that it was given.',
     hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
     commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,
@@ -162,7 +161,6 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     problem: () => 'This az is too old to know the command that asks for a token.',
     hint: () => 'Update the Azure CLI, then ask again.',
     commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,
@@ -181,7 +179,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(otherwise, ({ facts }) => facts.place === 'ci'),
+    when: only(otherwise, isPipeline),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',

@@ -15,12 +15,9 @@ import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-} as const;
+const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',
@@ -58,7 +55,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelAndRestart,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...SEVERAL,
@@ -67,7 +63,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...LABEL,
