@@ -1,4 +1,5 @@
 import { type ClaimsChallenge, claimsIn } from './claims-challenge.ts';
+import { withoutColors } from './summary.ts';
 
 /**
  * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
@@ -120,7 +121,8 @@ function withoutSkippedModules(text: string): string {
 /** The module that has the commands for logins and tokens. */
 const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
-export function readText(whole: string): TextFields {
+export function readText(colored: string): TextFields {
+  const whole = withoutColors(colored);
   const half = LONGEST_TEXT / 2;
   const text = withoutSkippedModules(
     whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,

@@ -150,6 +150,16 @@ export const OTHER_TOOLS: readonly Row[] = [
 /** Microsoft Entra ID refused the login of one of these tools. */
 export const OTHER_TOOLS_REFUSED: readonly Row[] = [
   {
+    ...FAILED,
+    ...POWERSHELL,
+    // The broker may quote a number of Microsoft Entra ID, which is about the broker and not about the account.
+    when: has('powershell', 'broker-failed'),
+    problem: ({ finding }) =>
+      `The account broker of Windows (WAM), through which Azure PowerShell logs in, gave no token: ${quoted(finding)}.`,
+    hint: () => 'Let Azure PowerShell log in through the browser, without the broker, and log in again.',
+    commands: (c) => [bash`pwsh -Command 'Update-AzConfig -EnableLoginByWam $false'`, ...powerShellLogin(c)],
+  },
+  {
     ...LOGIN,
     when: only(entraMeans('sign-in', 'mfa'), isOf('azd')),
     problem: ({ finding }) => `Entra ID wants the user of azd to sign in again (${codeOf(finding)}).`,
