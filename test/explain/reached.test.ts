@@ -107,3 +107,13 @@ it.each([
   expect(problem).not.toMatch(/\[|_x|""|~/);
   expect(commands?.join('\n')).toMatch(/EnableLoginByWam \$false/);
 });
+
+it('an assertion whose beginning is left out is as old as its end says', () => {
+  const message =
+    'AADSTS700024: Client assertion is not within its valid time range. Current time: 2026-11-27T01:05:03.6755165Z, assertion valid from 1970-01-01T00:00:00.0000000Z, expiry time of assertion 2026-11-27T00:30:53.0000000Z.';
+  const attempt: Attempt = { name: 'EnvironmentCredential', outcome: 'failed', message, aadsts: 700024 };
+  const variables = { AZURE_CLIENT_CERTIFICATE_PATH: '/sp.pem' };
+  const { reason, problem } = diagnose({ ...asked({}, { variables }), attempts: [attempt] });
+  expect(reason).toBe('clock-skew');
+  expect(problem).toMatch(/44 minutes behind/);
+});
