@@ -197,7 +197,7 @@ function notInTenantEither(c: Case): string {
 }
 
 function clientIdHint(): string {
-  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new application takes a minute; one of another tenant has to be added first.';
+  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.';
 }
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
