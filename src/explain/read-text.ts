@@ -361,7 +361,7 @@ const NETWORK_CODES: [string, RegExp][] = [
   ],
   [
     'ENOTFOUND',
-    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve '|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
   ],
   ['EACCES', FORBIDDEN_SOCKET],
   ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
@@ -415,6 +415,7 @@ const TENANTS = [
   /exist in the ([\w.-]{3,100}) directory/,
   /tenant named '?([^.'\n]{1,100})'?\. /,
   /tenant identifier '([^'\n]{1,100})'/,
+  /against tenant '?([\w.-]{1,100}?)'?[.\s]/,
   /az login[^\n]{0,80} --tenant "?([\w.-]{1,100})/,
   new RegExp(`in (?:the )?tenant '?(${GUID})`),
   new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),

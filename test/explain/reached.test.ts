@@ -117,3 +117,22 @@ it('an assertion whose beginning is left out is as old as its end says', () => {
   expect(reason).toBe('clock-skew');
   expect(problem).toMatch(/44 minutes behind/);
 });
+
+it('azd that resolves no access to a subscription is not a name that DNS does not resolve', () => {
+  const message =
+    "resolving the Azure Directory from system environment (AZURE_SUBSCRIPTION_ID): failed to resolve user access to subscription with ID '54f1b2c3-1a2b-4c3d-b067-0a1b2c3d4e5f'";
+  const attempt: Attempt = { name: 'AzureDeveloperCliCredential', outcome: 'unavailable', message };
+  const { reason, problem } = diagnose({ ...asked({}, {}), attempts: [attempt] });
+  expect(reason).toBe('tool-failed');
+  expect(problem).toMatch(/subscription/);
+});
+
+it('the tenant that wants a second factor from the user of PowerShell is named', () => {
+  const message =
+    'Get-AzAccessToken: Your Azure credentials have not been set up or have expired, please run Connect-AzAccount to set up your Azure credentials.\nAuthentication failed against tenant 54826b22-38d6-4fb2-bad9-b7b93a3e9c5a. User interaction is required. This may be due to the conditional access policy settings such as multi-factor authentication (MFA).';
+  const attempt: Attempt = { name: 'AzurePowerShellCredential', outcome: 'unavailable', message };
+  const { reason, problem, commands } = diagnose({ ...asked({}, {}), attempts: [attempt] });
+  expect(reason).toBe('tool-not-logged-in');
+  expect(problem).toMatch(/54826b22-38d6-4fb2-bad9-b7b93a3e9c5a.*MFA/);
+  expect(commands).toEqual(['pwsh -Command Connect-AzAccount -Tenant 54826b22-38d6-4fb2-bad9-b7b93a3e9c5a']);
+});

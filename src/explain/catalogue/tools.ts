@@ -3,7 +3,7 @@ import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import type { Problem } from '../read-text.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, quoted } from '../words.ts';
+import { codeOf, quoted, shown } from '../words.ts';
 
 const LOGIN = {
   reason: 'tool-not-logged-in',
@@ -95,6 +95,23 @@ export const OTHER_TOOLS: readonly Row[] = [
     hint: () => 'Log in again with the claims that Azure demands. A plain login may give the same token.',
     commands: ({ finding }) => [
       bash`pwsh -Command Connect-AzAccount -ClaimsChallenge ${text(finding.text.claims?.challenge, 'CLAIMS')}`,
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: only(
+      has('powershell', 'not-logged-in', 'account-not-in-cache'),
+      (e, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true && !inPipeline(e),
+    ),
+    problem: ({ finding }) =>
+      `The tenant ${shown(finding.text.tenant, '')} demands more of the user of Azure PowerShell than this login has, such as a second factor (MFA).`,
+    hint: () =>
+      'Log in with Azure PowerShell to that tenant. If a Conditional Access policy still refuses, ask its administrator.',
+    commands: (c) => [
+      isRemote(c)
+        ? bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')} -UseDeviceAuthentication`
+        : bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')}`,
     ],
   },
   {
