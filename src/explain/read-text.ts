@@ -225,7 +225,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'no-subscription',
-    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|subscription of '.{0,100}' doesn't exist/i,
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|access to subscription with ID|subscription of '.{0,100}' doesn't exist/i,
   ],
   ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
   [
