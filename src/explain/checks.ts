@@ -69,10 +69,19 @@ export function decisive(e: Evidence): Finding | undefined {
     configured[0] ??
     (isOffered ? managed : undefined) ??
     tools.find((finding) => finding.text.problem !== 'not-installed') ??
-    (managed?.responder === 'gateway' ? managed : undefined) ??
+    (managed && wasReached(managed, facts) ? managed : undefined) ??
     (tools.length > 0 ? tools[0] : undefined) ??
     managed ??
     findings[0]
+  );
+}
+
+/** A gateway or the metadata service itself took the request; only in a pipeline a proxy's answer is more than a missing az. */
+function wasReached({ responder, phase }: Finding, { place }: Evidence['facts']): boolean {
+  return (
+    responder === 'gateway' ||
+    (responder === 'none' && phase === 'response') ||
+    (responder === 'http-proxy' && place === 'ci')
   );
 }
 

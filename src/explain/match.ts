@@ -251,11 +251,15 @@ function dateSkew({ serverAheadSeconds }: Finding): number | undefined {
     : undefined;
 }
 
+/** MSAL signs assertions for this long. */
+const ASSERTION_LIVES_MS = 10 * 60 * 1000;
+
 /** An assertion that this process signs is valid from now on by our clock. Entra's refusal also has Entra's time. */
 function assertionSkew({ credential, text }: Finding): number | undefined {
   if (credential !== 'client-certificate' || !text.assertionTimes) return undefined;
-  const { now, from } = text.assertionTimes;
-  return Math.round((now - from) / 1000);
+  const { now, from, to } = text.assertionTimes;
+  // Some libraries leave out when it begins; then Entra quotes the year 1970.
+  return Math.round((now - (from > 0 ? from : to - ASSERTION_LIVES_MS)) / 1000);
 }
 
 /** The sign-in hosts of the clouds, by the names that the Azure CLI has for them. The German cloud was closed in 2021. */

@@ -4,8 +4,9 @@ import type { Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
 import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, isSet, quoted } from '../words.ts';
-import { AZ_FAILED } from './reasons.ts';
+import { codeOf, isSet, proxyVariableOf, quoted } from '../words.ts';
+import { isSilent } from './managed-identity.ts';
+import { AZ_FAILED, IMDS_PROXIED } from './reasons.ts';
 
 const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.installAzureCli } as const;
 const ABSENT = {
@@ -15,11 +16,11 @@ const ABSENT = {
   documentation: DOCUMENTATION.installAzureCli,
 } as const;
 
-/** Where a managed identity is offered, its rows know better. */
-const absent = only(
-  azureCliHas('not-installed'),
-  (e) => managedIdentity(e) === undefined || (!e.facts.identityEndpoint && !e.facts.identityEndpointMissing),
-);
+/** Where a managed identity is offered, or its service was reached, its rows know better. */
+const absent = only(azureCliHas('not-installed'), (e) => {
+  const asked = managedIdentity(e);
+  return asked === undefined || !(e.facts.identityEndpoint || e.facts.identityEndpointMissing || isSilent(asked));
+});
 
 /** What az said is of no known form. Refusals of Microsoft Entra ID have rows of their own. */
 const otherwise = only(
@@ -69,6 +70,15 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     hint: () =>
       'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
+  },
+  {
+    ...IMDS_PROXIED,
+    when: only(absentAt('ci'), (e) => managedIdentity(e)?.responder === 'http-proxy'),
+    problem: (c) =>
+      `This step has no login, and ${proxyVariableOf(c)} sends what its agent asks of the metadata service ${c.facts.metadataService} to a proxy, which cannot serve it.`,
+    hint: ({ facts }) =>
+      `If the agent is a machine in Azure with a managed identity, name ${facts.metadataService} in NO_PROXY. Elsewhere, log in to Azure in the pipeline before this step.`,
+    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...ABSENT,

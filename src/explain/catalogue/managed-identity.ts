@@ -34,6 +34,11 @@ const UNREACHED = managedIdentity(
   ({ responder, text }) => responder === 'none' || (responder === 'unknown' && text.networkCode !== undefined),
 );
 
+/** Connected, but without a response: not a missing metadata service, but one that hangs, or something in its place. */
+export function isSilent({ responder, phase }: Finding): boolean {
+  return responder === 'none' && phase === 'response';
+}
+
 const STRANGER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
 
 /** The metadata service was reached, or a gateway in its place. */
@@ -221,6 +226,16 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
       `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} to ${shown(c.facts.proxy.server, 'a proxy')}, which cannot pass them on (${codeOf(c.finding)}).`,
     hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
     commands: bypassProxy,
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(managedIdentity(isSilent), ({ facts }) => !facts.kubernetes),
+    problem: (c) =>
+      `${c.facts.metadataService} takes the connection and gives no response: either the metadata service hangs, or something else on the way took it.`,
+    hint: () =>
+      'Ask again. If it lasts in Azure, restart the machine, or create the container group again with its managed identity. Elsewhere, log in with the Azure CLI.',
+    commands: (c) => [askMetadataService(c)],
     documentation: DOCUMENTATION.metadataService,
   },
   {

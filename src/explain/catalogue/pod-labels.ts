@@ -80,6 +80,19 @@ export const POD_LABELS: readonly Row[] = [
   },
   {
     ...LABEL,
+    when: only(
+      unlabelled,
+      (e, { responder, host }) =>
+        responder === 'none' && host === e.facts.metadataService && isSet(e, 'AZURE_CLIENT_ID'),
+    ),
+    problem: (c) =>
+      `${unlabelledInWords(c)}, so AZURE_CLIENT_ID is asked for at the node's metadata service ${c.facts.metadataService}, which does not answer.`,
+    hint: (c) =>
+      `${labelInWords(c)} If you meant an identity of the node, let a network policy allow its metadata service.`,
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
     when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
     hint: labelInWords,

@@ -47,7 +47,7 @@ const ROLE_ADVICE: readonly {
   },
   {
     when: isUser,
-    hint: 'Ask an Owner or User Access Administrator for the role Reader, or activate it if it is only eligible (PIM). Another account or tenant may be the right one.',
+    hint: 'Ask an Owner or User Access Administrator for the role Reader, or activate an eligible one (PIM); a new one takes up to 10 minutes. Otherwise log in with another account or to another tenant.',
     commands: assignReader,
   },
   {

@@ -4,7 +4,7 @@ import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import type { Problem } from '../read-text.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, quoted } from '../words.ts';
+import { codeOf, quoted, shown } from '../words.ts';
 
 const LOGIN = {
   reason: 'tool-not-logged-in',
@@ -92,6 +92,23 @@ export const OTHER_TOOLS: readonly Row[] = [
   {
     ...LOGIN,
     ...POWERSHELL,
+    when: only(
+      has('powershell', 'not-logged-in', 'account-not-in-cache'),
+      (e, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true && !isPipeline(e),
+    ),
+    problem: ({ finding }) =>
+      `The tenant ${shown(finding.text.tenant, '')} demands more of the user of Azure PowerShell than this login has, such as a second factor (MFA).`,
+    hint: () =>
+      'Log in with Azure PowerShell to that tenant. If a Conditional Access policy still refuses, ask its administrator.',
+    commands: (c) => [
+      isRemote(c)
+        ? bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')} -UseDeviceAuthentication`
+        : bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')}`,
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
     when: only(has('powershell', 'not-logged-in', 'account-not-in-cache'), isPipeline),
     problem: () => 'This step of the pipeline is not logged in to Azure PowerShell.',
     hint: () => 'Log in with azure/login with a session of Azure PowerShell, or in a task with a service connection.',
@@ -141,6 +158,16 @@ export const OTHER_TOOLS: readonly Row[] = [
 
 /** Microsoft Entra ID refused the login of one of these tools. */
 export const OTHER_TOOLS_REFUSED: readonly Row[] = [
+  {
+    ...FAILED,
+    ...POWERSHELL,
+    // The broker may quote a number of Microsoft Entra ID, which is about the broker and not about the account.
+    when: has('powershell', 'broker-failed'),
+    problem: ({ finding }) =>
+      `The account broker of Windows (WAM), through which Azure PowerShell logs in, gave no token: ${quoted(finding)}.`,
+    hint: () => 'Let Azure PowerShell log in through the browser, without the broker, and log in again.',
+    commands: (c) => [bash`pwsh -Command 'Update-AzConfig -EnableLoginByWam $false'`, ...powerShellLogin(c)],
+  },
   {
     ...LOGIN,
     when: only(entraMeans('sign-in', 'mfa'), isOf('azd')),
