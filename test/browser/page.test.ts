@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from
 import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
-import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
+import { SCENARIOS, startOf } from '../fake-azure/scenarios.ts';
 import { problemsOf } from '../html.ts';
 import { FAILING } from '../http/view.ts';
 import { open } from './browser.ts';
@@ -86,10 +86,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   chromiumTest.each(Object.entries(inOneProcess))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
-      const { page, service } = await see(scenario.handlers(), {
-        ...environmentOf(scenario),
-        AZURE_DEADLINE_MS: '2000',
-      });
+      const { handlers, environment } = startOf(scenario);
+      const { page, service } = await see(handlers, { ...environment, AZURE_DEADLINE_MS: '2000' });
       const whoami = JSON.parse(await (await service.get('/whoami')).text());
       const json = await service.get('/');
       const main = await page.getByRole('main').innerText();
@@ -254,7 +252,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   test.each(['all-well', 'wrong-subject', 'no-role'])('360 px are enough for scenario %s', async (name) => {
     const scenario = SCENARIOS[name];
     if (!scenario) throw new Error(name);
-    const { page } = await see(scenario.handlers(), environmentOf(scenario), { viewport: { width: 360, height: 740 } });
+    const { handlers, environment } = startOf(scenario);
+    const { page } = await see(handlers, environment, { viewport: { width: 360, height: 740 } });
     expect(await page.evaluate(OVERFLOW)).toBe(0);
     expect(await violations()).toEqual([]);
   });

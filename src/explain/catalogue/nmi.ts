@@ -235,8 +235,9 @@ function labelInWords({ facts }: Evidence): string {
   return label ? `the label aadpodidbinding=${shown(label, '')}` : 'its label aadpodidbinding';
 }
 
-function label({ facts }: Evidence): Word {
-  return name(facts.podLabels?.aadpodidbinding, 'LABEL');
+/** The start of a line: reads the label of the pod, which is not always mounted here. */
+function readLabel(c: Case): Word {
+  return part`label=$(kubectl get pod ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} -o jsonpath='{.metadata.labels.aadpodidbinding}')`;
 }
 
 function showBindings(c: Case): string {
@@ -248,12 +249,12 @@ function showBindings(c: Case): string {
  * begins with a brace for JSON, so the tag comes first.
  */
 function bindIdentity(c: Case): string {
-  return bash`read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} --validate=false -f - <<< '!!map {apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '${label(c)}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '${label(c)}-binding'}, spec: {azureIdentity: '${label(c)}', selector: '${label(c)}'}}]}'`;
+  return bash`${readLabel(c)} && read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} --validate=false -f - <<< '!!map {apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '\${label:?}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '\${label:?}-binding'}, spec: {azureIdentity: '\${label:?}', selector: '\${label:?}'}}]}'`;
 }
 
 /** The start of a line: reads the name of the AzureIdentity that is bound to the label, and the resource id in it. */
 function readAzureIdentity(c: Case): Word {
-  return part`read -r _ identity <<< $(kubectl get azureidentitybinding ${inNamespace(c)} --no-headers -o custom-columns=S:.spec.selector,I:.spec.azureIdentity | grep '^'${label(c)}' ') && read -r id <<< $(kubectl get azureidentity \${identity:?} ${inNamespace(c)} -o jsonpath='{.spec.resourceID}')`;
+  return part`${readLabel(c)} && read -r _ identity <<< $(kubectl get azureidentitybinding ${inNamespace(c)} --no-headers -o custom-columns=S:.spec.selector,I:.spec.azureIdentity | grep '^'\${label:?}' ') && read -r id <<< $(kubectl get azureidentity \${identity:?} ${inNamespace(c)} -o jsonpath='{.spec.resourceID}')`;
 }
 
 /** Puts the client id that the identity has now into its AzureIdentity. */

@@ -1,5 +1,6 @@
 import { bash, name } from '../bash.ts';
 import {
+  enableMissingWebhook,
   enableWorkloadIdentity,
   inNamespace,
   inOrder,
@@ -110,8 +111,8 @@ export const POD_LABELS: readonly Row[] = [
     when: only(missed, (e) => isLabelled(e) === undefined),
     problem: () => 'The Workload ID webhook injected nothing into this pod. Its labels are not visible from here.',
     hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template. If it is there, check that the webhook runs; then recreate the pod.',
-    commands: (c) => inOrder([showWebhook()], labelAndRestart(c)),
+      'Put the label azure.workload.identity/use: "true" on the pod template. If no webhook runs, turn it on for the cluster. Then recreate the pod.',
+    commands: (c) => inOrder([showWebhook()], enableMissingWebhook(), labelAndRestart(c)),
   },
   {
     ...WEBHOOK,

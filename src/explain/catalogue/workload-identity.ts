@@ -167,10 +167,11 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...CLIENT_ID_MISSING,
     when: only(withoutClientId, (e) => isEmpty(e, 'AZURE_CLIENT_ID')),
-    problem: () => 'The manifest sets AZURE_CLIENT_ID to an empty value, so the Workload ID webhook leaves it alone.',
+    problem: (c) =>
+      `AZURE_CLIENT_ID is empty: either the manifest sets it so, and the webhook leaves it alone, or ${serviceAccountInWords(c)} has no annotation client-id.`,
     hint: () =>
-      'Remove AZURE_CLIENT_ID from the manifest; the webhook sets it from the annotation azure.workload.identity/client-id.',
-    commands: (c) => unsetVariable(c, part`AZURE_CLIENT_ID`),
+      'Remove AZURE_CLIENT_ID from the manifest, and annotate the service account with the client id of its identity. Then recreate the pod.',
+    commands: (c) => [...unsetVariable(c, part`AZURE_CLIENT_ID`), ...annotateWithTrustingIdentity(c), ...restart(c)],
   },
   {
     ...CLIENT_ID_MISSING,
