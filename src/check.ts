@@ -41,23 +41,26 @@ export function checkReport(view: View, columns: number): string {
     const link = `  ${MARKS[status]} ${name.padEnd(18)}`;
     lines.push(...wrap(toSafeText(summary), columns, link, ' '.repeat(link.length)));
   }
-  for (const { reason, title, problem, hint, commands, detail, documentation } of problems) {
-    lines.push('', `${reason}: ${title}`);
-    lines.push(...wrap(toSafeText(problem), columns), ...wrap(toSafeText(hint), columns));
+  for (const { reason, problem, hint, commands, detail, documentation } of problems) {
+    lines.push('', ...wrap(toSafeText(`${problem} ${hint}`), columns, `${reason}: `, '  '));
     // A line for the shell is never wrapped, so that it can be copied.
     lines.push(...commands.map((command) => `  $ ${toSafeText(command)}`));
-    if (detail !== '') lines.push(...wrap(excerpt(detail), columns, '  detail: ', '    '));
+    if (detail !== '') lines.push(...excerpt(wrap(essence(detail), columns, '  detail: ', '    ')));
     if (documentation !== undefined) lines.push(`  see ${documentation}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** The beginning of a message; `--json` has the whole. */
-const EXCERPT_LENGTH = 240;
+/** The description in a message of MSAL, which begins and ends with ids and times. */
+function essence(detail: string): string {
+  const [, description = detail] = / - Description: (.+?)(?: - Correlation ID: |$)/s.exec(detail) ?? [];
+  return toSafeText(description.replace(/\s+/g, ' ').trim());
+}
 
-function excerpt(detail: string): string {
-  const text = toSafeText(detail.replace(/\s+/g, ' ').trim());
-  return text.length <= EXCERPT_LENGTH ? text : `${text.slice(0, EXCERPT_LENGTH)} …`;
+/** The first two lines, so that a report fits into a terminal of 24 lines; `--json` has all of them. */
+function excerpt([first = '', second, ...others]: string[]): string[] {
+  if (second === undefined) return [first];
+  return [first, others.length === 0 ? second : second.replace(/\S+$/, '…')];
 }
 
 function count(groups: number): string {

@@ -40,11 +40,30 @@ export function hideSecretsOf(env: NodeJS.ProcessEnv): void {
  * where the text enters, before anything else takes a part of it: half a secret cannot be recognized.
  */
 export function fromOutside(text: string, maxLength = MAX_LENGTH): string {
-  const redacted = without(everySecret, text);
+  const redacted = without(everySecret, withoutMiddle(text));
   if (redacted.length <= maxLength) return redacted;
   // A Python stack trace has the error at its end.
   const half = Math.floor(maxLength / 2);
   return `${redacted.slice(0, half)} … ${redacted.slice(-half)}`;
+}
+
+/** More than this on each side is not searched, because a search of megabytes takes as much memory again. */
+const SEARCHED_LENGTH = 65_536;
+
+/** Removes the middle of a huge text, together with the words that the cut would leave in halves. */
+function withoutMiddle(text: string): string {
+  if (text.length <= 2 * SEARCHED_LENGTH) return text;
+  const head = text.slice(0, SEARCHED_LENGTH);
+  const tail = text.slice(-SEARCHED_LENGTH);
+  const firstBreak = tail.search(/\s/);
+  return `${head.slice(0, lastBreak(head))}…${firstBreak < 0 ? '' : tail.slice(firstBreak)}`;
+}
+
+/** Where the last word begins. A pattern that ends in `$` would take quadratic time for one long word. */
+function lastBreak(text: string): number {
+  let index = text.length;
+  while (index > 0 && /\S/.test(text.charAt(index - 1))) index -= 1;
+  return index;
 }
 
 /**

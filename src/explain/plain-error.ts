@@ -1,14 +1,16 @@
-import type { Facts } from './facts.ts';
-import type { Attempt, Failure, FailureKind, Outcome } from './outcome.ts';
+import { type Facts, NO_FACTS, SECRET } from './facts.ts';
+import type { Attempt, Exchange, Failure, FailureKind, Outcome } from './outcome.ts';
 
 /**
- * Makes an outcome from an error that a credential of @azure/identity or an ARM client threw, for apps that have nothing else. The
- * requests behind it are not known then, so fewer rows match. Errors are recognized by their fields, not by their classes.
+ * Makes an outcome from an error that a credential of @azure/identity or an ARM client threw, for apps that have nothing else. Of
+ * the requests behind it, only what the messages repeat is known, so fewer rows match. Errors are recognized by their fields, not
+ * by their classes.
  */
-export function outcomeOf(error: unknown, facts: Facts): Outcome {
+export function outcomeOf(error: unknown, known: Facts): Outcome {
   const chain = [...errorChain(error)];
   const response = chain.find((member) => isResponse(member));
-  const attempts = response ? [] : attemptsOf(error);
+  const facts = known === NO_FACTS ? factsIn(chain.map((member) => textOf(member, 'message') ?? '')) : known;
+  const attempts = response ? [] : attemptsOf(error, facts);
   const failure = response ? refusal(response) : failureOf(error, attempts);
   return { facts, attempts, identity: null, list: null, failure, renewal: null };
 }
@@ -30,16 +32,16 @@ function isResponse(error: object): boolean {
 /** Errors of credentials, by the names that @azure/identity gives them. */
 const CREDENTIAL_ERROR = /^(Aggregate)?Authentication(Required)?Error$|^CredentialUnavailableError$/;
 
-function attemptsOf(error: unknown): Attempt[] {
+function attemptsOf(error: unknown, facts: Facts): Attempt[] {
   const members = [field(error, 'errors') ?? error].flat().filter((member) => typeof member === 'object');
-  return members.flatMap((member) => (member !== null && isOfCredential(member) ? [attemptOf(member)] : []));
+  return members.flatMap((member) => (member !== null && isOfCredential(member) ? [attemptOf(member, facts)] : []));
 }
 
 function isOfCredential(error: object): boolean {
   return CREDENTIAL_ERROR.test(textOf(error, 'name') ?? '');
 }
 
-function attemptOf(error: object): Attempt {
+function attemptOf(error: object, facts: Facts): Attempt {
   const message = textOf(error, 'message') ?? '';
   const errorName = textOf(error, 'name') ?? 'Error';
   const chain = [...errorChain(error)];
@@ -52,31 +54,123 @@ function attemptOf(error: object): Attempt {
     .flat()
     .map(Number)
     .find((number) => number > 0);
+  const name = credentialOf(message, errorName);
+  const exchange = exchangeIn(message, name, facts);
   return {
-    name: credentialOf(message),
-    outcome: errorName === 'CredentialUnavailableError' ? 'unavailable' : 'failed',
+    name,
+    // The SDK also calls a credential unavailable that asked in vain. The network stopped it, not its configuration.
+    outcome: errorName === 'CredentialUnavailableError' && !ENTRA_NOT_REACHED.test(message) ? 'unavailable' : 'failed',
     message,
     errorName,
     ...(code !== undefined && { code }),
     ...(aadsts !== undefined && { aadsts }),
+    ...(exchange && { exchange }),
   };
 }
 
-/** What the messages of the credentials begin with or mention, in the order of the chain. */
+/** How MSAL reports a response: an error code, and either the description in its JSON or its status and text. */
+const MSAL_RESPONSE =
+  /(?:Message |More details:\s{1,5}|^)(?<code>\w{0,60}): Error\(s\): [\w ,]{1,60} - Timestamp: [\w :-]{1,40} - Description: (?<description>.*?)(?: - Correlation ID: |$)/s;
+const MSAL_STATUS =
+  /^An? \w{1,20} error occured\.\s{1,5}Http status code: (?<status>\d{3})\s{1,5}Http status message: (?<text>.*)$/s;
+
+/** MSAL leaves out why a host could not be reached. */
+const NOT_REACHED = /\b(?:network_error|endpoints_resolution_error):/;
+const ENTRA_NOT_REACHED = /^(?:network_error|endpoints_resolution_error):/;
+
+/** The request that MSAL reports in the text of its error, as far as it can be told from that. */
+function exchangeIn(message: string, credential: string, facts: Facts): Exchange | undefined {
+  const isManaged = credential === 'ManagedIdentityCredential';
+  const host = isManaged
+    ? (facts.identityEndpoint?.host ?? facts.metadataService)
+    : new URL(facts.cloud.authorityHost).hostname;
+  if (isManaged && /IMDS endpoint/.test(message)) return { host, isProbe: true };
+  if (NOT_REACHED.test(message)) return { host };
+  // The agent of Azure Arc answers with the path of a secret file.
+  if (/unable_to_read_secret_file|www_authenticate_header_missing/.test(message))
+    return { host: '127.0.0.1', status: 401 };
+  const { code = '', description = '' } = MSAL_RESPONSE.exec(message)?.groups ?? {};
+  const { status, text = '' } = MSAL_STATUS.exec(description)?.groups ?? {};
+  if (status !== undefined) {
+    const body = text === 'Unknown' ? '' : text;
+    return { host, status: Number(status), contentType: /^\s{0,50}<|^$/.test(body) ? 'text/html' : 'text/plain', body };
+  }
+  // Of a JSON body, MSAL does not say the status. These codes have one of their own.
+  return description === '' || !isManaged
+    ? undefined
+    : {
+        host,
+        status: STATUSES[code] ?? 400,
+        contentType: 'application/json',
+        body: JSON.stringify({ error: code, error_description: description }),
+      };
+}
+
+const STATUSES: Record<string, number> = {
+  not_found: 404,
+  gone: 410,
+  too_many_requests: 429,
+  server_error: 500,
+  unknown: 500,
+  InternalServerError: 500,
+};
+
+/** The texts of NMI, which exists in Kubernetes alone. */
+const NMI =
+  /assigned identit|AzureAssignedIdentity|azure identity found for request|for pod:|matching pods:|pod list is empty|match pod IP|failed to refresh token/;
+
+/** The texts of the identity endpoint of App Service and Functions. */
+const APP_SERVICE =
+  /No User Assigned or Delegated Managed Identity|Unable to load the proper Managed Identity|while fetching the AAD Token/;
+
+/** How Node says that the projected token cannot be read. */
+const TOKEN_FILE =
+  /^(?:The projected token \S{1,300}: )?(?<problem>ENOENT|EACCES|EISDIR): [\w ,-]{1,80}(?: '(?<file>[^']{1,300})')?$/m;
+
+/** What the errors themselves tell about the place and the configuration, for who has no facts. */
+function factsIn(messages: readonly string[]): Facts {
+  const text = messages.join('\n');
+  const environment = messages.find((message) => message.startsWith('EnvironmentCredential authentication failed'));
+  const secret = /certificate|\bPEM\b|PrivateKey|bad decrypt|AADSTS70002[1347]\b|\.(?:pem|pfx)\b/i.test(
+    environment ?? '',
+  )
+    ? 'AZURE_CLIENT_CERTIFICATE_PATH'
+    : 'AZURE_CLIENT_SECRET';
+  const { problem, file } = messages.map((message) => TOKEN_FILE.exec(message)?.groups).find(Boolean) ?? {};
+  return {
+    ...NO_FACTS,
+    ...(NMI.test(text) && { kubernetes: true, container: true, place: 'kubernetes' as const }),
+    ...(APP_SERVICE.test(text) && {
+      place: 'app-service' as const,
+      identityEndpoint: { kind: 'app-service' as const, host: '127.0.0.1' },
+    }),
+    ...(environment !== undefined && {
+      variables: { AZURE_CLIENT_ID: SECRET, AZURE_TENANT_ID: SECRET, [secret]: SECRET },
+    }),
+    ...(problem !== undefined && file !== undefined && { projectedToken: { file, problem } }),
+  };
+}
+
+/** What the messages of the credentials begin with or mention. */
 const CREDENTIALS: readonly [RegExp, string][] = [
   [/WorkloadIdentityCredential|workload identity/i, 'WorkloadIdentityCredential'],
-  [/ManagedIdentityCredential|IMDS endpoint|managed identity/i, 'ManagedIdentityCredential'],
+  [/ManagedIdentityCredential|IMDS endpoint|managed identity environment/i, 'ManagedIdentityCredential'],
   [/EnvironmentCredential/, 'EnvironmentCredential'],
   [/PowerShell/, 'AzurePowerShellCredential'],
   [/Azure Developer CLI|\bazd\b/, 'AzureDeveloperCliCredential'],
-  [/Azure CLI|\baz\b/, 'AzureCliCredential'],
   [/Visual Studio Code/, 'VisualStudioCodeCredential'],
+  [/Broker/, 'BrokerCredential'],
 ];
 
-function credentialOf(message: string): string {
+function credentialOf(message: string, errorName: string): string {
   const own = /^(\w{1,60}Credential)\b/.exec(message)?.[1];
-  // A bare refusal of Microsoft Entra ID comes from a token exchange or a secret.
-  return own ?? CREDENTIALS.find(([form]) => form.test(message))?.[1] ?? 'WorkloadIdentityCredential';
+  // A bare refusal of Microsoft Entra ID comes from a token exchange. A tool is unavailable whatever it says, and the Azure CLI is
+  // the one whose own words the SDK passes on without a name.
+  const nameless =
+    errorName === 'CredentialUnavailableError' && ![TOKEN_FILE, NOT_REACHED].some((form) => form.test(message))
+      ? 'AzureCliCredential'
+      : 'WorkloadIdentityCredential';
+  return own ?? CREDENTIALS.find(([form]) => form.test(message.slice(0, 300)))?.[1] ?? nameless;
 }
 
 const KINDS: Record<number, FailureKind> = { 401: 'token-rejected', 403: 'not-authorized', 429: 'throttled' };

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { OpenApiDocument } from './openapi.ts';
@@ -13,6 +14,12 @@ interface Response {
   description: string;
   headers?: Record<string, Reference>;
   content?: Record<string, { schema: Schema; examples: Record<string, { summary: string; value: unknown }> }>;
+}
+
+interface Header {
+  description: string;
+  required?: boolean;
+  example?: unknown;
 }
 
 interface Operation {
@@ -34,29 +41,77 @@ export function docsPage({ info, paths, components }: OpenApiDocument): Html {
 
   function route([path, { get }]: [string, { get: Operation }]): Html {
     const id = get.operationId;
-    const parameters = (get.parameters ?? []).map((parameter) => resolve(components.parameters, parameter));
+    const headers = (get.parameters ?? []).map((parameter) => resolve(components.parameters, parameter));
+    const render = ([status, reference]: [string, Reference]) =>
+      response(path, status, resolve<Response>(components.responses, reference));
+    const [common = [], own = []] = [true, false].map((wanted) =>
+      Object.entries(get.responses).filter(([, { $ref }]) => isCommon($ref) === wanted),
+    );
+    const negotiated = path === '/' ? ' In a browser, this is the page; curl gets the JSON.' : '';
     return html`<section id="${id}" aria-labelledby="${id}-title"><h2 class="route" id="${id}-title"><code>GET ${path}</code></h2>
 <p class="lead">${get.summary}</p>
 ${get.description && html`<p>${prose(get.description)}</p>`}
-<p><a href=".${path}">Try it: <code>${path}</code></a></p>
-${parameters.length > 0 && html`<h3>Request headers</h3>${table(parameters.map(({ name, description, example }) => [[name], description, example]))}`}
-${Object.entries(get.responses).map(([status, reference]) => response(status, resolve<Response>(components.responses, reference)))}
+${block(curl(path))}
+<p><a href=".${path}">Try it: <code>${path}</code></a>${negotiated}</p>
+${own.map(render)}
+<details><summary>As on most routes: ${common.map(([status], i) => html`${i > 0 && ', '}<code>${status}</code>`)}</summary>${common.map(render)}</details>
+${
+  headers.length > 0 &&
+  html`<details><summary>Request headers</summary>${table(
+    'Header',
+    headers.map(({ name, ...rest }) => ({ ...rest, names: [name] })),
+  )}</details>`
+}
 </section>`;
   }
 
-  function response(status: string, { description, headers = {}, content = {} }: Response): Html {
-    const byReference = Map.groupBy(Object.entries(headers), ([, { $ref }]) => $ref);
-    const rows = [...byReference].map(([$ref, sameHeaders]): Row => {
-      const header: { description: string; example?: unknown } = resolve(components.headers, { $ref });
-      return [sameHeaders.map(([name]) => name), header.description, header.example];
-    });
-    return html`<details${status === '200' && raw(' open')}><summary><code>${status}</code> ${prose(description)}</summary>
-${rows.length > 0 && table(rows)}
-${Object.entries(content).map(
-  ([type, { schema, examples }]) => html`<h3><code>${type}</code>: ${typeOf(schema)}</h3>
-${Object.values(examples).map(({ summary, value }) => html`<p>${prose(summary)}</p>${block(value)}`)}`,
-)}
+  /** Whether most routes have this response, so that it need not be read again on each. */
+  function isCommon($ref: string): boolean {
+    const routes: { get: Operation }[] = Object.values(paths);
+    const having = routes.filter(({ get }) => Object.values(get.responses).some((each) => each.$ref === $ref));
+    return having.length > routes.length / 2;
+  }
+
+  /** One status as a terminal shows it: the request, and the answer with the headers that it always has. */
+  function response(path: string, status: string, { description, headers = {}, content = {} }: Response): Html {
+    const known = Object.entries(headers).map(([name, { $ref }]) => ({
+      name,
+      $ref,
+      ...resolve<Header>(components.headers, { $ref }),
+    }));
+    const [type] = Object.entries(content);
+    const lines = [
+      `$ ${curl(path, status)}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...(type ? [`Content-Type: ${type[0]}`] : []),
+      ...known.filter(({ required }) => required).map(({ name, example }) => `${name}: ${example}`),
+    ];
+    const [example] = Object.values(type?.[1].examples ?? {});
+    if (example)
+      lines.push('', typeof example.value === 'string' ? example.value : JSON.stringify(example.value, null, 2));
+    const others = known
+      .filter(({ required }) => !required)
+      .map(({ name, $ref }, i) => html`${i > 0 && ', '}<a href="#header-${nameOf($ref)}"><code>${name}</code></a>`);
+    return html`<details><summary><code>${status}</code> ${prose(description)}</summary>
+${block(lines.join('\n'))}
+${others.length > 0 && html`<p>Where they apply, also ${others}.</p>`}
+${Object.entries(content).map(([name, { schema }]) => html`<p><code>${name}</code>: ${typeOf(schema)}</p>\n`)}
 </details>`;
+  }
+
+  /** Each header of the responses once; some share a description. */
+  function headerTable(): Html {
+    const responses: Response[] = Object.values(components.responses);
+    const byReference = Map.groupBy(
+      responses.flatMap(({ headers = {} }) => Object.entries(headers)),
+      ([, { $ref }]) => $ref,
+    );
+    const rows = [...byReference].map(([$ref, headers]) => ({
+      id: `header-${nameOf($ref)}`,
+      names: [...new Set(headers.map(([name]) => name))],
+      ...resolve<Header>(components.headers, { $ref }),
+    }));
+    return table('Header', rows);
   }
 
   return html`<!DOCTYPE html>
@@ -81,8 +136,11 @@ ${info.description.split('\n\n').map((paragraph) => html`<p>${prose(paragraph)}<
 <nav aria-label="Routes"><ul>
 ${Object.entries(paths).map(([path, { get }]) => html`<li><a href="#${get.operationId}"><code>${path}</code></a> ${get.summary}</li>\n`)}</ul></nav>
 ${Object.entries(paths).map(route)}
+<section id="headers" aria-labelledby="headers-title"><h2 id="headers-title">Response headers</h2>
+<details><summary>What each of them means</summary>${headerTable()}</details>
+</section>
 <section id="schemas" aria-labelledby="schemas-title"><h2 id="schemas-title">Schemas</h2>
-${Object.entries(components.schemas).map(([name, schema]) => namedSchema(name, schema))}
+${Object.entries(components.schemas).map(([name, schema]) => schemaDetails(name, schema))}
 </section>
 </main>
 <footer><span>${info.title} ${info.version}</span><nav aria-label="Other routes"><a href="./">/</a></nav></footer>
@@ -91,19 +149,35 @@ ${Object.entries(components.schemas).map(([name, schema]) => namedSchema(name, s
 `;
 }
 
-type Row = [names: string[], description: string, example: unknown];
+/** The request that gets this status, or that gets it when Azure or the process is in this state. */
+function curl(path: string, status?: string): string {
+  const url = `localhost:8080${path}`;
+  if (status === '301') return `curl -i ${url}/`;
+  if (status === '404') return `curl -i ${url}nothing`;
+  if (status === '405') return `curl -i -X POST ${url}`;
+  if (status === '421') return `curl -i -H 'Host: rebinding.example' ${url}`;
+  return `curl -i ${url}`;
+}
 
-function table(rows: Row[]): Html {
-  return html`<table><thead><tr><th scope="col">Header</th><th scope="col">Meaning</th><th scope="col">Example</th></tr></thead>
+interface Row {
+  id?: string;
+  names: readonly string[];
+  description?: string | undefined;
+  /** The type, for a member; headers show an example. */
+  type?: Html;
+  example?: unknown;
+}
+
+function table(what: 'Header' | 'Member', rows: readonly Row[]): Html {
+  return html`<table><thead><tr><th scope="col">${what}</th><th scope="col">${what === 'Header' ? 'Example' : 'Type'}</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${rows.map(
-    ([names, description, example]) =>
-      html`<tr><td>${names.map((name) => html`<code>${name}</code><br>`)}</td><td>${prose(description)}</td><td>${example !== undefined && html`<code>${example}</code>`}</td></tr>\n`,
+    ({ id, names, type, description = '', example }) =>
+      html`<tr${id !== undefined && html` id="${id}"`}><td>${names.map((name) => html`<code>${name}</code> `)}</td><td>${type ?? (example !== undefined && html`<code>${example}</code>`)}</td><td>${prose(description)}</td></tr>\n`,
   )}</tbody></table>`;
 }
 
-function block(value: unknown): Html {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-  return html`<div class="block"><pre><code>${text}</code></pre></div>`;
+function block(text: string): Html {
+  return html`<div class="block"><pre tabindex="0"><code>${text}</code></pre></div>`;
 }
 
 /** The part of JSON Schema that the document uses. */
@@ -122,26 +196,23 @@ interface Schema {
   anyOf?: Schema[];
 }
 
-function namedSchema(name: string, schema: Schema): Html {
+/** A browser opens the details when a link leads into them. */
+function schemaDetails(name: string, schema: Schema): Html {
   const members = membersOf(schema);
-  return html`<h3 id="schema-${name}"><code>${name}</code></h3>
-${schema.description && html`<p>${prose(schema.description)}</p>`}
-${
-  members.length === 0
-    ? html`<p>${typeOf(schema)}</p>`
-    : html`<table><thead><tr><th scope="col">Member</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
-<tbody>${members.map(([member, type, meaning = '']) => html`<tr><td><code>${member}</code></td><td>${type}</td><td>${prose(meaning)}</td></tr>\n`)}</tbody></table>`
-}`;
+  return html`<details><summary><code>${name}</code></summary><div id="schema-${name}">
+${schema.description && html`<p class="prose">${prose(schema.description)}</p>`}
+${members.length === 0 ? html`<p>${typeOf(schema)}</p>` : table('Member', members)}
+</div></details>
+`;
 }
 
-type Member = [name: string, type: Html, description: string | undefined];
-
 /** The members of an object and of its nested objects. A question mark marks an optional one. */
-function membersOf({ properties = {}, required = [] }: Schema, prefix = ''): Member[] {
-  return Object.entries(properties).flatMap(([name, schema]): Member[] => {
+function membersOf({ properties = {}, required = [] }: Schema, prefix = ''): Row[] {
+  return Object.entries(properties).flatMap(([name, schema]): Row[] => {
     const path = prefix + name;
     const isOptional = !required.includes(name);
-    return [[isOptional ? `${path}?` : path, typeOf(schema), schema.description], ...membersOf(schema, `${path}.`)];
+    const names = [isOptional ? `${path}?` : path];
+    return [{ names, type: typeOf(schema), description: schema.description }, ...membersOf(schema, `${path}.`)];
   });
 }
 

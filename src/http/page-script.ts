@@ -1,4 +1,6 @@
 const REFRESH_SECONDS = 5;
+/** Longer than Azure may take by default, but a connection that only hangs is lost, too. */
+const TIMEOUT_SECONDS = 30;
 
 /**
  * The script of the page: a filter for the list, buttons that copy a command, and a refresh. The refresh fetches the page again
@@ -21,15 +23,17 @@ function applyFilter() {
 document.addEventListener('input', applyFilter);
 
 document.addEventListener('click', async ({ target }) => {
-  if (!target.matches('.copy, .copy-all')) return;
-  const codes = [...target.parentElement.querySelectorAll('.block code')];
-  getSelection().selectAllChildren(codes.length > 1 ? target.parentElement : codes[0]);
+  const button = target.closest('.copy, .copy-all');
+  if (!button) return;
+  const codes = [...button.parentElement.querySelectorAll('.block code')];
+  getSelection().setBaseAndExtent(codes[0], 0, codes.at(-1), codes.at(-1).childNodes.length);
+  const [label] = button.childNodes;
   try {
     await navigator.clipboard.writeText(codes.map(({ textContent }) => textContent).join('\\n'));
-    target.textContent = 'Copied';
+    label.nodeValue = label.nodeValue.replace('Copy', 'Copied');
   } catch {
     // Browsers allow this only on localhost and over https. Elsewhere the command is at least selected.
-    target.textContent = 'Selected';
+    label.nodeValue = label.nodeValue.replace('Copy', 'Selected');
   }
 });
 
@@ -53,10 +57,10 @@ function update(from, to) {
   for (const gone of left) gone.remove();
 }
 
-setInterval(async () => {
-  if (document.hidden) return;
+async function refresh() {
   try {
-    const response = await fetch(location.href, { headers: { Accept: 'text/html' } });
+    const init = { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(${TIMEOUT_SECONDS * 1000}) };
+    const response = await fetch(location.href, init);
     const next = new DOMParser().parseFromString(await response.text(), 'text/html');
     if (!next.getElementById('as-of')) throw new Error('another page');
     document.title = next.title;
@@ -65,7 +69,15 @@ setInterval(async () => {
     applyFilter();
     delete root.dataset.lost;
   } catch {
+    document.title = 'Connection lost · rg-api';
     root.dataset.lost = '';
   }
-}, ${REFRESH_SECONDS * 1000});
+}
+
+(async () => {
+  while (true) {
+    await new Promise((resolve) => setTimeout(resolve, ${REFRESH_SECONDS * 1000}));
+    if (!document.hidden) await refresh();
+  }
+})();
 `;

@@ -18,28 +18,30 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; padding: clamp(1rem, 3vw, 3rem); max-width: 90rem;
+  margin: 0 auto; padding: clamp(1rem, 2.5vw, 2.5rem); max-width: 90rem;
   background: var(--ground); color: var(--text);
   font: 1.125rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
 }
-h1 { margin: 0; font-size: clamp(1.9rem, 5vw, 3.75rem); line-height: 1.1; letter-spacing: -0.02em; text-wrap: balance; }
+h1 { margin: 0; font-size: clamp(1.9rem, 4.5vw, 3.25rem); line-height: 1.1; letter-spacing: -0.02em; text-wrap: balance; }
 h2 { margin: 0 0 0.75rem; font-size: 1rem; font-weight: 600; color: var(--quiet); }
 h3 { margin: 1.5rem 0 0.5rem; font-size: 1rem; }
 p { margin: 0.5rem 0 0; }
 a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 2px; }
 code, pre { font-family: var(--mono); font-size: 0.9em; }
-pre { margin: 0; white-space: pre-wrap; font-size: 0.85em; }
+pre { margin: 0; white-space: pre-wrap; overflow: auto; overflow-wrap: normal; font-size: 0.85em; }
+.word { white-space: nowrap; }
+.long { display: inline-block; max-width: 100%; }
 pre code { font-size: 1em; }
 .id { white-space: nowrap; font-size: min(1em, 4.4cqi); }
 .badge { display: inline-block; margin: 0 0 1rem; padding: 0.2rem 0.75rem; border: 2px solid currentColor; border-radius: 2rem; color: var(--warn); font-weight: 600; }
 header, section { container-type: inline-size; }
-header { padding-block: 0.5rem clamp(1.25rem, 3vw, 2.25rem); }
+header { padding-bottom: 1.25rem; }
 header p { color: var(--quiet); }
-.lead { font-size: clamp(1.1rem, 2.2vw, 1.6rem); }
-.healthy h1::before, .warning h1::before, .failing h1::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-right: 0.3em; border-radius: 50%; background: var(--good); }
-.warning h1::before { background: var(--warn); border-radius: 0 50% 50%; }
-.failing h1::before { background: var(--bad); border-radius: 0.08em; }
+.lead { font-size: clamp(1.1rem, 2vw, 1.5rem); }
+.healthy h1::before { content: "✓" / ""; color: var(--good); margin-right: 0.3em; }
+.warning h1::before { content: "!" / ""; color: var(--warn); margin-right: 0.3em; }
+.failing h1::before { content: "✗" / ""; color: var(--bad); margin-right: 0.3em; }
 section { margin-bottom: 1.25rem; padding: clamp(1rem, 2.5vw, 1.75rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
 .cards { display: grid; gap: 0 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); }
 dl { display: grid; grid-template-columns: minmax(6.5rem, auto) 1fr; gap: 0.2rem 1rem; margin: 0; }
@@ -57,22 +59,31 @@ input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; 
 .reason { color: var(--bad); font-weight: 600; }
 .warning .reason { color: var(--warn); }
 .problem { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
-.checks { display: grid; gap: 0.5rem 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); margin: 0 0 1.25rem; padding: 0; list-style: none; }
-.checks li { padding: 0.6rem 0.9rem; background: var(--card); border: 1px solid var(--line); border-left: 0.35rem solid var(--line); border-radius: 0.5rem; }
-.checks .pass { border-left-color: var(--good); } .checks .warn { border-left-color: var(--warn); } .checks .fail { border-color: var(--bad); border-left-width: 0.6rem; }
-.checks .skip { color: var(--quiet); border-style: dashed; }
-.checks .mark { display: inline-block; width: 1.3em; font-weight: 700; }
-.pass .mark { color: var(--good); } .warn .mark { color: var(--warn); } .fail .mark { color: var(--bad); }
+.checks { display: grid; gap: 0.6rem; margin: 0 0 1.25rem; padding: 0; list-style: none; }
+.checks li { position: relative; container-type: inline-size; min-height: 3.6rem; padding: 0.5rem 0.6rem 0.5rem 3.3rem; background: var(--card); border: 2px solid var(--line); border-radius: 0.75rem; }
+.checks .mark { position: absolute; left: 0.6rem; top: 0.7rem; }
+.checks b { font-size: 1.15rem; }
+.checks a { color: inherit; }
+.checks a::after { content: ""; position: absolute; inset: 0; }
 .checks .status { color: var(--quiet); font-size: 0.85em; }
-.checks .summary { display: block; font-size: 0.85em; color: var(--quiet); }
+.checks .summary { display: block; font-size: 0.85em; line-height: 1.35; color: var(--quiet); }
+.checks .id { font-size: min(1em, 4.6cqi); }
+.mark { display: inline-grid; place-content: center; width: 2rem; height: 2rem; border: 2px solid; border-radius: 50%; font: 700 1.25rem/1 system-ui, sans-serif; }
+.checks .pass { border-color: var(--good); } .pass .mark { color: var(--card); background: var(--good); border-color: var(--good); }
+.checks .warn { border-color: var(--warn); } .warn .mark { color: var(--card); background: var(--warn); border-color: var(--warn); border-radius: 0 50% 50%; }
+.checks .fail { border-color: var(--bad); background: var(--bad); } .fail .mark { color: var(--card); background: var(--bad); border-color: var(--card); border-radius: 0.3rem; }
+.checks .fail :is(a, b, .status, .summary) { color: var(--card); }
+.checks .skip { border-style: dashed; background: none; } .skip :is(.mark, b) { color: var(--quiet); } .skip .mark { border-style: dashed; }
+.finding h2 { color: var(--text); font-size: 1.2rem; }
+.finding { border-width: 2px; } .finding.fail { border-color: var(--bad); } .finding.warn { border-color: var(--warn); }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .detail { color: var(--quiet); white-space: pre-wrap; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
-.block pre { flex: 1; }
-.block .id { font-size: min(1em, 3.8cqi); }
-.copy, .copy-all { display: none; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
+.block pre { flex: 1; min-width: 0; }
+.copy, .copy-all { display: none; user-select: none; position: relative; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
 [data-script] .copy { display: block; }
 [data-script] .copy-all { display: inline-block; margin-top: 0.75rem; }
-[data-lost] main { opacity: 0.55; }
+[data-lost] :is(main, header > :not(.lost)) { filter: grayscale(1) opacity(0.8); }
 ol, ul { margin: 0; padding-left: 1.5rem; }
 .attempts li + li { margin-top: 0.75rem; }
 .history { padding: 0; list-style: none; font-variant-numeric: tabular-nums; }
@@ -80,14 +91,18 @@ ol, ul { margin: 0; padding-left: 1.5rem; }
 .good { color: var(--good); }
 .doubtful, .doubtful ~ .reason { color: var(--warn); }
 footer { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; color: var(--quiet); }
-footer a { margin-right: 0.75rem; }
-.lost { display: none; color: var(--bad); }
+footer a { display: inline-block; margin-right: 0.75rem; }
+.lost { display: none; margin-top: 1rem; padding: 0.6rem 1rem; border: 2px solid; border-radius: 0.75rem; font-size: 1.3rem; font-weight: 600; }
+header .lost { color: var(--bad); }
 [data-lost] .lost { display: block; }
 table { width: 100%; border-collapse: collapse; font-size: 0.9em; }
 th, td { padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 600; }
 td:first-child { white-space: nowrap; }
 summary { cursor: pointer; padding: 0.3rem 0; }
+details details { margin-left: 1.25rem; }
+.prose { white-space: pre-line; }
+[id] { scroll-margin-top: 3rem; }
 .route { margin-bottom: 0.25rem; font-size: clamp(1.25rem, 2.4vw, 1.75rem); color: var(--text); }
 main > nav { margin-bottom: 1.25rem; }
 @container (max-width: 24rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 0.5rem; } dl .id { font-size: min(1em, 4.4cqi); } }
@@ -95,7 +110,16 @@ main > nav { margin-bottom: 1.25rem; }
   .block { flex-direction: column; } .block pre { width: 100%; }
   table, tbody, tr, td { display: block; } thead { display: none; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: 0.35rem 0; } td:first-child { white-space: normal; }
 }
-@media print { body { max-width: none; } .copy, .filter { display: none !important; } }
+@media (min-width: 42rem) { .checks { grid: repeat(4, auto) / auto-flow 1fr; } }
+@media (min-width: 72rem) { .checks { grid: auto-flow / repeat(4, 1fr); } }
+@media (min-width: 60rem) { :is(#identity, #configuration) { grid-row: span 2; } }
+@media print {
+  :root { color-scheme: light; }
+  body { max-width: none; padding: 0; font-size: 0.8rem; }
+  .copy, .copy-all, .filter, .lost { display: none !important; }
+  section, li, .block { break-inside: avoid; }
+  .word { white-space: normal; overflow-wrap: anywhere; }
+}
 `;
 
 const SHAPE =

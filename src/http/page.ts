@@ -108,9 +108,10 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 <p class="lost" role="alert">Connection lost. Retrying… If this is a port-forward, start kubectl port-forward again.</p>
 </header>
 <main>
-<ol class="checks" aria-label="Checks">${view.checks.map(check)}</ol>
-${findings.map(finding)}
+<ol class="checks" aria-label="Checks">${view.checks.map((each) => check(each, findings))}</ol>
+${findings.map((each, i) => finding(each, i, view))}
 <div class="cards" id="cards">
+${view.history.length > 0 && history(view)}
 ${view.identity ? identity(view) : configuration(view.facts)}
 ${instanceCard(view)}
 </div>
@@ -138,32 +139,56 @@ function headline({ findings, identity, subscription, names }: PageView): [title
 
 /** The marks are text, so that they are there without colors, too. */
 const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
-const STATUS_WORDS = { pass: 'passed', warn: 'warning', fail: 'failed', skip: 'not reached' } as const;
+/** The summary of a skipped check says why. */
+const STATUS_WORDS = { pass: 'passed', warn: 'warning', fail: 'failed', skip: '' } as const;
 
-function check({ name, status, summary }: PageView['checks'][number]): Html {
-  return html`<li class="${status}"><span class="mark" aria-hidden="true">${MARKS[status]}</span> <b>${name}</b> <span class="status">${STATUS_WORDS[status]}</span> <span class="summary">${unbroken(summary)}</span></li>
+type Check = PageView['checks'][number];
+
+/** A link of the chain, which leads to what is wrong with it. */
+function check({ name, status, summary, reason }: Check, findings: readonly Finding[]): Html {
+  const index = reason === undefined ? -1 : findings.findIndex((each) => each.reason === reason);
+  const title = html`<b>${name}</b>`;
+  return html`<li class="${status}">${mark(status)} ${index < 0 ? title : html`<a href="#${findingId(index)}">${title}</a>`} <span class="status">${STATUS_WORDS[status]}</span> <span class="summary">${unbroken(summary)}</span></li>
 `;
 }
 
-function finding({ reason, title, problem, hint, commands, documentation, detail }: Finding, index: number): Html {
-  const id = index === 0 ? 'finding' : `finding-${index}`;
+function mark(status: Check['status']): Html {
+  return html`<span class="mark" aria-hidden="true">${MARKS[status]}</span>`;
+}
+
+const findingId = (index: number) => (index === 0 ? 'finding' : `finding-${index}`);
+
+function finding(about: Finding, index: number, { checks, failure }: PageView): Html {
+  const { reason, title, problem, hint, commands, documentation, detail } = about;
+  const id = findingId(index);
+  const status = reason === failure?.reason ? 'fail' : 'warn';
+  const broken = checks.find((each) => each.reason === reason)?.name;
+  // The title of the first one is the headline of the page.
+  const heading = [broken, index > 0 || broken === undefined ? title : STATUS_WORDS[status]].filter(Boolean);
   const link = documentation && html` · <a href="${documentation}" rel="noreferrer">documentation</a>`;
-  const all = html`<button type="button" class="copy-all">Copy all commands</button>`;
-  return html`<section class="finding" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>
+  const copyAll = html`<button type="button" class="copy-all">Copy all commands</button>`;
+  return html`<section class="finding ${status}" id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${mark(status)} ${heading.join(': ')}</h2>
 <p class="problem">${unbroken(problem)}</p>
 <p class="hint">${unbroken(hint)}</p>
-${blocks(commands)}
-${commands.length > 1 && all}
+${commands.map(block)}
+${commands.length > 1 && copyAll}
 <p><code class="reason">${reason}</code>${link}</p>
 ${detail !== '' && html`<p class="detail">${unbroken(detail)}</p>`}</section>
 `;
 }
 
-function blocks(commands: readonly string[]): Html[] {
-  return commands.map(
-    (command) =>
-      html`<div class="block"><pre><code>${unbroken(command)}</code></pre><button type="button" class="copy" aria-label="Copy: ${command.slice(0, 60)}">Copy</button></div>`,
-  );
+/** A command wraps at its spaces; a longer word scrolls. */
+function block(command: string): Html {
+  const words = command.split(' ').map((word, i) => html`${i > 0 && ' '}<span class="word">${word}</span>`);
+  return html`<div class="block"><pre tabindex="0"><code>${words}</code></pre><button type="button" class="copy">Copy<span class="visually-hidden">: ${beginning(command)}</span></button></div>
+`;
+}
+
+const NAME_LENGTH = 40;
+
+/** Enough of a command to tell its button from the others. */
+function beginning(command: string): string {
+  return command.length <= NAME_LENGTH ? command : `${command.slice(0, NAME_LENGTH).replace(/ \S*$/, '')} …`;
 }
 
 function count(groups: number): string {
@@ -231,9 +256,7 @@ ${entry('Service account', serviceAccount)}
 ${entry('Node', node)}
 ${entry('Version', version)}
 <dt>Running since</dt><dd>${moment(startedAt)}</dd>
-</dl>
-${view.history.length > 0 && history(view)}
-</section>`;
+</dl></section>`;
 }
 
 /** What the service has seen, the latest first, because an audience watches that. */
@@ -248,7 +271,8 @@ function history({ history, asOf }: PageView): Html {
     const lasted = seconds > 0 && html` for\u00a0${duration(seconds)}`;
     return html`<li>${time} ${outcome}${lasted}</li>\n`;
   });
-  return html`<h3>History</h3><ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>`;
+  return html`<section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
+<ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol></section>`;
 }
 
 function groups(names: readonly string[]): Html {
@@ -258,7 +282,7 @@ ${names.length > FILTERED_GROUPS && filter}
 ${
   names.length === 0
     ? html`<p>This subscription has no resource groups.</p>`
-    : html`<ul class="groups${names.length > MANY_GROUPS && ' many'}">${names.map((name) => html`<li>${name}</li>\n`)}</ul>`
+    : html`<ul class="groups${names.length > MANY_GROUPS && ' many'}">${names.map((name) => html`<li>${unbroken(name)}</li>\n`)}</ul>`
 }</section>`;
 }
 
@@ -268,13 +292,21 @@ function entry(term: string, value: string | null | undefined): Html | false {
 
 const GUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi;
 
-/** Renders a text without line breaks within its ids. */
-function unbroken(text: string): Html[] {
-  const ids = text.match(GUID) ?? [];
-  return text.split(GUID).map((words, i) => {
-    const id = ids[i];
-    return html`${words}${id !== undefined && html`<span class="id">${id}</span>`}`;
+/** Where a long word such as a URL or a subject may break. */
+const JOINTS = /(?<=\w[/:_@]+)(?=\w)/;
+
+/** Renders a text whose ids stay on one line, and whose other long words break at their joints, if they must. */
+function unbroken(text: string): (string | Html)[] {
+  return text.split(/(\s+)/).map((word) => {
+    const parts = word.split(JOINTS).map((part, i) => html`${i > 0 && raw('<wbr>')}${withIds(part)}`);
+    return parts.length > 1 ? html`<span class="long">${parts}</span>` : withIds(word);
   });
+}
+
+function withIds(word: string): string | Html {
+  const ids = word.match(GUID) ?? [];
+  if (ids.length === 0) return word;
+  return html`${word.split(GUID).map((rest, i) => html`${rest}${ids[i] !== undefined && html`<span class="id">${ids[i]}</span>`}`)}`;
 }
 
 function moment(iso: string): Html {

@@ -1,10 +1,11 @@
-/** Wraps a text at words into lines of at most this many columns, each with its indent. A longer word has a line of its own. */
+/** Wraps a text at words into lines of at most this many columns, each with its indent. A longer word begins where it stands. */
 export function wrap(text: string, columns: number, first = '  ', next = first): string[] {
   const lines: string[] = [];
   let line = first;
   let isEmpty = true;
   for (const word of text.split(' ').filter(Boolean)) {
-    if (!isEmpty && line.length + 1 + word.length > columns) {
+    const fitsIntoLine = next.length + word.length <= columns;
+    if (!isEmpty && fitsIntoLine && line.length + 1 + word.length > columns) {
       lines.push(line);
       line = next;
       isEmpty = true;

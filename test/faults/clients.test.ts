@@ -93,7 +93,7 @@ describe('clients', () => {
     azure.answer(groups(20, { pageSize: 2, onPage: { 1: after(500, asUsual) } }));
     const socket = open({ allowHalfOpen: true });
     socket.end('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    expect(await textOf(socket)).toMatch(/^HTTP\/1.1 200 .*"rg-20"\]$/s);
+    expect(await textOf(socket)).toMatch(/^HTTP\/1.1 200 .*"rg-20"\]\n$/s);
     azure.answer();
     await note('nc -N', 'answered', startedAtMs);
   });

@@ -12,7 +12,7 @@ const render = async (view: PageView) => String(await page(view));
 async function read(view: PageView): Promise<string> {
   const body = (await render(view)).replace(/^[\s\S]*<body|<script>[\s\S]*/g, '');
   return body
-    .replace(/<\/?(a|b|code|span|time)\b[^>]*>/g, '')
+    .replace(/<\/?(a|b|code|span|time|wbr)\b[^>]*>/g, '')
     .replace(/<[^>]+>/g, ' ')
     .replaceAll('&#39;', "'")
     .replaceAll('&quot;', '"')
@@ -100,7 +100,7 @@ test('a message that an attempt repeats is not quoted again', async () => {
 });
 
 test('each command is a separate block, complete and unchanged', async () => {
-  const blocks = (await render(FAILING)).match(/<pre>.*?<\/pre>/g)?.map((block) => block.replace(/<[^>]+>/g, ''));
+  const blocks = (await render(FAILING)).match(/<pre\b.*?<\/pre>/g)?.map((block) => block.replace(/<[^>]+>/g, ''));
   expect(blocks).toEqual([
     'az identity list --query &#39;[].[name,clientId]&#39; -o tsv',
     'kubectl get serviceaccount rgapi -n rgapi -o yaml',
@@ -146,6 +146,46 @@ test('several commands have a button that copies all of them', async () => {
   expect(await read({ ...HEALTHY, findings: [WARNING] })).not.toContain('Copy');
 });
 
+test('the check that fails leads to what is wrong with it, the others lead nowhere', async () => {
+  const markup = await render(FAILING);
+  expect(markup).toContain('<a href="#finding"><b>token</b></a>');
+  expect(markup.match(/<section class="finding fail" id="finding"/g)).toHaveLength(1);
+  expect(markup.match(/href="#/g)).toHaveLength(1);
+  expect(await render(HEALTHY)).not.toContain('href="#');
+});
+
+test('a second finding has its title and an anchor of its own', async () => {
+  const checks = FAILING.checks.map((each) =>
+    each.name === 'configuration' ? { ...each, status: 'warn' as const, reason: WARNING.reason } : each,
+  );
+  const view = { ...FAILING, checks, findings: [FAILURE, WARNING] };
+  expect(await render(view)).toContain('<a href="#finding-1"><b>configuration</b></a>');
+  expect(await read(view)).toContain(`! configuration: ${WARNING.title}`);
+});
+
+test('each button says what it copies, shortened at a word', async () => {
+  const text = await read(FAILING);
+  expect(text).toContain('Copy: az identity list --query …');
+  expect(text).toContain('Copy: kubectl get serviceaccount rgapi -n …');
+});
+
+test('a long word may break at its joints, and nowhere in a command', async () => {
+  const markup = await render(FAILING);
+  expect(markup).toContain('<span class="long">system:<wbr>serviceaccount:<wbr>rgapi:<wbr>rgapi</span>');
+  for (const [block] of markup.matchAll(/<pre\b.*?<\/pre>/g)) expect(block).not.toContain('<wbr>');
+  expect(markup).toContain('<span class="word">serviceaccount</span> <span class="word">rgapi</span>');
+});
+
+test('the history comes before the identity, and that before the instance', async () => {
+  const ids = [...(await render(HEALTHY)).matchAll(/<section[^>]* id="([^"]+)"/g)].map(([, id]) => id);
+  expect(ids).toEqual(['history', 'identity', 'instance', 'groups']);
+});
+
+test('what began this second has no duration', async () => {
+  const history = [{ at: HEALTHY.asOf, reason: null, resourceGroups: 3 }];
+  expect(await read({ ...HEALTHY, history })).toContain('10:00:06 3 resource groups Identity');
+});
+
 test('a badge is shown if there is one', async () => {
   expect(await read({ ...HEALTHY, badge: 'made up & down' })).toContain('made up &amp; down');
   expect(await render(HEALTHY)).not.toContain('class="badge"');
@@ -171,6 +211,25 @@ test('/docs shows each route with its statuses, headers, schema, example and a l
   expect(markup).toContain('rg-shop-orders-prod');
   expect(markup).toContain('rg-api 1.2.3');
   expect(markup).not.toMatch(/<script|`/);
+});
+
+test('/docs is closed at first, and its statuses are what a terminal shows', async () => {
+  const markup = String(await docsPage(openApi('1.2.3', REASONS)));
+  expect(markup).not.toMatch(/<details[^>]* open/);
+  const blocks = [...markup.matchAll(/<pre\b[^>]*><code>(.*?)<\/code><\/pre>/gs)].map(([, text]) => text);
+  expect(blocks).toContainEqual(
+    expect.stringMatching(
+      /^\$ curl -i localhost:8080\/\nHTTP\/1\.1 503 [\s\S]+\nRetry-After: 30\n\n\{[\s\S]+throttled/,
+    ),
+  );
+  for (const line of [
+    '$ curl -i localhost:8080/whoami/\nHTTP/1.1 301 Moved Permanently',
+    '$ curl -i -X POST localhost:8080/whoami\nHTTP/1.1 405 Method Not Allowed',
+    '$ curl -i localhost:8080/nothing\nHTTP/1.1 404 Not Found',
+    '$ curl -i localhost:8080/\nHTTP/1.1 200 OK\nContent-Type: application/json',
+  ]) {
+    expect(blocks.filter((text) => text?.startsWith(line))).toHaveLength(1);
+  }
 });
 
 test('each anchor that /docs links to exists', async () => {

@@ -12,7 +12,7 @@ import {
   showWebhookLogs,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { findingOf, only, type When } from '../match.ts';
+import { findingOf, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
 
@@ -158,7 +158,10 @@ function notInjected(e: Evidence): Finding | undefined {
   const { kubernetes, projectedToken, identityEndpoint } = e.facts;
   if (!kubernetes || projectedToken || identityEndpoint) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
-  return workloadIdentity && (findingOf(e, ['managed-identity']) ?? workloadIdentity);
+  const node = findingOf(e, ['managed-identity']);
+  // NMI holds a request until the pod has an identity. Nobody knows yet that the webhook was meant.
+  if (node && isWaitedFor(node)) return undefined;
+  return workloadIdentity && (node ?? workloadIdentity);
 }
 
 /** Whether there is a metadata service, even a slow one. */
