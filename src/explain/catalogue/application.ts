@@ -197,7 +197,7 @@ function notInTenantEither(c: Case): string {
 }
 
 function clientIdHint(): string {
-  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. An administrator adds a multi-tenant application to the tenant first.';
+  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new application takes a minute; an administrator has to add a multi-tenant one to the tenant.';
 }
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
