@@ -1,5 +1,5 @@
 import { bash, guid, isName, name, part, text } from '../bash.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, entraSays, ofKind, only, otherCloud, type When } from '../match.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
