@@ -1,6 +1,6 @@
-import { bash, guid, name } from '../bash.ts';
+import { bash, guid, isName, name, part, text } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
-import type { Evidence, Finding } from '../evidence.ts';
+import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
@@ -16,14 +16,12 @@ import {
 
 const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: aboutNumber } as const;
 
-/** The same for the tenant that az uses by default, which demands more than others. */
-function loginToItsTenant(e: Evidence): string[] {
-  if (isPipeline(e)) return [];
-  return [
-    isRemote(e)
-      ? bash`az login --use-device-code --tenant $(az account show --query tenantId -o tsv)`
-      : bash`az login --tenant $(az account show --query tenantId -o tsv)`,
-  ];
+/** The same for the tenant that the message names, or else for the one that az uses by default. */
+function loginToItsTenant(c: Case): string[] {
+  const { tenant: named } = c.finding.text;
+  if (isPipeline(c)) return [];
+  const tenant = isName(named) ? text(named, 'TENANT_ID') : part`$(az account show --query tenantId -o tsv)`;
+  return [isRemote(c) ? bash`az login --use-device-code --tenant ${tenant}` : bash`az login --tenant ${tenant}`];
 }
 
 /** Microsoft Entra ID of this or another cloud refused the login of the Azure CLI. Other rows know the refusals that have nothing to do with az. */
