@@ -11,7 +11,7 @@ const server = setupServer(
 );
 
 beforeEach(() => {
-  server.listen({ onUnhandledRequest: 'error' });
+  server.listen();
   vi.stubEnv('AZURE_CLIENT_ID', '22222222-2222-4222-8222-222222222222');
   vi.stubEnv('AZURE_TENANT_ID', '11111111-1111-4111-8111-111111111111');
   vi.stubEnv('AZURE_CLIENT_SECRET', 'made-up-secret');
