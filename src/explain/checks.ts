@@ -114,6 +114,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (isClock) return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
+    // The number that the broker of Windows quotes is about the broker.
+    if (finding.credential === 'powershell' && text.problem === 'broker-failed') return 'configuration';
     // A tool that is set to another cloud need not reach it.
     if (responder === 'none' && otherCloud(e, finding) !== undefined) return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';

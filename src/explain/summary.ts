@@ -65,7 +65,7 @@ export function toolSummary(coloredMessage: string): string {
     .filter(
       (line) =>
         line !== '' &&
-        !/^(WARNING|To re-authenticate|To check existing|Traceback|File "|ERROR:$)|traceback:$/.test(line),
+        !/^(WARNING|To re-authenticate|To check existing|Otherwise, |Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
   // Without this module there is no token, whatever comes after. The others are skipped.
   const needed = all.find((line) => /Error loading command module '(?:profile|core)'/.test(line));
