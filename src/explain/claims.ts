@@ -7,39 +7,51 @@ const MAX_CLAIM_ELEMENTS = 10;
 /** Control and invisible characters, and the backtick, which hints and commands must not have. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}`]/gu;
 
-type Claim = string | number | readonly string[];
+type Claim = string | number | readonly string[] | Claims;
+
+interface Claims {
+  readonly [name: string]: Claim;
+}
+
+/** `kubernetes.io` has objects in it; nothing is deeper. */
+const MAX_DEPTH = 2;
 
 /** Removes secrets from a text. Half of one cannot be recognized, so this happens before the text is cut. */
 export type Clean = (text: string) => string;
 
 /**
  * Reads the claims of a JWT without verifying it, for display and diagnosis only; undefined if the text is not a JWT. Whoever made
- * the token may have put anything into it: texts are cleaned and cut, and a claim that is no text, number or list of texts is left
- * out.
+ * the token may have put anything into it: texts are cleaned and cut, and a claim that is no text, number, list of texts or object of
+ * these is left out.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7519
  */
-export function readClaims(token: string, clean: Clean = String): Record<string, Claim> | undefined {
+export function readClaims(token: string, clean: Clean = String): Claims | undefined {
   const [, payload, signature] = token.split('.', 3);
   if (payload === undefined || signature === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
     if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
-    return Object.fromEntries(
-      Object.entries(claims).flatMap(([name, value]) => {
-        const claim = claimOf(value, clean);
-        return claim === undefined ? [] : [[name, claim]];
-      }),
-    );
+    return claimsOf(claims, clean, 0);
   } catch {
     return undefined;
   }
 }
 
-function claimOf(value: unknown, clean: Clean): Claim | undefined {
+function claimsOf(claims: object, clean: Clean, depth: number): Claims {
+  return Object.fromEntries(
+    Object.entries(claims).flatMap(([name, value]) => {
+      const claim = claimOf(value, clean, depth);
+      return claim === undefined ? [] : [[name, claim]];
+    }),
+  );
+}
+
+function claimOf(value: unknown, clean: Clean, depth: number): Claim | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'string') return textOf(value, clean);
-  if (!Array.isArray(value)) return undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!Array.isArray(value)) return depth < MAX_DEPTH ? claimsOf(value, clean, depth + 1) : undefined;
   return value
     .slice(0, MAX_CLAIM_ELEMENTS)
     .filter((element) => typeof element === 'string')

@@ -1,5 +1,6 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
+import { isPipeline, isRemote } from './place.ts';
 import { clientIdOf, subscriptionOf } from './words.ts';
 
 /**
@@ -83,6 +84,12 @@ export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
   if (isOfJob(e)) return [];
   const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
+}
+
+/** Overrides a variable by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
+export function emptyVariable(e: WithFacts, variable: string): string[] {
+  if (isOfJob(e)) return [];
+  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
 }
 
 export function listIdentities(): string {
@@ -201,9 +208,20 @@ export function assignReader(e: Evidence): string[] {
   const known = subscriptionOf(e);
   const subscription = known ?? /^\/subscriptions\/([^/]+)/i.exec(e.identity?.managedIdentityResourceId ?? '')?.[1];
   const assign = bash`az role assignment create --role Reader --assignee-object-id ${guid(e.identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope /subscriptions/${guid(subscription, 'SUBSCRIPTION_ID')}`;
-  return isGuid(known) ? [assign] : [bash`az account list --query '[].[id,name]' -o table`, assign];
+  return isGuid(known) ? [assign] : [listSubscriptions(), assign];
 }
 
 export function loginToTenant(tenant: string | null | undefined): string {
   return bash`az login --tenant ${text(tenant, 'TENANT_ID')}`;
+}
+
+/** A login for a person at this place; in a pipeline there is nobody to log in. */
+export function loginAgain(e: WithFacts): string[] {
+  if (isPipeline(e)) return [];
+  return [isRemote(e) ? bash`az login --use-device-code` : bash`az login`];
+}
+
+/** The subscriptions of all tenants that az is logged in to, so that a person knows an id, a tenant or a state. */
+export function listSubscriptions(): string {
+  return bash`az account list --all --query '[].[id,name,tenantId,state]' -o table`;
 }

@@ -1,4 +1,5 @@
 import { type ClaimsChallenge, claimsIn } from './claims-challenge.ts';
+import { withoutColors } from './summary.ts';
 
 /**
  * The fields of a text: the output of `az` and other tools, a response of NMI or an identity endpoint, or an error of the SDK.
@@ -120,7 +121,8 @@ function withoutSkippedModules(text: string): string {
 /** The module that has the commands for logins and tokens. */
 const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
-export function readText(whole: string): TextFields {
+export function readText(colored: string): TextFields {
+  const whole = withoutColors(colored);
   const half = LONGEST_TEXT / 2;
   const text = withoutSkippedModules(
     whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
@@ -223,7 +225,7 @@ const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'no-subscription',
-    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|subscription of '.{0,100}' doesn't exist/i,
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|access to subscription with ID|subscription of '.{0,100}' doesn't exist/i,
   ],
   ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
   [
@@ -359,7 +361,7 @@ const NETWORK_CODES: [string, RegExp][] = [
   ],
   [
     'ENOTFOUND',
-    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve '|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
   ],
   ['EACCES', FORBIDDEN_SOCKET],
   ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
@@ -413,6 +415,7 @@ const TENANTS = [
   /exist in the ([\w.-]{3,100}) directory/,
   /tenant named '?([^.'\n]{1,100})'?\. /,
   /tenant identifier '([^'\n]{1,100})'/,
+  /against tenant '?([\w.-]{1,100}?)'?[.\s]/,
   /az login[^\n]{0,80} --tenant "?([\w.-]{1,100})/,
   new RegExp(`in (?:the )?tenant '?(${GUID})`),
   new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),

@@ -76,7 +76,6 @@ input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; 
 .checks .skip { border-style: dashed; background: none; } .skip :is(.mark, b) { color: var(--quiet); } .skip .mark { border-style: dashed; }
 .finding h2 { color: var(--text); font-size: 1.2rem; }
 .finding { border-width: 2px; } .finding.fail { border-color: var(--bad); } .finding.warn { border-color: var(--warn); }
-.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .detail { color: var(--quiet); white-space: pre-wrap; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
 .block pre { flex: 1; min-width: 0; }

@@ -14,9 +14,15 @@ test('a token in a claim is removed before the claim is cut', () => {
   expect(clientId).toBe(`${'x '.repeat(100)}(token removed)`);
 });
 
-test('only texts, numbers and lists of texts are claims', () => {
-  const claims = { sub: 'made-up', exp: 5, aud: ['one', 2, 'three'], appid: {}, oid: null, tid: true };
-  expect(readClaims(jwt(claims))).toEqual({ sub: 'made-up', exp: 5, aud: ['one', 'three'] });
+test('only texts, numbers, lists of texts and objects of these are claims', () => {
+  const claims = { sub: 'made-up', exp: 5, aud: ['one', 2, 'three'], oid: null, tid: true };
+  const pod = { name: 'orders\u0007', uid: null, deeper: { and: 'deeper' } };
+  expect(readClaims(jwt({ ...claims, 'kubernetes.io': { pod } }))).toEqual({
+    sub: 'made-up',
+    exp: 5,
+    aud: ['one', 'three'],
+    'kubernetes.io': { pod: { name: 'orders ' } },
+  });
 });
 
 test.each(['', 'made-up', 'a.b', 'a.b.c', `a.${Buffer.from('[]').toString('base64url')}.c`])(

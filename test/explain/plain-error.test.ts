@@ -12,7 +12,7 @@ function errorOf({ message, errorName, code, aadsts }: Attempt): Error {
 /** The error that an app gets in place of this outcome; undefined where the SDK throws none, such as for an empty list. */
 function thrownFor({ failure, attempts }: Outcome): Error | undefined {
   if (failure?.kind === 'no-token') return thrownByChain(attempts);
-  return failure && thrownByClient(failure);
+  return failure ? thrownByClient(failure) : undefined;
 }
 
 /** ChainedTokenCredential throws the first real failure itself, and an aggregate of those credentials that were unavailable. */

@@ -459,7 +459,7 @@ const CASES: [string, Outcome, Expected][] = [
       ],
       { ...MACHINE, place: 'app-service', identityEndpointMissing: true },
     ),
-    { reason: 'unknown', check: 'configuration', says: [], never: 'Install the Azure CLI' },
+    { reason: 'identity-endpoint-missing', check: 'configuration', says: [], never: 'Install the Azure CLI' },
   ],
   [
     'a proxy that az has no protocol for',

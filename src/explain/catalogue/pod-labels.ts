@@ -16,12 +16,9 @@ import type { Evidence, Finding } from '../evidence.ts';
 import { findingOf, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-} as const;
+const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',
@@ -59,7 +56,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelAndRestart,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...SEVERAL,
@@ -68,7 +64,6 @@ export const POD_LABELS: readonly Row[] = [
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...LABEL,
@@ -82,6 +77,19 @@ export const POD_LABELS: readonly Row[] = [
     when: only(unlabelled, (e) => labelOf(e) !== undefined),
     problem: (c) => `${unlabelledInWords(c)}, so the webhook left the pod alone.`,
     hint: () => 'Set it to "true" on the pod template: in lower case, and in quotes, because a label is a string.',
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: only(
+      unlabelled,
+      (e, { responder, host }) =>
+        responder === 'none' && host === e.facts.metadataService && isSet(e, 'AZURE_CLIENT_ID'),
+    ),
+    problem: (c) =>
+      `${unlabelledInWords(c)}, so AZURE_CLIENT_ID is asked for at the node's metadata service ${c.facts.metadataService}, which does not answer.`,
+    hint: (c) =>
+      `${labelInWords(c)} If you meant an identity of the node, let a network policy allow its metadata service.`,
     commands: labelPodTemplate,
   },
   {

@@ -2,29 +2,18 @@ import type { Case, Evidence, Finding } from '../evidence.ts';
 import {
   emptySecret,
   halfConfigured,
+  inPod,
   isTool,
   misnamedCredential,
   missingVariables,
   only,
   type When,
 } from '../match.ts';
-import { inPod, listApplications, setTenantOfApplication, showTenantOfApplication } from '../principal.ts';
-import { DOCUMENTATION, type Row } from '../row.ts';
+import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import type { Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_CERTIFICATE_FILE } from './client-certificate.ts';
-
-export const NOTHING_CONFIGURED = {
-  reason: 'nothing-configured',
-  title: 'No credential is configured',
-  check: 'configuration',
-  documentation: DOCUMENTATION.credentialChains,
-} as const;
-export const CONFIGURATION_REFUSED = {
-  reason: 'configuration-refused',
-  title: 'A value of the configuration cannot be used',
-  check: 'configuration',
-  documentation: DOCUMENTATION.credentialChains,
-} as const;
+import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 

@@ -93,7 +93,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       {},
       az(`AADSTS7000222: The keys for app '${CLIENT}' are expired.`),
       'client-secret-refused',
-      /as which az is logged in/,
+      /with which az is logged in/,
       /^az login$/,
     ],
     [
@@ -101,8 +101,8 @@ describe('a refusal of Microsoft Entra ID', () => {
       WORKLOAD_IDENTITY,
       workload('AADSTS700016: Application was not found.'),
       'client-id-unknown',
-      /either .* or the identity is in another tenant/,
-      /^az account list .* azure\.workload\.identity\/tenant-id=\$tenant/,
+      /either the client id or the tenant is wrong/,
+      /^az identity list /,
     ],
     [
       'a resource id instead of a client id is looked up',
@@ -110,7 +110,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       workload('AADSTS700016: Application was not found.'),
       'client-id-unknown',
       /is a resource id/,
-      /^az identity show --ids \/subscriptions\/x\/identities\/orders/,
+      /^read -r id tenant <<< \$\(az identity show --ids \/subscriptions\/x\/identities\/orders/,
     ],
     [
       'the service account of everybody is not annotated',
@@ -144,7 +144,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       ),
       'clock-skew',
       /2 hours ahead of/,
-      undefined,
+      /^sudo timedatectl set-ntp true$/,
     ],
     [
       'an encrypted key without its password',
