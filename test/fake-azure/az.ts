@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Flags, type Parsed, parse, type Wording } from './arguments.ts';
 import { format, type Ran, select, ToolError } from './output.ts';
 import { madeUpToken } from './tokens.ts';
+import { SERVICE_ACCOUNT } from './workload-identity.ts';
 import { type Host, type ManagedIdentity, resourceIdOf, systemIdentity, USER, type World } from './world.ts';
 
 interface Command extends Flags {
@@ -189,6 +190,11 @@ function accessToken(world: World, flags: Parsed) {
   const application = world.applications.find(({ clientId }) => clientId === login.user);
   const resource =
     flags.one('--resource') ?? flags.many('--scope')[0]?.replace(/\/\.default$/, '') ?? 'https://management.azure.com';
+  if (world.cli.cloud !== 'AzureCloud') {
+    throw new ToolError(
+      `AADSTS500011: The resource principal named ${resource} was not found in the tenant named Contoso. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant. Trace ID: made-up Correlation ID: made-up Timestamp: 2026-01-01 00:00:00Z`,
+    );
+  }
   const principal = application
     ? { appid: application.clientId, oid: application.objectId }
     : { appid: '04b07795-8ddb-461a-bbee-02f9e1bf7b46', oid: USER.objectId, idtyp: 'user', upn: login.user };
@@ -434,6 +440,7 @@ const COMMANDS: Record<string, Command> = {
     switches: '--enable-oidc-issuer --enable-workload-identity --yes/-y --no-wait',
     run(world, flags) {
       const cluster = clusterOf(world, flags);
+      if (flags.one('--enable-oidc-issuer') !== undefined) cluster.issuer = SERVICE_ACCOUNT.iss;
       if (flags.one('--enable-workload-identity') !== undefined) cluster.webhook = true;
       return shownCluster(world);
     },

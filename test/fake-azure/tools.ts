@@ -24,7 +24,9 @@ async function run(world: World, handlers: RequestHandler[], { tool, words, stdi
   // What a debugging container runs in the pod sees the network of the pod.
   const [command, ...rest] = words.includes('--') ? words.slice(words.indexOf('--') + 1) : [];
   if (ran.code !== 0 || !['curl', 'nslookup'].includes(command ?? '')) return ran;
-  return command === 'curl' ? curl(handlers, rest) : curl(handlers, [`https://${rest.at(-1)}`]);
+  if (command === 'curl') return curl(handlers, rest);
+  // Looking up a name fails where any request to it would.
+  return curl(handlers, ['-X', 'POST', '-o', '/dev/null', `https://${rest.at(-1)}/common/oauth2/v2.0/token`]);
 }
 
 /** What curl says about a connection that broke with this code. */
@@ -37,7 +39,8 @@ const BROKEN: Record<string, [code: number, message: string]> = {
 async function curl(handlers: RequestHandler[], words: string[]): Promise<Ran> {
   const url = words.find((word) => word.startsWith('http')) ?? '';
   const [name = '', value = ''] = words.includes('-H') ? (words[words.indexOf('-H') + 1] ?? '').split(/: ?/) : [];
-  const request = new Request(url, name === '' ? {} : { headers: { [name]: value } });
+  const method = words.includes('-X') ? 'POST' : 'GET';
+  const request = new Request(url, { method, ...(name !== '' && { headers: { [name]: value } }) });
   try {
     const response = await getResponse(handlers, request);
     if (!response) return { code: 0, stdout: '', stderr: '' };

@@ -133,6 +133,9 @@ async function exchange(world: World, request: Request, throughProxy = false): P
   });
 }
 
+/** The issuer of a cluster without a public one. */
+export const IN_CLUSTER = 'https://kubernetes.default.svc.cluster.local';
+
 type Refusal = readonly [number: number, words: string];
 
 function refusalOf(
@@ -153,10 +156,16 @@ function refusalOf(
     return [70025, `The client '${clientId}'(${name}) has no configured federated identity credentials.`];
   }
   if (known.length === 0) return [70021, 'No matching federated identity record found for presented assertion.'];
+  if (iss === IN_CLUSTER) return [50166, 'Request to External OIDC endpoint failed.'];
   const byIssuer = known.filter(({ issuer }) => issuer === iss);
   if (byIssuer.length === 0) return [700211, none('issuer', iss)];
   const bySubject = byIssuer.filter(({ subject }) => subject === sub);
-  if (bySubject.length === 0) return [700213, none('subject', sub)];
+  if (bySubject.length === 0) {
+    const isSimilar = byIssuer.some(({ subject }) => subject.toLowerCase() === String(sub).toLowerCase());
+    const similar =
+      'The subject matches with case-insensitive comparison, but not with case-sensitive comparison. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.';
+    return isSimilar ? [7002138, `${none('subject', sub)} ${similar}`] : [700213, none('subject', sub)];
+  }
   const audience = String([aud].flat()[0]);
   if (!bySubject.some(({ audiences }) => audiences.includes(audience))) return [700212, none('audience', audience)];
   return undefined;
@@ -311,6 +320,14 @@ const noSubscription = (id: unknown): Answer =>
 function groupsOf(world: World, request: Request, id: string): Response | undefined | Promise<Response | undefined> {
   const subscription = world.subscriptions.find((each) => each.id === id);
   if (!subscription) return noSubscription(id)(request);
+  const tenantId = claimsOf(request)['tid'];
+  if (subscription.tenantId !== tenantId) {
+    return refuses(
+      401,
+      'InvalidAuthenticationTokenTenant',
+      `The access token is from the wrong issuer 'https://sts.windows.net/${tenantId}/'. It must match the tenant 'https://sts.windows.net/${subscription.tenantId}/' associated with this subscription.`,
+    )(request);
+  }
   const objectId = oidOf(request);
   const scope = `/subscriptions/${id}`;
   const [denied] = world.denyAssignments;

@@ -78,7 +78,10 @@ export interface Cluster {
   scaleSet: string;
   /** The names of the identities of the scale set. */
   nodeIdentities: string[];
+  /** Of the tokens of service accounts. */
   issuer: string;
+  /** Whether the pod mounts its labels. */
+  mountsLabels: boolean;
   /** Whether the Workload ID webhook runs. */
   webhook: boolean;
   /** What answers at the address of the metadata service, seen from a pod. */
@@ -167,7 +170,7 @@ const SYSTEM_ASSIGNED = {
   objectId: '88888888-8888-4888-8888-888888888888',
 };
 export const SUBSCRIPTION = 'c2b1a0f9-8e7d-4c6b-a5f4-e3d2c1b0a9f8';
-const OTHER_SUBSCRIPTION = 'd3c2b1a0-9f8e-4d7c-b6a5-f4e3d2c1b0a9';
+export const OTHER_SUBSCRIPTION = 'd3c2b1a0-9f8e-4d7c-b6a5-f4e3d2c1b0a9';
 
 const GROUPS = [
   'rg-platform-hub-network',
@@ -246,6 +249,7 @@ export function healthyWorld(place: World['place'] = 'pod'): World {
       scaleSet: 'aks-nodepool1-12345678-vmss',
       nodeIdentities: ['aks-agentpool'],
       issuer: SERVICE_ACCOUNT.iss,
+      mountsLabels: false,
       webhook: true,
       metadataService: 'nothing',
       clockBehindSeconds: 0,
@@ -432,8 +436,11 @@ export function environmentOf(world: World): NodeJS.ProcessEnv {
     };
   }
   const { AZURE_FEDERATED_TOKEN_FILE: file, ...environment } = pod.environment;
+  const lines = Object.entries(pod.labels).map(([key, value]) => `${key}=${JSON.stringify(value)}\n`);
+  // The service reads a fixed path; only tests can choose another one.
+  if (cluster.mountsLabels) environment['POD_LABELS_FILE'] = temporaryFile('labels', lines.join(''));
   if (file === undefined) return environment;
-  if (file !== TOKEN_FILE) return pod.environment;
+  if (file !== TOKEN_FILE) return { ...environment, AZURE_FEDERATED_TOKEN_FILE: file };
   // By a clock that is behind, the token is valid for longer.
   const exp = Math.floor(Date.now() / 1000) + 3600 - 0.9 * (cluster.clockBehindSeconds > 0 ? 3600 : 0);
   const token = serviceAccountToken({ ...pod.tokenClaims, exp: Math.floor(exp) });

@@ -141,7 +141,7 @@ export function harms({ before, world }: Healing, allowed: string[] = []): strin
   }
   for (const identity of world.identities) {
     const old = before.identities.find(({ name }) => name === identity.name)?.federatedCredentials ?? [];
-    const serves = (each: { subject: string }) => each.subject === 'system:serviceaccount:rgapi:rgapi';
+    const serves = (each: { subject: string }) => each.subject.toLowerCase() === 'system:serviceaccount:rgapi:rgapi';
     for (const each of old.filter((one) => isNew(one, identity.federatedCredentials))) {
       if (!serves(each)) found.push(`the federated credential ${each.name} of ${identity.name} was replaced`);
     }

@@ -4,12 +4,14 @@ import {
   CLIENT_ID_ANNOTATION,
   federatedCredential,
   identityNamed,
+  OTHER_SUBSCRIPTION,
   OTHER_TENANT,
   SUBSCRIPTION,
   setVariable,
   TENANT_ID_ANNOTATION,
   type World,
 } from '../fake-azure/world.ts';
+import { IN_CLUSTER } from '../fake-azure/world-handlers.ts';
 
 const { clientId, objectId, tenantId } = IDENTITY;
 const ISSUER = federatedCredential().issuer;
@@ -127,6 +129,69 @@ export const WORLDS: Record<string, Scenario> = {
       const scope = `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-data-lake-prod/providers/made/up`;
       world.roles.push({ objectId, role: 'AcrPull', scope });
     },
+  },
+  'label-missing': {
+    shows: 'the pod template has no label of Workload ID, and the pod mounts its labels',
+    breaks(world) {
+      unlabel(world);
+      world.cluster.mountsLabels = true;
+    },
+  },
+  'node-with-two-identities': {
+    shows: 'the same, and the node has two identities, of which its metadata service chooses none',
+    breaks(world) {
+      unlabel(world);
+      world.cluster.mountsLabels = true;
+      world.cluster.metadataService = 'node';
+      world.cluster.nodeIdentities.push('billing');
+    },
+  },
+  'subject-case': {
+    shows: 'the subject of the federated credential differs in upper and lower case',
+    breaks: (world) => federate(world, { subject: 'system:serviceaccount:rgapi:RGAPI' }),
+  },
+  'issuer-in-cluster': {
+    shows: 'the cluster has no public issuer',
+    breaks(world) {
+      world.cluster.issuer = IN_CLUSTER;
+      federate(world, { name: 'internal', issuer: IN_CLUSTER });
+    },
+  },
+  'unknown-tenant': {
+    shows: 'the annotation tenant-id names no tenant',
+    breaks: (world) =>
+      annotate(world, {
+        [CLIENT_ID_ANNOTATION]: clientId,
+        [TENANT_ID_ANNOTATION]: '90909090-9090-4909-8909-909090909090',
+      }),
+  },
+  'empty-tenant': {
+    shows: 'the manifest sets AZURE_TENANT_ID to nothing',
+    breaks: (world) => setVariable(world, 'AZURE_TENANT_ID', ''),
+  },
+  'malformed-token': {
+    shows: 'the manifest names a file as the token that is none',
+    breaks: (world) => setVariable(world, 'AZURE_FEDERATED_TOKEN_FILE', '/etc/hostname'),
+  },
+  'token-directory': {
+    shows: 'the manifest names a directory as the token',
+    breaks: (world) => setVariable(world, 'AZURE_FEDERATED_TOKEN_FILE', '/etc'),
+  },
+  'subscription-of-another-tenant': {
+    shows: 'AZURE_SUBSCRIPTION_ID names a subscription of another tenant',
+    breaks: (world) => setVariable(world, 'AZURE_SUBSCRIPTION_ID', OTHER_SUBSCRIPTION),
+  },
+  'login-in-another-cloud': {
+    shows: 'the Azure CLI is set to another cloud',
+    place: 'laptop',
+    breaks({ cli }) {
+      cli.cloud = 'AzureChinaCloud';
+    },
+  },
+  'machine-with-two-identities': {
+    shows: 'the virtual machine has two identities, and AZURE_CLIENT_ID does not say which',
+    place: 'machine',
+    breaks: app('vm', ['billing', 'rgapi']),
   },
   'app-without-identity': { shows: 'the web app has no identity', place: 'app', breaks: app('webapp', []) },
   'machine-without-identity': { shows: 'the virtual machine has no identity', place: 'machine', breaks: app('vm', []) },

@@ -54,7 +54,7 @@ const TENANT_ID_MISSING = {
 
 const missing = tokenFile('ENOENT', 'ENOTDIR');
 const malformed = tokenFile('is empty', 'does not hold a JWT');
-const directory = tokenFile('EISDIR');
+const directory = tokenFile('EISDIR', 'is not a file');
 const closed = tokenFile('EACCES', 'EPERM');
 const unreadable: When = (e) => (projectedToken(e).problem === undefined ? undefined : workloadIdentity(e));
 const withoutClientId = without('AZURE_CLIENT_ID');
@@ -126,7 +126,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...FILE_UNREADABLE,
     when: directory,
-    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is a directory.`,
+    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is not a file: probably a directory.`,
     hint: () => 'Set it to the token file in that directory, or let the Workload ID webhook set it.',
     commands: letWebhookSetFile,
   },
