@@ -1,8 +1,8 @@
-import { bash, guid, name } from '../bash.ts';
+import { bash, choice, guid, isName, name, part } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
-import type { Evidence, Finding } from '../evidence.ts';
+import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
-import { isPipeline, isRemote } from '../place.ts';
+import { isPipeline } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
 import { readLogin } from './azure-cli-login.ts';
@@ -16,14 +16,11 @@ import {
 
 const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: aboutNumber } as const;
 
-/** The same for the tenant that az uses by default, which demands more than others. */
-function loginToItsTenant(e: Evidence): string[] {
-  if (isPipeline(e)) return [];
-  return [
-    isRemote(e)
-      ? bash`az login --use-device-code --tenant $(az account show --query tenantId -o tsv)`
-      : bash`az login --tenant $(az account show --query tenantId -o tsv)`,
-  ];
+/** To the tenant that the message names, or that az uses by default: it demands more than others. */
+function loginToItsTenant(c: Case): string[] {
+  const { tenant } = c.finding.text;
+  const word = isName(tenant) ? name(tenant, 'TENANT_ID') : part`$(az account show --query tenantId -o tsv)`;
+  return loginAgain(c).map((login) => bash`${choice(login)} --tenant ${word}`);
 }
 
 /** Microsoft Entra ID of this or another cloud refused the login of the Azure CLI. Other rows know the refusals that have nothing to do with az. */

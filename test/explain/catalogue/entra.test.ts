@@ -93,7 +93,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       {},
       az(`AADSTS7000222: The keys for app '${CLIENT}' are expired.`),
       'client-secret-refused',
-      /as which az is logged in/,
+      /az is logged in as .* has expired/,
       /^az login$/,
     ],
     [
@@ -101,8 +101,8 @@ describe('a refusal of Microsoft Entra ID', () => {
       WORKLOAD_IDENTITY,
       workload('AADSTS700016: Application was not found.'),
       'client-id-unknown',
-      /either .* or the identity is in another tenant/,
-      /^az account list .* azure\.workload\.identity\/tenant-id=\$tenant/,
+      /either the client id or the tenant is wrong/,
+      /^az identity list/,
     ],
     [
       'a resource id instead of a client id is looked up',
@@ -110,7 +110,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       workload('AADSTS700016: Application was not found.'),
       'client-id-unknown',
       /is a resource id/,
-      /^az identity show --ids \/subscriptions\/x\/identities\/orders/,
+      /^read -r id tenant <<< \$\(az identity show --ids \/subscriptions\/x\/identities\/orders/,
     ],
     [
       'the service account of everybody is not annotated',
@@ -144,7 +144,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       ),
       'clock-skew',
       /2 hours ahead of/,
-      undefined,
+      /timedatectl/,
     ],
     [
       'an encrypted key without its password',
@@ -201,6 +201,14 @@ describe('a refusal of Microsoft Entra ID', () => {
       'az-not-logged-in',
       /multi-factor/,
       new RegExp(`^az login --tenant ${TENANT}$`),
+    ],
+    [
+      'a blocked tenant of a pod exists',
+      WORKLOAD_IDENTITY,
+      workload('AADSTS5000224: This tenant is not available.'),
+      'tenant-blocked',
+      /is blocked/,
+      undefined,
     ],
     [
       'a fault that is known by its number alone',
