@@ -38,7 +38,7 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
   'deny-assignment': [200, 'deny-assignment'],
   'wrong-cloud': [200, 'wrong-cloud'],
   throttled: [503, 'throttled'],
-  slow: [504, 'timeout'],
+  slow: [504, 'egress-blocked'],
   broken: [502, 'broken'],
 };
 

@@ -50,6 +50,7 @@ export const RECORDABLE: readonly Recordable[] = [
     meet: async () => ({
       handlers: scenario.handlers(),
       env: { AZURE_DEADLINE_MS: '2000', ...environmentOf(scenario) },
+      ...(name === 'slow' && { stuckAt: 'connect' as const }),
     }),
   })),
 ];

@@ -322,7 +322,7 @@ export const FAMILIES: Record<string, Record<string, Scenario>> = {
       handlers: () => [resourceManager(throttles(30)), ...allWell()],
     },
     slow: {
-      shows: 'Resource Manager takes longer than the deadline',
+      shows: 'packets to Resource Manager are dropped, so the deadline ends first',
       handlers: () => [resourceManager(hangs), ...allWell()],
     },
     broken: {
