@@ -39,7 +39,7 @@ export default defineConfig({
           testTimeout: 90_000,
         },
       },
-      { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
       // These are slow and use the machine's own ports.
       {
         test: {

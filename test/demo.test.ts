@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { environmentOf, SCENARIOS } from './fake-azure/scenarios.ts';
-import { startDemo } from './process.ts';
+import { forgetManagedIdentities } from './fake-azure/managed-identities.ts';
+import { SCENARIOS, startOf } from './fake-azure/scenarios.ts';
+import { startDemo, startProcess } from './process.ts';
 import { startService } from './service.ts';
 
 afterEach(() => {
@@ -38,7 +39,7 @@ const SHOWN: Record<string, [status: number, reason?: string]> = {
   'deny-assignment': [200, 'deny-assignment'],
   'wrong-cloud': [200, 'wrong-cloud'],
   throttled: [503, 'throttled'],
-  slow: [504, 'egress-blocked'],
+  slow: [504, 'timeout'],
   broken: [502, 'broken'],
 };
 
@@ -84,7 +85,9 @@ test.each(['app-service', 'no-login', 'throttled'])(
 const { 'app-service': _, ...IN_ONE_PROCESS } = SCENARIOS;
 
 test.each(Object.entries(IN_ONE_PROCESS))('scenario %s shows what its description says', async (name, scenario) => {
-  const { get } = startService(scenario.handlers(), { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' });
+  forgetManagedIdentities();
+  const { handlers, environment } = startOf(scenario);
+  const { get } = startService(handlers, { ...environment, AZURE_DEADLINE_MS: '4000' });
   const response = await get();
   const body = JSON.parse(await response.text());
   expect([response.status, response.headers.get('Fallback-Reason') ?? body.reason]).toEqual([
@@ -116,14 +119,39 @@ test('scenario recovers shows a failure and, 15 seconds later, the list', async 
   vi.useFakeTimers({ toFake: ['Date'] });
   const { recovers } = SCENARIOS;
   if (!recovers) throw new Error('there is no such scenario');
-  const { get } = startService(recovers.handlers(), { ...environmentOf(recovers), ANSWER_MAX_AGE_MS: '0' });
+  const { handlers, environment } = startOf(recovers);
+  const { get } = startService(handlers, { ...environment, ANSWER_MAX_AGE_MS: '0' });
   expect((await get()).headers.get('Fallback-Reason')).toBe('federated-credential-missing');
   vi.setSystemTime(Date.now() + 15_000);
   expect(await (await get()).json()).toHaveLength(12);
 });
 
-test('an unknown scenario is refused with the list of all scenarios', async () => {
-  const { code, stderr } = await startDemo('nix').end();
+test.each([
+  ['wrong-subjekt', ' Did you mean wrong-subject?'],
+  ['deny', ''],
+])('the unknown scenario %s is refused in two lines', async (name, meant) => {
+  const { code, stderr } = await startDemo(name).end();
   expect(code).toBe(64);
-  for (const name of Object.keys(SHOWN)) expect(stderr).toMatch(new RegExp(`^  ${name} `, 'm'));
+  expect(stderr).toBe(`rg-api demo: no scenario "${name}".${meant}\nnpm run demo -- help lists all of them.\n`);
+});
+
+test('the commands of the page, pasted into the shell of the demo, heal it in a new process', async () => {
+  // The SDK reads a proxy's exceptions once for each process.
+  const demo = startDemo('proxy');
+  const { port } = new URL(await demo.url());
+  const { reason, commands } = JSON.parse(await (await demo.get('/whoami')).text());
+  expect(reason).toBe('imds-proxied');
+
+  const shell = startProcess(['test/fake-azure/shell.ts'], { PORT: port }, commands.join('\n'));
+  expect(await shell.end()).toMatchObject({ code: 0, stdout: ['deployment.apps/rgapi env updated'] });
+  await vi.waitFor(async () => expect(await (await fetch(`http://127.0.0.1:${port}`)).json()).toHaveLength(12), {
+    timeout: 50_000,
+  });
+  expect(demo.stdout).toContainEqual(expect.stringMatching(/^demo: this makes a new pod, rgapi-\w+-\w+: the service/));
+});
+
+test('the shell of the demo says which demo is missing', async () => {
+  const { code, stderr } = await startProcess(['test/fake-azure/shell.ts'], { PORT: '1' }).end();
+  expect(code).toBe(69);
+  expect(stderr).toMatch(/^rg-api demo: no demo on port 1\. Start it in another terminal: npm run demo/);
 });

@@ -146,7 +146,7 @@ test('docs/copy-this.md has the lines of docs/copy-this.ts, and they work', asyn
       this.once('listening', () => console.log(JSON.stringify({ msg: 'listening', port: this.address().port })));
       return listen.apply(this, args);
     };`)}`;
-  const app = startProcess(['--import', './test/fake-azure/demo.ts', '--import', announce, 'docs/copy-this.ts']);
+  const app = startProcess(['--import', './test/fake-azure/service.ts', '--import', announce, 'docs/copy-this.ts']);
   const response = await fetch(await app.url());
   expect(await response.json()).toHaveLength(12);
 });

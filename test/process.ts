@@ -12,12 +12,13 @@ afterEach(() => {
 });
 
 /** Starts a Node process with these arguments and this environment, on a free port by default. */
-export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}) {
+export function startProcess(args: string[], env: NodeJS.ProcessEnv = {}, stdin?: string) {
   const child = spawn(process.execPath, args, {
     // Node 24 warns that type stripping is experimental.
     env: { ...withoutAzure(process.env), NODE_OPTIONS: '--disable-warning=ExperimentalWarning', PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.end(stdin);
   cleanUp.push(() => child.kill('SIGKILL'));
   const stdout: string[] = [];
   let stderr = '';
@@ -68,5 +69,5 @@ export const MAIN = 'src/main.ts';
 /** Starts the service on the fake Azure, like `npm run demo`. */
 export function startDemo(scenario?: string, env?: NodeJS.ProcessEnv, ...args: string[]) {
   const scenarios = scenario === undefined ? [] : [scenario];
-  return startProcess(['--import', './test/fake-azure/demo.ts', MAIN, ...scenarios, ...args], env);
+  return startProcess(['test/fake-azure/demo.ts', ...scenarios, ...args], env);
 }

@@ -153,7 +153,7 @@ const NUMBERS = {
   /** The request names no tenant, or one that stands for all. */
   'tenant-missing': [50059, 50128, 50194, 90019, 900191, 9001023],
   /** The tenant is blocked, for inactivity or by Microsoft. */
-  'tenant-blocked': [5000222, 5000224, 5000225],
+  'blocked-tenant': [5000222, 5000224, 5000225],
   /** The resource that the token is for cannot be used. */
   resource: [
     28000, 28002, 28003, 28004, 50156, 50171, 65005, 65006, 67001, 70011, 90009, 221000, 500013, 500015, 650052, 650053,

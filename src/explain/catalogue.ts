@@ -2,6 +2,7 @@ import { ASSERTION } from './catalogue/assertion.ts';
 import { AZURE_CLI } from './catalogue/azure-cli.ts';
 import { AZURE_CLI_ABSENT } from './catalogue/azure-cli-absent.ts';
 import { AZURE_CLI_REFUSED, AZURE_CLI_TENANT } from './catalogue/azure-cli-refused.ts';
+import { LEFT_OVER } from './catalogue/client-secret.ts';
 import { ENTRA } from './catalogue/entra.ts';
 import { FEDERATION } from './catalogue/federation.ts';
 import { IDENTITY_BINDING } from './catalogue/identity-binding.ts';
@@ -35,6 +36,7 @@ export const CATALOGUE: readonly Row[] = [
   ...WORKLOAD_IDENTITY_SETUP,
   ...IDENTITY_BINDING,
   ...SERVICE_PRINCIPAL_SETUP,
+  ...LEFT_OVER,
   ...WORKLOAD_IDENTITY_REFUSED,
   ...FEDERATION,
   ...AZURE_CLI_REFUSED,

@@ -69,10 +69,19 @@ export function decisive(e: Evidence): Finding | undefined {
     configured[0] ??
     (isOffered ? managed : undefined) ??
     tools.find((finding) => finding.text.problem !== 'not-installed') ??
-    (managed?.responder === 'gateway' ? managed : undefined) ??
+    (managed && wasReached(managed, facts) ? managed : undefined) ??
     (tools.length > 0 ? tools[0] : undefined) ??
     managed ??
     findings[0]
+  );
+}
+
+/** A gateway or the metadata service itself took the request; only in a pipeline a proxy's answer is more than a missing az. */
+function wasReached({ responder, phase }: Finding, { place }: Evidence['facts']): boolean {
+  return (
+    responder === 'gateway' ||
+    (responder === 'none' && phase === 'response') ||
+    (responder === 'http-proxy' && place === 'ci')
   );
 }
 
@@ -105,6 +114,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (isClock) return 'identity-provider';
   if (isTool(finding)) {
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
+    // The number that the broker of Windows quotes is about the broker.
+    if (finding.credential === 'powershell' && text.problem === 'broker-failed') return 'configuration';
     // A tool that is set to another cloud need not reach it.
     if (responder === 'none' && otherCloud(e, finding) !== undefined) return 'configuration';
     if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';

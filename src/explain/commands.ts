@@ -1,5 +1,6 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
+import { isPipeline, isRemote } from './place.ts';
 import { clientIdOf, subscriptionOf } from './words.ts';
 
 /**
@@ -85,6 +86,12 @@ export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 
+/** Overrides a variable by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
+export function emptyVariable(e: WithFacts, variable: string): string[] {
+  if (isOfJob(e)) return [];
+  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
+}
+
 export function listIdentities(): string {
   return bash`az identity list --query '[].[clientId,name,resourceGroup]' -o table`;
 }
@@ -116,12 +123,24 @@ export function listClusters(): string {
 
 /** Runs a command of `az aks` on the cluster with the name in `$CLUSTER`, in the resource group that belongs to it. */
 export function onCluster(verb: Word, options: Word): string {
-  return bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks ${verb} -g $group -n $cluster ${options}; fi; done`;
+  return bash`${forCluster(verb, options)}`;
 }
+
+function forCluster(verb: Word, options: Word): Word {
+  return part`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks ${verb} -g $group -n $cluster ${options}; fi; done`;
+}
+
+const ENABLE = part`--enable-oidc-issuer --enable-workload-identity`;
+const WEBHOOK_PODS = part`kubectl get pods -A -l azure-workload-identity.io/system=true`;
 
 /** Turns on the OIDC issuer and the webhook of Workload ID. Neither does harm where it is on already. */
 export function enableWorkloadIdentity(): string[] {
-  return [listClusters(), onCluster(part`update`, part`--enable-oidc-issuer --enable-workload-identity`)];
+  return [listClusters(), onCluster(part`update`, ENABLE)];
+}
+
+/** The same, but only where no webhook runs. */
+export function enableMissingWebhook(): string[] {
+  return [listClusters(), bash`${WEBHOOK_PODS} -o name | grep -q . || ${forCluster(part`update`, ENABLE)}`];
 }
 
 /** Annotates the service account of the pod, which takes effect in new pods. */
@@ -159,7 +178,7 @@ export function useServiceAccount(e: WithFacts): string[] {
 }
 
 export function showWebhook(): string {
-  return bash`kubectl get pods -A -l azure-workload-identity.io/system=true`;
+  return bash`${WEBHOOK_PODS}`;
 }
 
 /** AKS runs the webhook in the namespace kube-system, its Helm chart in one of its own. */
@@ -180,14 +199,29 @@ export function showLogs(label: Word): string {
   return bash`kubectl get pods -A -l ${label} --no-headers | while read -r namespace pod _; do kubectl logs -n $namespace $pod --tail=50 --prefix; done`;
 }
 
-/** Gives the identity of the token the role Reader. */
+/**
+ * Gives the identity of the token the role Reader. Where no subscription is known, it gets the role where the identity itself
+ * lives, and the list shows which others there are.
+ */
 export function assignReader(e: Evidence): string[] {
   const type = choice(e.identity?.type === 'user' ? 'User' : 'ServicePrincipal');
-  const subscription = subscriptionOf(e);
+  const known = subscriptionOf(e);
+  const subscription = known ?? /^\/subscriptions\/([^/]+)/i.exec(e.identity?.managedIdentityResourceId ?? '')?.[1];
   const assign = bash`az role assignment create --role Reader --assignee-object-id ${guid(e.identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope /subscriptions/${guid(subscription, 'SUBSCRIPTION_ID')}`;
-  return isGuid(subscription) ? [assign] : [bash`az account list --query '[].[id,name]' -o table`, assign];
+  return isGuid(known) ? [assign] : [listSubscriptions(), assign];
 }
 
 export function loginToTenant(tenant: string | null | undefined): string {
   return bash`az login --tenant ${text(tenant, 'TENANT_ID')}`;
+}
+
+/** A login for a person at this place; in a pipeline there is nobody to log in. */
+export function loginAgain(e: WithFacts): string[] {
+  if (isPipeline(e)) return [];
+  return [isRemote(e) ? bash`az login --use-device-code` : bash`az login`];
+}
+
+/** The subscriptions of all tenants that az is logged in to, so that a person knows an id, a tenant or a state. */
+export function listSubscriptions(): string {
+  return bash`az account list --all --query '[].[id,name,tenantId,state]' -o table`;
 }

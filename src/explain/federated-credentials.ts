@@ -52,7 +52,7 @@ export function isOfEverybody(c: Refused): boolean {
 export function isTrustworthy(c: Refused): boolean {
   return (
     ['aks', 'hosted'].includes(issuerOf(c)) &&
-    /^system:serviceaccount:/.test(presented(c).subject ?? '') &&
+    /^system:serviceaccount:[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}$/.test(presented(c).subject ?? '') &&
     !isOfEverybody(c)
   );
 }
@@ -87,46 +87,44 @@ function audienceWord({ facts }: Refused): Word {
   return text(aud.length === 1 ? aud[0] : undefined, 'AUDIENCE');
 }
 
-/** The start of a line: reads the names of the identity and, into `credential`, of its federated credential that fits. */
-function readCredential(c: Refused, condition: Word): Word {
-  return part`${readIdentityNames(c)} && credential=$(${LIST} --query '[].[name,issuer,subject]' -o tsv | while read -r each issuer subject; do if ${condition}; then echo $each; fi; done)`;
+/** Finds the credentials with this issuer and subject, in lines that end with the two. */
+const ofThisToken = (c: Refused): Word => part`${issuerWord(c)}'[[:space:]]'${subjectWord(c)}$`;
+
+/** The part of a line that succeeds, and shows it, if the service account names another identity than the pod uses. */
+function namesAnother(c: Refused): Word {
+  const clientId = guid(c.facts.variables['AZURE_CLIENT_ID'], 'CLIENT_ID');
+  return part`kubectl get serviceaccount ${serviceAccount(c)} ${inNamespace(c)} -o yaml | grep azure.workload.identity/client-id: | grep -iv ${clientId}`;
 }
 
-const isSame = (c: Refused): Word => part`[[ $issuer = ${issuerWord(c)} && $subject = ${subjectWord(c)} ]]`;
-
 /**
- * Lets the identity of the pod trust its token. Where another identity trusts it already, that one was meant, and the variables of
- * the manifest may not hide the annotation that names it. There is only one federated credential for an issuer and a subject, and a new one with the name of another replaces
- * that one. So the name is that of the one with this issuer and subject, or else a name of its own.
+ * Lets the identity of the pod trust its token. Where another identity trusts it already, that one was meant: the service account
+ * then names it, nothing is created, and the variables of the manifest may not hide the annotation.
  */
 export function createFederatedCredential(c: Refused): string[] {
-  const clientId = guid(c.facts.variables['AZURE_CLIENT_ID'], 'CLIENT_ID');
-  const isAnotherAnnotated = part`kubectl get serviceaccount ${serviceAccount(c)} ${inNamespace(c)} -o yaml | grep azure.workload.identity/client-id: | grep -qiv ${clientId}`;
-  const useAnnotation = part`kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-`;
+  const values = part`--issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}`;
   return inOrder(
-    [listFederatedCredentials(c), annotateIfTrusted(c), ...findWorkload(c)],
+    [listFederatedCredentials(c), annotateIfTrusted(c)],
     [
-      bash`if ${isAnotherAnnotated}; then ${useAnnotation}; else ${readCredential(c, isSame(c))} && az identity federated-credential create -g $group --identity-name $name --name \${credential:-${credentialName(c)}} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; fi`,
+      bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],
+    findWorkload(c),
+    [bash`${namesAnother(c)} && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-`],
     restart(c),
   );
 }
 
 /** Gives the federated credential with this issuer and subject the audience of the token. */
 export function updateAudience(c: Refused): string[] {
-  return [listFederatedCredentials(c), update(c, isSame(c))];
+  return [listFederatedCredentials(c), update(c, part`grep`)];
 }
 
 /** Writes the federated credential that differs in upper and lower case like the token. */
 export function updateCase(c: Refused): string[] {
-  return [
-    listFederatedCredentials(c),
-    update(c, part`grep -qixF -e ${issuerWord(c)} <<< $issuer && grep -qixF -e ${subjectWord(c)} <<< $subject`),
-  ];
+  return [listFederatedCredentials(c), update(c, part`grep -i`)];
 }
 
-function update(c: Refused, condition: Word): string {
-  return bash`${readCredential(c, condition)} && az identity federated-credential update -g $group --identity-name $name --name \${credential:?} --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}`;
+function update(c: Refused, grep: Word): string {
+  return bash`${readIdentityNames(c)} && ${LIST} --query '[].[name,issuer,subject]' -o tsv | ${grep} ${ofThisToken(c)} | while read -r credential _; do az identity federated-credential update -g $group --identity-name $name --name $credential --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; done`;
 }
 
 /** A name for this service account of this cluster alone: neither part may hold an underscore itself. */
@@ -146,7 +144,7 @@ export function showIssuerOfCluster(): string {
 
 /** Annotates the service account with the identity that trusts exactly its token, if there is one; it is the one that was meant. */
 function annotateIfTrusted(c: Refused): string {
-  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | while read -r issuer subject; do if ${isSame(c)}; then kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=$id azure.workload.identity/tenant-id=$tenant --overwrite; fi; done; done`;
+  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | grep -q ^${ofThisToken(c)} && kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=$id azure.workload.identity/tenant-id=$tenant --overwrite; done`;
 }
 
 /** The same, with a list of all identities for a person to choose from if none trusts it. */

@@ -1,7 +1,8 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
-import type { Problem } from './read-text.ts';
+import { isPipeline, isPod } from './place.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
+import type { Problem } from './text-forms.ts';
 import { isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
@@ -16,6 +17,30 @@ export function only(when: When, condition: (evidence: Evidence, finding: Findin
     const finding = when(e);
     return finding && condition(e, finding) ? finding : undefined;
   };
+}
+
+/** The same in a pod. */
+export function inPod(when: When): When {
+  return only(when, isPod);
+}
+
+/** The same if a pod's own token was exchanged. */
+export function ofPodToken(when: When): When {
+  return only(when, (_, finding) => isProjected(finding));
+}
+
+/** The same if it is about the login of a developer tool. */
+export function ofTool(when: When): When {
+  return only(when, (_, finding) => isTool(finding));
+}
+
+export function ofAzureCli(when: When): When {
+  return only(when, (_, { credential }) => credential === 'azure-cli');
+}
+
+/** Matches the Azure CLI of a pipeline, where nobody can log in. */
+export function ofAzureCliInPipeline(when: When): When {
+  return only(ofAzureCli(when), isPipeline);
 }
 
 /** Matches if one of these does; the first decides. */
@@ -226,11 +251,15 @@ function dateSkew({ serverAheadSeconds }: Finding): number | undefined {
     : undefined;
 }
 
+/** MSAL signs assertions for this long. */
+const ASSERTION_LIVES_MS = 10 * 60 * 1000;
+
 /** An assertion that this process signs is valid from now on by our clock. Entra's refusal also has Entra's time. */
 function assertionSkew({ credential, text }: Finding): number | undefined {
   if (credential !== 'client-certificate' || !text.assertionTimes) return undefined;
-  const { now, from } = text.assertionTimes;
-  return Math.round((now - from) / 1000);
+  const { now, from, to } = text.assertionTimes;
+  // Some libraries leave out when it begins; then Entra quotes the year 1970.
+  return Math.round((now - (from > 0 ? from : to - ASSERTION_LIVES_MS)) / 1000);
 }
 
 /** The sign-in hosts of the clouds, by the names that the Azure CLI has for them. The German cloud was closed in 2021. */

@@ -43,15 +43,29 @@ export function withoutNoise(message: string): string {
   return message.replace(NOISE, ' ').trim();
 }
 
+/** The colors of a terminal, as they are and as PowerShell writes them into XML. */
+const COLORS = new RegExp(`(?:${String.fromCharCode(27)}|_x001B_)\\[[\\d;]{0,20}m|_x000[AD]_`, 'g');
+
+export function withoutColors(text: string): string {
+  return text.replace(COLORS, '');
+}
+
+/** PowerShell puts an error beside a frame, below the line of the script: `     | the message`. */
+function framedByPowerShell(lines: readonly string[]): string | undefined {
+  const framed = lines.flatMap((line) => /^\|\s{0,20}(?![\s~])(.{1,1000})/.exec(line)?.[1] ?? []);
+  return framed.length > 0 ? framed.join(' ') : undefined;
+}
+
 /** The message of a tool: its ERROR line, or the end of a Python traceback, reduced to its last cause. */
-export function toolSummary(message: string): string {
+export function toolSummary(coloredMessage: string): string {
+  const message = withoutColors(coloredMessage);
   const all = message
     .split('\n')
     .map((line) => line.trim())
     .filter(
       (line) =>
         line !== '' &&
-        !/^(WARNING|To re-authenticate|To check existing|Traceback|File "|ERROR:$)|traceback:$/.test(line),
+        !/^(WARNING|To re-authenticate|To check existing|Otherwise, |Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
   // Without this module there is no token, whatever comes after. The others are skipped.
   const needed = all.find((line) => /Error loading command module '(?:profile|core)'/.test(line));
@@ -62,7 +76,12 @@ export function toolSummary(message: string): string {
   const exception = isTraceback
     ? lines.findLast((line) => /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(line))
     : undefined;
-  const line = exception ?? lines.find((each) => each.startsWith('ERROR:')) ?? lines.at(-1) ?? message;
+  const line =
+    exception ??
+    lines.find((each) => each.startsWith('ERROR:')) ??
+    framedByPowerShell(lines) ??
+    lines.at(-1) ??
+    message;
   return lastCause(withoutNoise(line.replace(/^ERROR: /, '')));
 }
 

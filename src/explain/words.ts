@@ -12,6 +12,11 @@ export function hasValue(value: string | null | undefined): value is string {
   return value !== undefined && value !== null && value !== '' && !NOTES.includes(value);
 }
 
+/** The same words at the beginning of a sentence. */
+export function capitalized(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
 /** A value for a sentence, short and without control characters or backticks; for one that is not known, the other words. */
 export function shown(value: string | null | undefined, otherwise: string): string {
   if (!hasValue(value)) return otherwise;
@@ -103,6 +108,11 @@ export function usesPodIdentity({ facts }: WithFacts): boolean {
 /** The variable that names the proxy in use: the first one wins. */
 export function proxyVariableOf({ facts }: WithFacts): string {
   return facts.proxy.variables.find((name) => name !== 'NO_PROXY') ?? 'HTTPS_PROXY';
+}
+
+/** The host that gives tokens in the cloud of this service. */
+export function authorityHost({ facts }: WithFacts): string {
+  return new URL(facts.cloud.authorityHost).hostname;
 }
 
 /** The host that was asked. */

@@ -172,7 +172,7 @@ function table(what: 'Header' | 'Member', rows: readonly Row[]): Html {
   return html`<table><thead><tr><th scope="col">${what}</th><th scope="col">${what === 'Header' ? 'Example' : 'Type'}</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${rows.map(
     ({ id, names, type, description = '', example }) =>
-      html`<tr${id !== undefined && html` id="${id}"`}><td>${names.map((name) => html`<code>${name}</code> `)}</td><td>${type ?? (example !== undefined && html`<code>${example}</code>`)}</td><td>${prose(description)}</td></tr>\n`,
+      html`<tr${id !== undefined && html` id="${id}"`}><td>${names.map((name, i) => html`${i > 0 && raw('<br>')}<code>${name}</code>`)}</td><td>${type ?? (example !== undefined && html`<code>${example}</code>`)}</td><td>${prose(description)}</td></tr>\n`,
   )}</tbody></table>`;
 }
 

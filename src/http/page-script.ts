@@ -27,13 +27,15 @@ document.addEventListener('click', async ({ target }) => {
   if (!button) return;
   const codes = [...button.parentElement.querySelectorAll('.block code')];
   getSelection().setBaseAndExtent(codes[0], 0, codes.at(-1), codes.at(-1).childNodes.length);
-  const [label] = button.childNodes;
+  const say = (word) => {
+    for (const name of ['textContent', 'ariaLabel']) if (button[name]) button[name] = button[name].replace('Copy', word);
+  };
   try {
     await navigator.clipboard.writeText(codes.map(({ textContent }) => textContent).join('\\n'));
-    label.nodeValue = label.nodeValue.replace('Copy', 'Copied');
+    say('Copied');
   } catch {
     // Browsers allow this only on localhost and over https. Elsewhere the command is at least selected.
-    label.nodeValue = label.nodeValue.replace('Copy', 'Selected');
+    say('Selected');
   }
 });
 

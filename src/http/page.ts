@@ -180,7 +180,7 @@ ${detail !== '' && html`<p class="detail">${unbroken(detail)}</p>`}</section>
 /** A command wraps at its spaces; a longer word scrolls. */
 function block(command: string): Html {
   const words = command.split(' ').map((word, i) => html`${i > 0 && ' '}<span class="word">${word}</span>`);
-  return html`<div class="block"><pre tabindex="0"><code>${words}</code></pre><button type="button" class="copy">Copy<span class="visually-hidden">: ${beginning(command)}</span></button></div>
+  return html`<div class="block"><pre tabindex="0"><code>${words}</code></pre><button type="button" class="copy" aria-label="Copy: ${beginning(command)}">Copy</button></div>
 `;
 }
 

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'msw';
 import type { Exchange, Outcome } from '../../src/explain/outcome.ts';
 import type { Family, RecordedCase } from '../explain/outcome-files.ts';
 import { forgetManagedIdentities } from '../fake-azure/managed-identities.ts';
-import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
+import { SCENARIOS, startOf } from '../fake-azure/scenarios.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
 import { startService, stopServices } from '../service.ts';
 import { FAILURES } from './failures.ts';
@@ -47,11 +47,17 @@ export const RECORDABLE: readonly Recordable[] = [
   ...Object.entries(SCENARIOS).map(([name, scenario]) => ({
     family: 'demo' as const,
     about: { case: `${name}: ${scenario.shows}` },
+<<<<<<< HEAD
     meet: async () => ({
       handlers: scenario.handlers(),
       env: { AZURE_DEADLINE_MS: '2000', ...environmentOf(scenario) },
-      ...(name === 'slow' && { stuckAt: 'connect' as const }),
     }),
+=======
+    async meet() {
+      const { handlers, environment } = startOf(scenario);
+      return { handlers, env: { AZURE_DEADLINE_MS: '2000', ...environment } };
+    },
+>>>>>>> wip-explain
   })),
 ];
 

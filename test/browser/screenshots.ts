@@ -13,7 +13,7 @@ const PICTURES = [
 
 const browser = await launchChromium();
 for (const [scenario, colorScheme] of PICTURES) {
-  const demo = spawn(process.execPath, ['--import', './test/fake-azure/demo.ts', 'src/main.ts', scenario], {
+  const demo = spawn(process.execPath, ['test/fake-azure/demo.ts', scenario], {
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

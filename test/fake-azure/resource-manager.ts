@@ -59,8 +59,8 @@ function list(path: string, values: object[], options: Options) {
   const pages = emptyPages ? full.flatMap((page) => [[], page]) : full;
 
   return http.get(`${host}${path}`, async ({ request }) => {
-    const unauthorized = checkToken(request, host);
-    if (unauthorized) return unauthorized(request);
+    const refusal = unauthorized(request, host);
+    if (refusal) return refusal(request);
     const url = new URL(request.url);
     const pageNumber = Number(url.searchParams.get('$skiptoken') ?? 1);
     const other = await onPage?.[pageNumber]?.(request);
@@ -73,7 +73,8 @@ function list(path: string, values: object[], options: Options) {
   });
 }
 
-function checkToken(request: Request, host: string): Answer | undefined {
+/** The answer to a request without a token that is valid here. */
+export function unauthorized(request: Request, host = RESOURCE_MANAGER): Answer | undefined {
   const token = readToken(request.headers.get('Authorization')?.replace(/^Bearer /, '') ?? '');
   if (!token)
     return refuses(401, 'AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing.");

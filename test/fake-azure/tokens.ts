@@ -35,6 +35,12 @@ export function jwt(claims: object): string {
 /** The audience and expiry (milliseconds since the epoch) of such a token; undefined for any other string. */
 export function readToken(token: string): { audience: string; expiresAtMs: number } | undefined {
   if (!token.endsWith('.made-up-signature')) return undefined;
-  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-  return { audience: claims.aud, expiresAtMs: claims.exp * 1000 };
+  const { aud, exp } = readClaims(token) ?? {};
+  return { audience: String(aud), expiresAtMs: Number(exp) * 1000 };
+}
+
+/** The claims of such a token. */
+export function readClaims(token: string): Record<string, unknown> | undefined {
+  if (!token.endsWith('.made-up-signature')) return undefined;
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }

@@ -9,6 +9,7 @@ import {
   type SendRequest,
 } from '@azure/core-rest-pipeline';
 import {
+  AuthenticationError,
   ChainedTokenCredential,
   ClientAssertionCredential,
   CredentialUnavailableError,
@@ -261,8 +262,11 @@ async function withTimeout<T>(asked: Promise<T>, timeoutMs: number): Promise<T> 
   return untilAborted(asked, limit.signal).finally(() => clearTimeout(timer));
 }
 
+/** The SDK wraps some errors of MSAL without a cause. */
 function isOfMsal(error: unknown): boolean {
-  return [...errorChain(error)].some((member) => typeof Reflect.get(member, 'errorCode') === 'string');
+  return [...errorChain(error)].some(
+    (member) => member instanceof AuthenticationError || typeof Reflect.get(member, 'errorCode') === 'string',
+  );
 }
 
 /**

@@ -1,73 +1,24 @@
 import { bash } from '../bash.ts';
-import { loginToTenant } from '../commands.ts';
+import { listSubscriptions, loginToTenant } from '../commands.ts';
 import type { Case } from '../evidence.ts';
-import { entraMeans, isTool, only, type When } from '../match.ts';
-import { inPipeline, sentence, tenantInWords, withAzureCli } from '../principal.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { entraMeans, isTool, ofAzureCli, only, type When } from '../match.ts';
+import { tenantInWords } from '../principal.ts';
+import { aboutNumber, type Row } from '../row.ts';
 import { hasValue } from '../words.ts';
+import { ENTRA_REFUSED } from './reasons.ts';
 
-const NOT_LOGGED_IN = {
-  reason: 'az-not-logged-in',
-  title: 'The Azure CLI needs a new login',
-  check: 'configuration',
-  documentation: aboutNumber,
-} as const;
 const ACCOUNT = {
   reason: 'account-refused',
   title: 'The account was refused',
   check: 'token',
   documentation: aboutNumber,
 } as const;
-const ENTRA_REFUSED = {
-  reason: 'entra-refused',
-  title: 'Microsoft Entra ID refused the request',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
 
 const withPassword = (when: When): When => only(when, (_, { credential }) => credential === 'user-password');
-const knowsTenant = (when: When): When => only(when, (_, { text }) => hasValue(text.tenant));
 const withoutPassword = 'Use a service principal or Workload ID instead of AZURE_USERNAME and AZURE_PASSWORD.';
 
 /** A person has to do something about the account or the login. */
 export const ACCOUNTS: readonly Row[] = [
-  {
-    ...NOT_LOGGED_IN,
-    when: inPipeline(entraMeans('sign-in', 'mfa')),
-    problem: () => 'The login of this pipeline is one of a person, who would have to sign in again.',
-    hint: () => 'Log in with a service connection or a login action, as a service principal or with federation.',
-    documentation: DOCUMENTATION.azureCli,
-  },
-  {
-    ...NOT_LOGGED_IN,
-    when: knowsTenant(withAzureCli(entraMeans('mfa'))),
-    problem: (c) =>
-      `${sentence(tenantInWords(c))} demands multi-factor authentication, and the login of az has none for it.`,
-    hint: () => 'Log in to that tenant again, interactively, then ask again. No restart is needed.',
-    commands: logInAgain,
-  },
-  {
-    ...NOT_LOGGED_IN,
-    when: withAzureCli(entraMeans('mfa')),
-    problem: () => 'The tenant demands multi-factor authentication, and the login of az has none.',
-    hint: () => 'Log in again, interactively, then ask again. No restart is needed.',
-    commands: () => [bash`az login --tenant $(az account show --query tenantId -o tsv)`],
-  },
-  {
-    ...NOT_LOGGED_IN,
-    when: only(withAzureCli(entraMeans('sign-in')), ({ facts }) => facts.container),
-    problem: loginEnded,
-    hint: () =>
-      'Log in again inside the container, or on the host if its login is mounted, then ask again. No restart is needed.',
-    commands: logInAgain,
-  },
-  {
-    ...NOT_LOGGED_IN,
-    when: withAzureCli(entraMeans('sign-in')),
-    problem: loginEnded,
-    hint: () => 'Log in again, then ask again. No restart is needed.',
-    commands: logInAgain,
-  },
   {
     ...ACCOUNT,
     when: entraMeans('account-disabled'),
@@ -76,14 +27,11 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: withAzureCli(entraMeans('account-of-other-tenant')),
+    when: ofAzureCli(entraMeans('account-of-other-tenant')),
     problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
     hint: () =>
       'Log in to the tenant of the account only, or with another account, or have this one invited as a guest.',
-    commands: () => [
-      bash`az account list --all --query '[].[tenantId,name,user.name]' -o table`,
-      loginToTenant(undefined),
-    ],
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
     ...ACCOUNT,
@@ -120,7 +68,7 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: withAzureCli(entraMeans('password', 'password-expired')),
+    when: ofAzureCli(entraMeans('password', 'password-expired')),
     problem: () => 'The password of the account is wrong, has expired or has to be changed.',
     hint: () => 'Set a new password in the browser, then log in again.',
     commands: logInAgain,
@@ -133,7 +81,7 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: withAzureCli(entraMeans('account')),
+    when: ofAzureCli(entraMeans('account')),
     problem: ({ finding }) => `The account of az cannot be used in this tenant (AADSTS${finding.aadsts}).`,
     hint: () => 'Log in with an account that may use the tenant, or ask its administrator.',
     commands: logInAgain,
@@ -159,10 +107,6 @@ export const ACCOUNTS: readonly Row[] = [
     hint: () => 'Ask an administrator of the tenant, who finds the request in the sign-in log by its correlation id.',
   },
 ];
-
-function loginEnded(): string {
-  return 'The login of az has ended: it expired or was revoked, the password changed, or a policy limits how long it lasts.';
-}
 
 /** To the tenant that the text names, if it names one. */
 function logInAgain(c: Case): string[] {

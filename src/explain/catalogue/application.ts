@@ -1,45 +1,24 @@
 import { bash, guid } from '../bash.ts';
-import { listIdentities, loginToTenant, showNmiBindings } from '../commands.ts';
+import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, isProjected, isTool, only, type When } from '../match.ts';
+import { entraMeans, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
-  annotateIdentity,
-  annotateIdentityOfResource,
   applicationInWords,
   applicationOf,
   applicationWord,
   behindNmi,
-  emptyVariable,
   fromEnvironment,
   hasClientIdForm,
-  inPipeline,
-  inPod,
-  isAnnotatable,
   isPerson,
-  listApplications,
-  sentence,
-  setTenantOfApplication,
-  showTenantOfApplication,
   tenantInWords,
   tenantOf,
-  withAzureCli,
-  withTool,
 } from '../principal.ts';
+import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
+import { capitalized, clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
+import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
 
-const UNKNOWN_CLIENT_ID = {
-  reason: 'client-id-unknown',
-  title: 'The tenant does not know the client id',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const SERVICE_PRINCIPAL_MISSING = {
-  reason: 'service-principal-missing',
-  title: 'The application has no service principal in this tenant',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+const SERVICE_PRINCIPAL_MISSING_ROW = { ...SERVICE_PRINCIPAL_MISSING, documentation: aboutNumber } as const;
 const DISABLED = {
   reason: 'application-disabled',
   title: 'The application is disabled',
@@ -57,45 +36,44 @@ const unknown = entraMeans('application-unknown');
 const absent = entraMeans('application-without-service-principal');
 const disabled = entraMeans('application-disabled');
 
-const projected = (when: When): When => only(when, (_, finding) => isProjected(finding));
 const notInTenant = (c: Case) =>
-  `${sentence(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
+  `${capitalized(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
 const isOf = (e: Evidence, finding: Finding, form: RegExp) => form.test(applicationOf({ ...e, finding }) ?? '');
 
 /** The client id of the request is none in the tenant of the request: one of the two is wrong. */
 const CLIENT_ID: readonly Row[] = [
   {
-    ...UNKNOWN_CLIENT_ID,
-    when: only(withAzureCli(unknown), (_, finding) => isPerson(finding)),
+    ...CLIENT_ID_UNKNOWN,
+    when: only(ofAzureCli(unknown), (_, finding) => isPerson(finding)),
     problem: (c) => `The login of az is one to ${tenantInWords(c)}, which does not have ${applicationInWords(c)}.`,
     hint: () => 'Log in to the tenant of the subscription, in its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`, loginToTenant(undefined)],
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
-    when: inPipeline(unknown),
+    ...CLIENT_ID_UNKNOWN,
+    when: ofAzureCliInPipeline(unknown),
     problem: (c) =>
       `This pipeline logs in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: the client id or the tenant is wrong, or it was deleted.`,
     hint: () => 'Correct the client id or the tenant of the service connection or login action.',
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
-    when: withAzureCli(unknown),
+    ...CLIENT_ID_UNKNOWN,
+    when: ofAzureCli(unknown),
     problem: (c) =>
       `az is logged in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: it was deleted, or belongs to another tenant.`,
     hint: () => 'Log in again, as a person or as an application that exists there. A new one takes a minute.',
     commands: () => [bash`az login`, listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
-    when: withTool(unknown),
+    ...CLIENT_ID_UNKNOWN,
+    when: ofTool(unknown),
     problem: (c) => `The tool is logged in with ${applicationInWords(c)}, which ${tenantInWords(c)} does not have.`,
     hint: () => 'Log in again with it to the tenant of the subscription, in its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: behindNmi(unknown),
     problem: () => 'NMI signs in as a service principal (AzureIdentity of type 1 or 2) that its tenant does not have.',
     hint: () => 'Correct clientID and tenantID in the AzureIdentity. For a managed identity, its type is 0.',
@@ -103,7 +81,7 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: only(unknown, (_, { credential }) => credential === 'managed-identity'),
     problem: (c) =>
       `${notInTenant(c)}: the managed identity was deleted, is new, or its subscription moved to another tenant.`,
@@ -111,38 +89,9 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
   },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(only(unknown, (e, finding) => isAnnotatable(e) && isOf(e, finding, /^\//))),
-    problem: (c) =>
-      `AZURE_CLIENT_ID is a resource id, not a client id: ${shown(applicationOf(c), 'it begins with a slash')}.`,
-    hint: () =>
-      'Put the client id of that identity into the annotation azure.workload.identity/client-id of the service account, and restart.',
-    commands: annotateIdentityOfResource,
-  },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(only(unknown, (e) => isAnnotatable(e))),
-    problem: (c) =>
-      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or the identity is in another tenant.`,
-    hint: () =>
-      'Correct the annotation azure.workload.identity/client-id or azure.workload.identity/tenant-id of the service account, and restart. A new identity takes a minute.',
-    commands: annotateIdentity,
-    documentation: DOCUMENTATION.crossTenant,
-  },
-  {
-    ...UNKNOWN_CLIENT_ID,
-    when: projected(unknown),
-    problem: (c) =>
-      `${notInTenant(c)}: either AZURE_CLIENT_ID is an object id, a resource id or that of a deleted identity, or AZURE_TENANT_ID is not its tenant.`,
-    hint: () =>
-      'Compare both with the client ids and tenants of your identities, then correct them where the pod gets them.',
-    commands: () => [bash`az identity list --query '[].[clientId,tenantId,name]' -o table`],
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
   ...literalMsi(),
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e, finding) => !hasClientIdForm({ ...e, finding }))),
     problem: (c) =>
       `AZURE_CLIENT_ID is not a client id, which is a GUID: ${shown(applicationOf(c), 'it has another form')}.`,
@@ -151,7 +100,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e) => hasValue(clientIdOf(e)) && clientIdOf(e) === tenantIdOf(e))),
     problem: (c) =>
       `AZURE_CLIENT_ID is the same as AZURE_TENANT_ID, ${shown(clientIdOf(c), '')}, so it is no application.`,
@@ -159,7 +108,7 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listApplications()],
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: inPod(fromEnvironment(unknown)),
     problem: notInTenantEither,
     hint: clientIdHint,
@@ -167,7 +116,7 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.applications,
   },
   {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     when: unknown,
     problem: notInTenantEither,
     hint: clientIdHint,
@@ -180,7 +129,7 @@ const CLIENT_ID: readonly Row[] = [
 function literalMsi(): Row[] {
   const when = fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i)));
   const common = {
-    ...UNKNOWN_CLIENT_ID,
+    ...CLIENT_ID_UNKNOWN,
     problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
     hint: () =>
       'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
@@ -197,17 +146,17 @@ function notInTenantEither(c: Case): string {
 }
 
 function clientIdHint(): string {
-  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new application takes a minute; an administrator has to add a multi-tenant one to the tenant.';
+  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.';
 }
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
 export const APPLICATION: readonly Row[] = [
   ...CLIENT_ID,
   {
-    ...SERVICE_PRINCIPAL_MISSING,
+    ...SERVICE_PRINCIPAL_MISSING_ROW,
     when: absent,
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,
+      `${capitalized(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,
     hint: () => 'Create it in that tenant, or correct AZURE_TENANT_ID if the application belongs to another one.',
     commands: (c) => [
       // Only in the tenant that was asked: another one may be the wrong place for it.
@@ -218,7 +167,7 @@ export const APPLICATION: readonly Row[] = [
     ...DISABLED,
     when: disabled,
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is disabled (its service principal, or enterprise application).`,
+      `${capitalized(applicationInWords(c))} is disabled (its service principal, or enterprise application).`,
     hint: () => 'Ask who disabled it and why, then enable it again. A new secret or certificate does not help.',
     commands: (c) => [bash`az ad sp update --id ${applicationWord(c)} --set accountEnabled=true`],
   },
@@ -226,12 +175,12 @@ export const APPLICATION: readonly Row[] = [
     ...DISABLED,
     when: entraMeans('resource-disabled'),
     problem: (c) =>
-      `${sentence(tenantInWords(c))} has disabled the service that the token is for, ${c.facts.cloud.resourceManager}.`,
+      `${capitalized(tenantInWords(c))} has disabled the service that the token is for, ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Ask an administrator of the tenant to enable its enterprise application, or use another tenant.',
   },
   {
     ...CONSENT,
-    when: only(entraMeans('assignment'), (_, finding) => isTool(finding)),
+    when: ofTool(entraMeans('assignment')),
     problem: () => 'The tenant lets only assigned users use this tool, and the account of this login is not assigned.',
     hint: () =>
       'Ask an administrator of the tenant to assign the account, or a group of it, to the enterprise application of the tool.',
@@ -240,12 +189,12 @@ export const APPLICATION: readonly Row[] = [
     ...CONSENT,
     when: entraMeans('assignment'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
+      `${capitalized(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
     hint: () => 'Ask an administrator of the tenant to assign it in the enterprise application that the message names.',
   },
   {
     ...CONSENT,
-    when: only(entraMeans('consent'), (_, finding) => isTool(finding)),
+    when: ofTool(entraMeans('consent')),
     problem: () => 'Nobody has consented to what this tool asks for in this tenant.',
     hint: () => 'Ask an administrator of the tenant to consent to it.',
   },
@@ -265,7 +214,7 @@ export const APPLICATION: readonly Row[] = [
     check: 'token',
     when: entraMeans('application-multi-tenant'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
+      `${capitalized(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
     hint: () => 'Use a managed identity, or a single-tenant application.',
     commands: () => [listIdentities()],
     documentation: aboutNumber,

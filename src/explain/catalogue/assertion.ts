@@ -1,13 +1,5 @@
 import { bash, name, part, url } from '../bash.ts';
-import {
-  annotateServiceAccount,
-  enableWorkloadIdentity,
-  findNode,
-  listClusters,
-  onCluster,
-  restart,
-  unsetVariable,
-} from '../commands.ts';
+import { annotateServiceAccount, findNode, listClusters, onCluster, restart, unsetVariable } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import {
   discoveryDocument,
@@ -18,24 +10,14 @@ import {
   showIssuerOfCluster,
 } from '../federated-credentials.ts';
 import type { IssuerKind } from '../issuer.ts';
-import { clockSkew, either, entraMeans, entraSays, isProjected, only, type When } from '../match.ts';
+import { either, entraMeans, entraSays, ofPodToken, only, type When } from '../match.ts';
+import { isNoPod } from '../place.ts';
+import { listApplications } from '../registration-commands.ts';
 import { aboutNumber, type Row } from '../row.ts';
-import {
-  codeOf,
-  identityInWords,
-  nodeInWords,
-  projectedToken,
-  serviceAccountInWords,
-  shown,
-  skewInWords,
-} from '../words.ts';
+import { codeOf, identityInWords, projectedToken, serviceAccountInWords, shown } from '../words.ts';
+import { CLOCKS } from './clock.ts';
+import { internalIssuer } from './federation.ts';
 
-const CLOCK = {
-  reason: 'clock-skew',
-  title: 'The clock is wrong',
-  check: 'identity-provider',
-  documentation: aboutNumber,
-} as const;
 const EXPIRED = {
   reason: 'assertion-expired',
   title: 'The token to exchange is not valid now',
@@ -61,7 +43,6 @@ const REFUSED = {
   documentation: aboutNumber,
 } as const;
 
-const skewed = only(entraSays(700024, 50013), (_, finding) => clockSkew(finding) !== undefined);
 const expired = entraSays(700024);
 const unreachable = either(entraSays(90061, 50166, 501661, 900610, 900611), ({ findings }) =>
   findings.find(({ message, responder }) => responder === 'entra' && /External OIDC endpoint/.test(message)),
@@ -72,37 +53,7 @@ const OF_ENTRA = [700222, 700226, 700229, 700231, 700236];
 
 /** The token of another issuer, or one that this process signs, is refused for itself: its times, its issuer, its form. */
 export const ASSERTION: readonly Row[] = [
-  {
-    ...CLOCK,
-    when: only(skewed, (e) => e.facts.kubernetes),
-    problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)} Azure's.`,
-    hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
-    commands: (c) => [
-      ...findNode(c),
-      // Shows both clocks, then starts time synchronization on the node.
-      bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --profile=sysadmin --attach -- chroot /host sh -c 'date -u; systemctl restart chrony || systemctl restart chronyd; chronyc makestep'`,
-    ],
-  },
-  {
-    ...CLOCK,
-    when: only(skewed, ({ facts }) => facts.windows === true),
-    problem: (c) => `The clock of this machine is ${skew(c)} Azure's.`,
-    hint: () => 'Synchronize the time of the machine; its time service may have stopped.',
-    commands: () => [bash`w32tm /resync`],
-  },
-  {
-    ...CLOCK,
-    when: only(skewed, ({ facts }) => facts.container),
-    problem: (c) => `The clock of this container is ${skew(c)} Azure's. A container has the clock of its host.`,
-    hint: () => 'Correct the time of the host. After sleep, a restart of Docker Desktop or WSL does it.',
-  },
-  {
-    ...CLOCK,
-    when: skewed,
-    problem: (c) => `The clock of this machine is ${skew(c)} Azure's.`,
-    hint: () => 'Turn on time synchronization (NTP), and check that it works.',
-    commands: () => [bash`sudo timedatectl set-ntp true`, bash`timedatectl`],
-  },
+  ...CLOCKS,
   {
     ...EXPIRED,
     when: only(expired, (_, { credential }) => credential === 'client-certificate'),
@@ -112,7 +63,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...EXPIRED,
-    when: only(ofPod(expired), (e) => !e.facts.kubernetes),
+    when: only(ofPod(expired), isNoPod),
     problem: (c) => `The token in ${shown(projectedToken(c).file, 'the file')} ${validityInWords(c)}.`,
     hint: () => 'Write a new token to this file, and renew it before it expires.',
   },
@@ -143,14 +94,7 @@ export const ASSERTION: readonly Row[] = [
     hint: () =>
       'Log in right before the step that needs Azure, or ask for the tokens at its beginning: a new login needs a new ID token.',
   },
-  {
-    ...UNREACHABLE,
-    when: only(unreachable, issuerIs('internal')),
-    problem: (c) => `Microsoft Entra ID cannot reach ${issuer(c)}: this issuer is internal to the cluster.`,
-    hint: () =>
-      "Give the cluster a public OIDC issuer: on AKS its OIDC issuer feature, elsewhere the API server's service-account-issuer. Then recreate the pod.",
-    commands: (c) => [...enableWorkloadIdentity(), ...restart(c)],
-  },
+  internalIssuer(UNREACHABLE, unreachable),
   {
     ...UNREACHABLE,
     when: only(unreachable, issuerIs('aks')),
@@ -213,7 +157,7 @@ export const ASSERTION: readonly Row[] = [
       `Microsoft Entra ID refused the assertion that this process signed with its certificate (${codeOf(c.finding)}).`,
     hint: () =>
       'Check that AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_AUTHORITY_HOST are those of the application that the certificate belongs to.',
-    commands: () => [bash`az ad app list --all --query '[].[appId,displayName]' -o table`],
+    commands: () => [listApplications()],
   },
   {
     ...REFUSED,
@@ -249,7 +193,7 @@ export const ASSERTION: readonly Row[] = [
 
 /** Matches for the token of a pod. */
 function ofPod(when: When): When {
-  return only(when, (_, finding) => isProjected(finding));
+  return ofPodToken(when);
 }
 
 function issuerIs(...kinds: IssuerKind[]) {
@@ -258,10 +202,6 @@ function issuerIs(...kinds: IssuerKind[]) {
 
 function isOfEntra(e: Evidence, finding: Case['finding']): boolean {
   return issuerOf({ ...e, finding }) === 'entra' || OF_ENTRA.includes(finding.aadsts ?? 0);
-}
-
-function skew({ finding }: Case): string {
-  return skewInWords(clockSkew(finding) ?? 0);
 }
 
 function issuer(c: Case): string {

@@ -1,11 +1,14 @@
 import { bash } from '../bash.ts';
+import { loginAgain } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, findingOf, only, type When } from '../match.ts';
+import { isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, isSet, quoted } from '../words.ts';
-import { loginAgain } from './azure-cli-login.ts';
+import { codeOf, isSet, proxyVariableOf, quoted } from '../words.ts';
+import { isSilent } from './managed-identity.ts';
+import { AZ_FAILED, IMDS_PROXIED } from './reasons.ts';
 
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.installAzureCli } as const;
 const ABSENT = {
   reason: 'az-not-installed',
   title: 'No Azure CLI and no other credential',
@@ -13,11 +16,11 @@ const ABSENT = {
   documentation: DOCUMENTATION.installAzureCli,
 } as const;
 
-/** Where a managed identity is offered, its rows know better. */
-const absent = only(
-  azureCliHas('not-installed'),
-  (e) => managedIdentity(e) === undefined || (!e.facts.identityEndpoint && !e.facts.identityEndpointMissing),
-);
+/** Where a managed identity is offered, or its service was reached, its rows know better. */
+const absent = only(azureCliHas('not-installed'), (e) => {
+  const asked = managedIdentity(e);
+  return asked === undefined || !(e.facts.identityEndpoint || e.facts.identityEndpointMissing || isSilent(asked));
+});
 
 /** What az said is of no known form. Refusals of Microsoft Entra ID have rows of their own. */
 const otherwise = only(
@@ -53,22 +56,22 @@ function loginWhereItIs(e: Evidence): string[] {
 /** The Azure CLI cannot start, or fails in a way that no other row explains. */
 export const AZURE_CLI_ABSENT: readonly Row[] = [
   {
-    ...FAILED,
-    when: only(azureCliHas('installation-broken', 'module-missing'), ({ facts }) => facts.place === 'ci'),
-    problem: ({ finding }) => `The installation of az on this agent is broken: ${quoted(finding)}.`,
-    hint: () =>
-      'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
-    commands: () => [bash`type -a az`],
-    documentation: DOCUMENTATION.installAzureCli,
-  },
-  {
-    ...FAILED,
+    ...AZ_FAILED,
     when: azureCliHas('installation-broken', 'module-missing'),
     problem: ({ finding }) => `The installation of az is broken: ${quoted(finding)}.`,
     hint: () =>
-      'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
+      'Reinstall the Azure CLI from its own package, in a pipeline in its image, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
     documentation: DOCUMENTATION.installAzureCli,
+  },
+  {
+    ...IMDS_PROXIED,
+    when: only(absentAt('ci'), (e) => managedIdentity(e)?.responder === 'http-proxy'),
+    problem: (c) =>
+      `This step has no login, and ${proxyVariableOf(c)} sends what its agent asks of the metadata service ${c.facts.metadataService} to a proxy, which cannot serve it.`,
+    hint: ({ facts }) =>
+      `If the agent is a machine in Azure with a managed identity, name ${facts.metadataService} in NO_PROXY. Elsewhere, log in to Azure in the pipeline before this step.`,
+    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...ABSENT,
@@ -149,18 +152,10 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     commands: loginWhereItIs,
   },
   {
-    ...FAILED,
-    when: only(azureCliHas('too-old'), ({ facts }) => facts.place === 'ci'),
-    problem: () => 'The az of this agent is too old for the command that it was given.',
-    hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
-    commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
-  },
-  {
-    ...FAILED,
+    ...AZ_FAILED,
     when: azureCliHas('too-old'),
-    problem: () => 'This az is too old to know the command that asks for a token.',
-    hint: () => 'Update the Azure CLI, then ask again.',
+    problem: () => 'This az is too old for the command that asks for a token.',
+    hint: () => 'Update the Azure CLI, in a pipeline in the image of its agent. Then ask again.',
     commands: () => [bash`az upgrade --yes`],
     documentation: DOCUMENTATION.installAzureCli,
   },
@@ -181,7 +176,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(otherwise, ({ facts }) => facts.place === 'ci'),
+    when: only(otherwise, isPipeline),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
       'Ask az for a token in this step of the pipeline and read its message. Log in there with azure/login or a service connection.',

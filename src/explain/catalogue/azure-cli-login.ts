@@ -1,35 +1,15 @@
 import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
+import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
-import type { Problem } from '../read-text.ts';
+import { isCloudShell, isContainer, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
+import type { Problem } from '../text-forms.ts';
 import { quoted, shown } from '../words.ts';
+import { AZ_FAILED, AZ_NOT_LOGGED_IN } from './reasons.ts';
 
-const LOGIN = {
-  reason: 'az-not-logged-in',
-  title: 'The Azure CLI needs a new login',
-  check: 'configuration',
-} as const;
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
-
-export function inPipeline({ facts }: Evidence): boolean {
-  return facts.place === 'ci';
-}
-
-/** Where no browser opens. */
-export function isRemote({ facts }: Evidence): boolean {
-  return ['container', 'codespaces', 'devcontainer', 'container-apps'].includes(facts.place);
-}
-
-function inCloudShell({ facts }: Evidence): boolean {
-  return facts.place === 'cloud-shell';
-}
-
-/** A login for a person at this place; in a pipeline there is nobody to log in. */
-export function loginAgain(e: Evidence): string[] {
-  if (inPipeline(e)) return [];
-  return [isRemote(e) ? bash`az login --use-device-code` : bash`az login`];
-}
+const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: DOCUMENTATION.azureCli } as const;
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
 
 /** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
 export function readLogin(): Word {
@@ -56,11 +36,10 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`az account show --query '[user.name,tenantId]' -o tsv`,
       bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --certificate $PEM_FILE)`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
-    when: only(azureCliHas('identity-endpoint-failed'), inCloudShell),
+    when: only(azureCliHas('identity-endpoint-failed'), isCloudShell),
     problem: ({ finding }) =>
       `The token endpoint of Cloud Shell, with which az is logged in, failed: ${quoted(finding)}.`,
     hint: () => 'Log in with az as yourself in Cloud Shell: its own login does not give this token.',
@@ -75,11 +54,10 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Leave az out: let AZURE_TOKEN_CREDENTIALS allow ManagedIdentityCredential. An older az does not know this endpoint; update it if you need it.',
     commands: () => [bash`az login --identity`, bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
-    when: only(byManagedIdentity, ({ facts }) => facts.container),
+    when: only(byManagedIdentity, isContainer),
     problem: ({ finding }) =>
       `az is logged in with a managed identity, whose endpoint does not respond in this container: ${quoted(finding)}.`,
     hint: () =>
@@ -87,7 +65,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     commands: () => [
       bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -99,7 +76,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
       bash`az login --identity`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -113,7 +89,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(challenged, inPipeline),
+    when: only(challenged, isPipeline),
     problem: () =>
       'Azure Resource Manager no longer accepts the token that az has: its sessions were revoked or a policy has changed.',
     hint: () =>
@@ -131,13 +107,12 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('no-subscription'), inPipeline),
+    when: only(needsLogin('no-subscription'), isPipeline),
     problem: () =>
       'The pipeline is logged in to az, but az has no subscription, or is set to one that this login does not see.',
     hint: () =>
       'Give the identity of the service connection or of azure/login a role on the subscription, or correct the subscription of the step.',
-    commands: () => [bash`az account list --all --query '[].[id,name,tenantId]' -o table`],
-    documentation: DOCUMENTATION.azureCli,
+    commands: () => [listSubscriptions()],
   },
   {
     ...LOGIN,
@@ -145,11 +120,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     problem: ({ finding }) => `az is set to no subscription of its login: ${quoted(finding)}.`,
     hint: () =>
       'Choose a subscription that the login sees. If there is none, log in to the tenant that has it, or get a role on one first.',
-    commands: (c) => [
-      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
-      bash`az account set --subscription ${subscriptionOrFirst(c)}`,
-    ],
-    documentation: DOCUMENTATION.azureCli,
+    commands: (c) => [listSubscriptions(), bash`az account set --subscription ${subscriptionOrFirst(c)}`],
   },
   {
     ...LOGIN,
@@ -158,7 +129,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `The account broker of Windows (WAM), through which az logs in, could not use the account: ${quoted(finding)}.`,
     hint: () => 'Log in again. If that repeats, let az log in through the browser, without the broker.',
     commands: (c) => [bash`az config set core.enable_broker_on_windows=false`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -169,11 +139,10 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       bash`az account show --query '[user.name,tenantId]' -o tsv`,
       bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inPipeline),
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isPipeline),
     problem: () => 'az is installed in this pipeline, but this step is not logged in.',
     hint: () =>
       'Log in to Azure in this job: with azure/login in GitHub Actions, or in a task with a service connection in Azure Pipelines.',
@@ -181,7 +150,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), inCloudShell),
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isCloudShell),
     problem: () => 'The login that Cloud Shell made for az has ended.',
     hint: () => 'Log in with az in Cloud Shell, then ask again.',
     commands: loginAgain,
@@ -195,7 +164,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in inside the container with a device code, or run this service on the host, where az is logged in.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -204,7 +172,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in again as the user who runs this service. A guest of another tenant logs in to that tenant by its id.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -213,7 +180,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
     commands: loginAgain,
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...LOGIN,
@@ -223,7 +189,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
     // Each cloud has a login of its own, and az does not say which one it is set to.
     commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
 ];
 

@@ -1,31 +1,21 @@
 import { bash, name, part, path, type Word } from '../bash.ts';
-import type { Case, Evidence } from '../evidence.ts';
+import { loginAgain } from '../commands.ts';
+import type { Case } from '../evidence.ts';
 import { azureCliHas, cloudName, only } from '../match.ts';
+import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
-import { AZURE_CLI_LOGIN, loginAgain } from './azure-cli-login.ts';
+import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
+import { clockRows } from './clock.ts';
+import { AZ_FAILED, AZ_WRONG_CLOUD } from './reasons.ts';
 
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const CONFIG = {
   reason: 'az-config-unusable',
   title: 'The Azure CLI cannot use its files',
   check: 'configuration',
+  documentation: DOCUMENTATION.azureCli,
 } as const;
-const FAILED = { reason: 'az-failed', title: 'The Azure CLI fails', check: 'configuration' } as const;
-const CLOUD = {
-  reason: 'az-wrong-cloud',
-  title: 'The Azure CLI is set to another cloud',
-  check: 'configuration',
-  documentation: DOCUMENTATION.clouds,
-} as const;
-
-function inContainer({ facts }: Evidence): boolean {
-  return facts.container;
-}
-
-function onWindows({ facts }: Evidence): boolean {
-  return facts.windows === true;
-}
+const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
 
 /** Sets az to the cloud of this service. A name that is set already does no harm. */
 function setCloud(c: Case): string {
@@ -49,50 +39,20 @@ function directory({ finding }: Case): Word {
 /** The Azure CLI is installed, but its login or its files are of no use to this process. */
 export const AZURE_CLI: readonly Row[] = [
   {
-    ...CLOUD,
+    ...AZ_WRONG_CLOUD,
     when: azureCliHas('cloud-unknown'),
     problem: () => 'The configuration of az names a cloud that az does not know.',
     hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
     commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
-  {
-    ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), onWindows),
-    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
-    hint: () => 'Synchronize the clock and check the time zone of this machine. Then ask again, or log in once more.',
-    commands: (c) => [bash`w32tm /resync`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
-  },
-  {
-    ...CLOCK,
-    when: only(azureCliHas('clock-wrong'), inContainer),
-    problem: ({ finding }) => `az does not accept a token by the clock of this container: ${quoted(finding)}.`,
-    hint: () =>
-      'The container has the clock of its host: synchronize it there (restart WSL or Docker Desktop after sleep). Then ask again.',
-    commands: () => [bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`],
-    documentation: DOCUMENTATION.azureCli,
-  },
-  {
-    ...CLOCK,
-    when: azureCliHas('clock-wrong'),
-    problem: ({ finding }) => `az does not accept a token by the clock of this machine: ${quoted(finding)}.`,
-    hint: () =>
-      'Correct the clock and check the time zone; in WSL and virtual machines it stands still while the host sleeps. Then log in if still needed.',
-    commands: (c) => [
-      bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`,
-      bash`sudo timedatectl set-ntp true || sudo hwclock -s`,
-      ...loginAgain(c),
-    ],
-    documentation: DOCUMENTATION.azureCli,
-  },
+  ...clockRows(azureCliHas('clock-wrong')),
   {
     ...CONFIG,
-    when: only(azureCliHas('read-only'), inContainer),
+    when: only(azureCliHas('read-only'), isContainer),
     problem: ({ finding }) =>
       `az has to write to its directory, which is read-only here (${shown(finding.text.path, 'AZURE_CONFIG_DIR')}).`,
     hint: () => 'Mount the directory of your az login writable, without the option ro.',
     commands: () => runContainer(part`--rm`),
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -102,7 +62,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Set AZURE_CONFIG_DIR for this service to a directory that its user may write, and log in with az there.',
     commands: (c) => [bash`findmnt -T ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -110,27 +69,24 @@ export const AZURE_CLI: readonly Row[] = [
     problem: ({ finding }) => `az cannot write ${shown(finding.text.path, 'its files')}: the disk is full.`,
     hint: () => 'Free space on that disk, then ask again. The login is still there.',
     commands: (c) => [bash`df -h ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('permission-denied'), onWindows),
+    when: only(azureCliHas('permission-denied'), isWindows),
     problem: ({ finding }) =>
       `The user of this process may not use ${shown(finding.text.path, 'the directory of az')}.`,
     hint: () =>
       'Run this service as the user who logged in with az, or set AZURE_CONFIG_DIR to a directory of its own and log in there.',
     commands: () => [bash`whoami`, bash`ls -la ~/.azure`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('permission-denied'), inContainer),
+    when: only(azureCliHas('permission-denied'), isContainer),
     problem: ({ finding }) =>
       `The user of this container may not use ${shown(finding.text.path, 'the directory of az')}.`,
     hint: () =>
       'Run the container as yourself, the owner of the mounted directory. If files in it belong to root, give them back to yourself.',
     commands: () => runContainer(part`--user $(id -u):$(id -g)`),
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -140,17 +96,15 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Give the directory back to its user, and never run az with sudo. A service of another user needs an AZURE_CONFIG_DIR and a login of its own.',
     commands: (c) => [bash`ls -la ${directory(c)}`, bash`sudo chown -R $(id -u):$(id -g) ${directory(c)}`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
-    when: only(azureCliHas('cache-encrypted'), inContainer),
+    when: only(azureCliHas('cache-encrypted'), isContainer),
     problem: () =>
       'The token cache of az was encrypted by another machine or user, such as the host, and cannot be read in this container.',
     hint: () =>
       'Log in inside the container, with a directory of its own, or run this service on the host where az is logged in.',
     commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -159,7 +113,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Move the token cache aside and log in again, as the user who runs this service. Reinstalling az does not help.',
     commands: (c) => [bash`mv ~/.azure/msal_token_cache.bin ~/.azure/msal_token_cache.bin.other`, ...loginAgain(c)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...CONFIG,
@@ -172,7 +125,6 @@ export const AZURE_CLI: readonly Row[] = [
       bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,
       ...loginAgain(c),
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -192,7 +144,6 @@ export const AZURE_CLI: readonly Row[] = [
     commands: ({ finding }) => [
       bash`az extension update --name ${name(finding.text.extension?.replaceAll('_', '-'), 'EXTENSION')}`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -203,7 +154,6 @@ export const AZURE_CLI: readonly Row[] = [
     commands: () => [
       bash`az extension list --query '[].name' -o tsv | while read -r name; do az extension update --name $name; done`,
     ],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -212,7 +162,6 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Ask again when no other az runs. Processes that use az at the same time should each have their own AZURE_CONFIG_DIR.',
     commands: () => [bash`az account get-access-token --output none`],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FAILED,
@@ -220,7 +169,6 @@ export const AZURE_CLI: readonly Row[] = [
     problem: () => 'az was stopped before it could respond, probably because memory ran out.',
     hint: () => 'Give this machine or container more memory; az needs about 300 MB. Then ask again.',
     commands: () => [bash`free -m`],
-    documentation: DOCUMENTATION.azureCli,
   },
   ...AZURE_CLI_LOGIN,
 ];

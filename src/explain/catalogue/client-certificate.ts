@@ -1,11 +1,12 @@
 import { bash, part, path, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { clockSkew, entraMeans, entraSays, findingOf, isTool, only, type When } from '../match.ts';
-import { applicationInWords, applicationWord, behindNmi, inPod } from '../principal.ts';
-import type { CertificateProblem } from '../read-text.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { isSet, shown, skewInWords } from '../words.ts';
+import { entraMeans, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
+import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import type { CertificateProblem } from '../text-forms.ts';
+import { isSet, shown } from '../words.ts';
+import { CLIENT_CERTIFICATE_REFUSED } from './reasons.ts';
 
 const UNUSABLE = {
   reason: 'client-certificate-unusable',
@@ -13,13 +14,6 @@ const UNUSABLE = {
   check: 'configuration',
   documentation: DOCUMENTATION.certificates,
 } as const;
-const REFUSED = {
-  reason: 'client-certificate-refused',
-  title: 'The client certificate was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 
 /** The SDK could not use the file, so nobody was asked. */
 function unusable(...problems: CertificateProblem[]): When {
@@ -133,18 +127,7 @@ const refused = entraMeans('client-certificate');
 /** Microsoft Entra ID refused the certificate of an application. */
 export const CLIENT_CERTIFICATE: readonly Row[] = [
   {
-    ...CLOCK,
-    when: only(
-      entraSays(50012, 50013, 700024),
-      (_, finding) => finding.credential === 'client-certificate' && clockSkew(finding) !== undefined,
-    ),
-    problem: (c) =>
-      `The clock here is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's, so the signed request is not valid there.`,
-    hint: () => 'Correct the time. The certificate is not the cause.',
-    documentation: aboutNumber,
-  },
-  {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: behindNmi(entraMeans('client-certificate', 'client-certificate-chain', 'client-certificate-revocation-list')),
     problem: () => 'NMI signs in as a service principal (AzureIdentity of type 2), and its certificate was refused.',
     hint: () => 'Correct the certificate that the AzureIdentity refers to, or use a managed identity (type 0).',
@@ -152,7 +135,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: entraMeans('client-certificate-revocation-list'),
     problem: () =>
       'Microsoft Entra ID cannot load the revocation list (CRL) of the authority that issued the certificate.',
@@ -161,7 +144,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -issuer -ext crlDistributionPoints`],
   },
   {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: entraMeans('client-certificate-chain'),
     problem: () => 'The tenant does not trust the chain of the certificate.',
     hint: () =>
@@ -169,28 +152,21 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -subject -issuer -dates`],
   },
   {
-    ...REFUSED,
-    when: says(refused, 'revoked'),
-    problem: (c) => `${certificate(c)} was revoked.`,
+    ...CLIENT_CERTIFICATE_REFUSED,
+    when: says(refused, 'revoked', 'expired'),
+    problem: (c) => `${certificate(c)} ${c.finding.text.certificate === 'revoked' ? 'was revoked' : 'has expired'}.`,
     hint: () => 'Create a new certificate, register it with the application, and put it in place.',
     commands: showRegistered,
   },
   {
-    ...REFUSED,
-    when: says(refused, 'expired'),
-    problem: (c) => `${certificate(c)} has expired.`,
-    hint: () => 'Create a new certificate, register it with the application, and put it in place.',
-    commands: showRegistered,
-  },
-  {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: says(refused, 'not-yet-valid'),
     problem: (c) => `${certificate(c)} is not yet valid.`,
     hint: () => 'Wait until it is, use the former one until then, or create one that is valid from now on.',
     commands: showRegistered,
   },
   {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: says(refused, 'not-valid-now'),
     problem: (c) =>
       `${certificate(c)} is not valid now: it has expired, is not yet valid, or the clock that signed is wrong.`,
@@ -199,7 +175,7 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     commands: showRegistered,
   },
   {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: says(refused, 'key-mismatch'),
     problem: (c) =>
       `${certificate(c)} does not belong to the private key that signed; its thumbprint is registered with ${applicationInWords(c)}.`,
@@ -207,14 +183,14 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
     commands: (c) => [...showParts(c), bash`openssl x509 -in ${file(c)} -noout -subject -fingerprint`],
   },
   {
-    ...REFUSED,
-    when: only(refused, (_, finding) => isTool(finding)),
+    ...CLIENT_CERTIFICATE_REFUSED,
+    when: ofTool(refused),
     problem: (c) => `${certificate(c)} is not registered with ${applicationInWords(c)}, or is not accepted.`,
     hint: () => 'Log in with the certificate that is registered, or register this one. Compare the thumbprints.',
     commands: (c) => [bash`az login`, listRegistered(c)],
   },
   {
-    ...REFUSED,
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: refused,
     problem: (c) => `${certificate(c)} is not registered with ${applicationInWords(c)}, or is not accepted.`,
     hint: () =>

@@ -1,33 +1,13 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, entraSays, only, type When } from '../match.ts';
-import {
-  applicationInWords,
-  applicationOf,
-  applicationWord,
-  behindNmi,
-  emptyVariable,
-  fromEnvironment,
-  inPipeline,
-  inPod,
-  replaceSecret,
-  sentence,
-  showNewSecret,
-  trimSecret,
-  withAzureCli,
-  withTool,
-} from '../principal.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { isPadded, isTooShort, shown } from '../words.ts';
-
-const REFUSED = {
-  reason: 'client-secret-refused',
-  title: 'The client secret was refused',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
+import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
+import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
+import { CLIENT_SECRET_REFUSED } from './reasons.ts';
 
 /** An old number that means a wrong secret or a wrong certificate. */
 const wrongOld = only(entraSays(50012), (_, { credential }) => credential === 'client-secret');
@@ -43,7 +23,7 @@ const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
   'cloud',
   'resource',
   'policy',
-  'tenant-blocked',
+  'blocked-tenant',
   'flow-regional-endpoint',
   'flow-old-tls',
 ];
@@ -58,7 +38,7 @@ function leftOver(credential: CredentialKind, variable: string): Row {
       !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(finding.aadstsClass, name)),
   );
   return {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when,
     problem: ({ finding }) =>
       `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
@@ -77,7 +57,7 @@ export const LEFT_OVER: readonly Row[] = [
 /** Microsoft Entra ID refused the secret of an application. */
 export const CLIENT_SECRET: readonly Row[] = [
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: behindNmi(either(refused, entraMeans('client-secret-of-managed-identity'))),
     problem: () =>
       'NMI signs in as a service principal (AzureIdentity of type 1), and its secret is wrong or has expired.',
@@ -87,7 +67,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET')))),
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
@@ -95,7 +75,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: trimSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
@@ -103,47 +83,22 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   ...ofManagedIdentity(),
   {
-    ...REFUSED,
-    when: inPipeline(refused),
-    problem: (c) =>
-      `The secret of ${applicationInWords(c)}, with which this pipeline is logged in, is wrong or has expired.`,
-    hint: () =>
-      'Switch the service connection or login action to federation, or create a new secret and store it there.',
-    commands: showNewSecret,
-  },
-  {
-    ...REFUSED,
-    when: withAzureCli(expired),
-    problem: (c) => `The secret of ${applicationInWords(c)}, as which az is logged in, has expired.`,
-    hint: () => 'Log in as a person who owns the application, add a new secret to it, and log in with that.',
-    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
-  },
-  {
-    ...REFUSED,
-    when: withAzureCli(refused),
-    problem: (c) =>
-      `The secret with which az is logged in as ${applicationInWords(c)} is not one of its secrets any more.`,
-    hint: () =>
-      'Log in with a current secret. If nobody has one, log in as an owner of the application and add a new secret.',
-    commands: (c) => [bash`az login`, loginWithNewSecret(c)],
-  },
-  {
-    ...REFUSED,
-    when: withTool(refused),
+    ...CLIENT_SECRET_REFUSED,
+    when: ofTool(refused),
     problem: (c) =>
       `The secret of ${applicationInWords(c)}, with which the tool is logged in, is wrong or has expired.`,
     hint: () => 'Log in again with a current secret. If nobody has one, add a new secret to the application.',
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(expired)),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: () => 'Create a new secret and set AZURE_CLIENT_SECRET to its value. Workload ID needs no secret at all.',
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(expired),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: () =>
@@ -151,30 +106,30 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: only(missing, (_, { credential }) => credential === 'user-password'),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
+      `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
     hint: () =>
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
     commands: showNewSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(missing)),
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
     problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
     hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
     commands: () => [listIdentities()],
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: missing,
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
@@ -182,7 +137,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   ...tooShort(),
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: inPod(fromEnvironment(wrong)),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
@@ -191,7 +146,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     commands: replaceSecret,
   },
   {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(wrong),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
@@ -205,7 +160,7 @@ export const CLIENT_SECRET: readonly Row[] = [
 function ofManagedIdentity(): Row[] {
   const when = entraMeans('client-secret-of-managed-identity');
   const common = {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     problem: (c: Case) =>
       `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
     hint: () =>
@@ -221,7 +176,7 @@ function ofManagedIdentity(): Row[] {
 function tooShort(): Row[] {
   const when: When = fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET')));
   const common = {
-    ...REFUSED,
+    ...CLIENT_SECRET_REFUSED,
     problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
     hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
   };
@@ -234,9 +189,4 @@ function tooShort(): Row[] {
 /** Shows the Secret that the variable comes from, if it comes from one. */
 function showOrigin(c: Case): string {
   return bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`;
-}
-
-/** Adds a secret and logs in to az with it, in one line that does not show it. */
-function loginWithNewSecret(c: Case): string {
-  return bash`read -r tenant secret <<< $(az ad app credential reset --id ${applicationWord(c)} --append --query '[tenant,password]' -o tsv | paste -s -) && az login --service-principal --username ${applicationWord(c)} --password=\${secret:?} --tenant $tenant`;
 }

@@ -1,14 +1,15 @@
 import { bash } from '../bash.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, isTool, only, type When } from '../match.ts';
-import { applicationInWords, applicationWord, sentence, tenantInWords, withAzureCli } from '../principal.ts';
+import { either, entraMeans, entraRefusal, isTool, ofAzureCli, only, type When } from '../match.ts';
+import { applicationInWords, applicationWord, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, quoted, shown } from '../words.ts';
+import { capitalized, codeOf, quoted, shown } from '../words.ts';
 import { ACCOUNTS } from './account.ts';
 import { APPLICATION } from './application.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
-import { CLIENT_SECRET, LEFT_OVER } from './client-secret.ts';
+import { CLIENT_SECRET } from './client-secret.ts';
 import { POLICY } from './policy.ts';
+import { ENTRA_BROKEN, ENTRA_REFUSED } from './reasons.ts';
 import { TENANT } from './tenant.ts';
 
 const THROTTLED = {
@@ -17,18 +18,7 @@ const THROTTLED = {
   check: 'identity-provider',
   documentation: aboutNumber,
 } as const;
-const BROKEN = {
-  reason: 'entra-broken',
-  title: 'Microsoft Entra ID gives no usable response',
-  check: 'identity-provider',
-  documentation: DOCUMENTATION.status,
-} as const;
-const REFUSED = {
-  reason: 'entra-refused',
-  title: 'Microsoft Entra ID refused the request',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
+const BROKEN = { ...ENTRA_BROKEN, documentation: DOCUMENTATION.status } as const;
 
 /** A response of Microsoft Entra ID without a number of its own. */
 function unnumbered(predicate: (finding: Finding) => boolean): When {
@@ -72,14 +62,15 @@ const FAULTS: readonly Row[] = [
 /** Refusals that say what to do by themselves, then those that do not. */
 const OTHERS: readonly Row[] = [
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: entraMeans('flow-public-client'),
-    problem: (c) => `${sentence(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
+    problem: (c) =>
+      `${capitalized(applicationInWords(c))} is registered as a public client, which may not send a secret.`,
     hint: () => 'Register it as a confidential client (a web application), or use another application.',
     commands: (c) => [bash`az ad app update --id ${applicationWord(c)} --is-fallback-public-client false`],
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: only(entraMeans('flow-malformed'), isForPod),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): AZURE_CLIENT_ID or AZURE_TENANT_ID is empty or has a quote, a space or a line break.`,
@@ -87,64 +78,64 @@ const OTHERS: readonly Row[] = [
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: entraMeans('flow-malformed'),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): an id or secret is empty or has a quote, a space or a line break.`,
     hint: () => 'Look at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET where they are set.',
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: entraMeans('flow-regional-endpoint'),
     problem: (c) => `${responder(c)} is a regional endpoint, which is not for this application.`,
     hint: () => 'Unset AZURE_REGIONAL_AUTHORITY_NAME.',
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: entraMeans('flow-old-tls'),
     problem: () => 'The connection to Microsoft Entra ID uses an old version of TLS; it takes TLS 1.2 and later only.',
     hint: () => 'Update what breaks TLS on the way, such as a proxy, or the program that connects.',
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: either(entraMeans('resource'), answersWith('invalid_scope', 'invalid_resource')),
     problem: (c) =>
-      `${sentence(tenantInWords(c))} gives no token for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
+      `${capitalized(tenantInWords(c))} gives no token for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
     hint: () => 'Check that the tenant and AZURE_AUTHORITY_HOST are those of the subscription.',
     documentation: DOCUMENTATION.clouds,
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: only(entraMeans('application'), (_, finding) => !isTool(finding)),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
+      `${capitalized(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
     hint: () => 'Look at its registration and at the sign-in log of the tenant, by the correlation id in the message.',
     commands: (c) => [bash`az ad app show --id ${applicationWord(c)}`],
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: only(either(entraMeans('flow'), answersWith('unauthorized_client')), (_, finding) => !isTool(finding)),
-    problem: (c) => `${sentence(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
+    problem: (c) => `${capitalized(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
     hint: () =>
       'Use an application or managed identity that gets tokens without a person: with a secret, certificate or federated credential.',
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: only(answersWith('invalid_client'), (_, finding) => !isTool(finding)),
     problem: (c) => `Microsoft Entra ID does not accept ${credentialInWords(c)} (${codeOf(c.finding)}).`,
     hint: () =>
       'Look at what the application or identity has registered, and at the sign-in log, by the correlation id in the message.',
   },
   {
-    ...REFUSED,
-    when: withAzureCli(entraRefusal),
+    ...ENTRA_REFUSED,
+    when: ofAzureCli(entraRefusal),
     problem: (c) => `Microsoft Entra ID refused the login of az: ${said(c)}.`,
     hint: () =>
       'Log in again. If that does not help, an administrator finds the request in the sign-in log by its correlation id.',
     commands: () => [bash`az login`],
   },
   {
-    ...REFUSED,
+    ...ENTRA_REFUSED,
     when: only(entraRefusal, isNoToolLogin),
     problem: (c) => `Microsoft Entra ID refused ${credentialInWords(c)}: ${said(c)}.`,
     hint: () =>
@@ -192,7 +183,6 @@ function credentialInWords(c: Case): string {
 
 /** Microsoft Entra ID refused a token, for any credential. */
 export const ENTRA: readonly Row[] = [
-  ...LEFT_OVER,
   ...APPLICATION,
   ...CLIENT_SECRET,
   ...CLIENT_CERTIFICATE,

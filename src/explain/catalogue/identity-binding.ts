@@ -9,11 +9,20 @@ import {
   useServiceAccount,
   workload,
 } from '../commands.ts';
-import type { Case, Evidence } from '../evidence.ts';
+import type { Case } from '../evidence.ts';
 import { letWebhookSet } from '../federated-credentials.ts';
 import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, identityInWords, proxyVariableOf, quoted, serviceAccountInWords } from '../words.ts';
+import {
+  authorityHost,
+  capitalized,
+  clientIdOf,
+  codeOf,
+  identityInWords,
+  proxyVariableOf,
+  quoted,
+  serviceAccountInWords,
+} from '../words.ts';
 
 const FORBIDDEN = {
   reason: 'identity-binding-not-permitted',
@@ -56,11 +65,11 @@ export const IDENTITY_BINDING: readonly Row[] = [
     ...BROKEN,
     when: only(
       broken,
-      ({ facts }, { responder }) => responder !== 'not-asked' && facts.proxy.hosts.includes(host(facts)),
+      ({ facts }, { responder }) => responder !== 'not-asked' && facts.proxy.hosts.includes(authorityHost({ facts })),
     ),
     problem: (c) =>
-      `${proxyVariableOf(c)} captures the request for ${host(c.facts)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
-    hint: (c) => `Add ${host(c.facts)} to NO_PROXY: with an identity binding, it is the cluster that answers there.`,
+      `${proxyVariableOf(c)} captures the request for ${authorityHost(c)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
+    hint: (c) => `Add ${authorityHost(c)} to NO_PROXY: with an identity binding, it is the cluster that answers there.`,
     commands: addToNoProxy,
   },
   {
@@ -69,7 +78,7 @@ export const IDENTITY_BINDING: readonly Row[] = [
     problem: (c) =>
       `Something on the way to the token proxy of the identity binding responded in its place (${codeOf(c.finding)}).`,
     hint: (c) =>
-      `If there is a proxy or a service mesh, let requests to ${host(c.facts)} pass: the cluster itself answers them.`,
+      `If there is a proxy or a service mesh, let requests to ${authorityHost(c)} pass: the cluster itself answers them.`,
     commands: addToNoProxy,
   },
   {
@@ -105,21 +114,13 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
 ];
 
-function host({ cloud }: Evidence['facts']): string {
-  return new URL(cloud.authorityHost).hostname;
-}
-
 /** What NO_PROXY holds now stays. */
 function addToNoProxy(c: Case): string[] {
   if (isOfJob(c)) return [];
   return [
     ...findWorkload(c),
-    bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(host(c.facts))}`,
+    bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(authorityHost(c))}`,
   ];
-}
-
-function capitalized(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** The name of the role and of its binding belongs to this identity and service account. kubectl takes a text that begins with a brace for JSON. */

@@ -15,25 +15,17 @@ import type { Case } from '../evidence.ts';
 import { only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, proxyVariableOf, quoted, shown } from '../words.ts';
-import {
-  howFar,
-  IDENTITY_NOT_FOUND,
-  IMDS_PROXIED,
-  inBrackets,
-  isProxied,
-  MULTIPLE_IDENTITIES,
-  managedIdentity,
-} from './managed-identity.ts';
+import { howFar, inBrackets, isProxied, managedIdentity } from './managed-identity.ts';
+import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, IMDS_PROXIED, MULTIPLE_IDENTITIES } from './reasons.ts';
+
+const NOT_FOUND_THERE = { ...IDENTITY_NOT_FOUND, documentation: aboutPlatform } as const;
+const FAILED = { ...IDENTITY_ENDPOINT_FAILED, documentation: aboutPlatform } as const;
 
 const MISSING = {
   reason: 'identity-endpoint-missing',
   title: 'This app has no identity endpoint',
   check: 'configuration',
-} as const;
-export const FAILED = {
-  reason: 'identity-endpoint-failed',
-  title: 'The identity endpoint gave no token',
-  check: 'identity-provider',
+  documentation: aboutPlatform,
 } as const;
 
 /** No variable names an endpoint, so the SDK asked for the metadata service, which apps do not have. */
@@ -59,7 +51,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of ${appInWords(c)}.`,
     hint: () => 'Remove this setting, which restarts the app. The identity of the app must be turned on as well.',
     commands: (c) => [...listApps(c), unsetSettings(c, part`WEBSITE_DISABLE_MSI`)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -68,7 +59,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign the identity in AZURE_CLIENT_ID to this app. If it is assigned, deploy a new revision, and enable the identity for init containers, too, if this is one.',
     commands: (c) => [...listApps(c), assignUserIdentity(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -77,7 +67,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign an identity to this app, such as the system-assigned one. If it has one, deploy a new revision, and enable the identity for init containers, too, if this is one.',
     commands: (c) => [...listApps(c), assignSystemIdentity(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -86,7 +75,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign the identity in AZURE_CLIENT_ID to this app, and restart the app. Slots have identities of their own, and a swap may turn one off.',
     commands: (c) => [...listApps(c), assignUserIdentity(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MISSING,
@@ -95,7 +83,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Assign an identity to this app: turn on the system-assigned one, and restart the app. Slots have identities of their own, and a swap may turn one off.',
     commands: (c) => [...listApps(c), assignSystemIdentity(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...IMDS_PROXIED,
@@ -130,40 +117,36 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND_THERE,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isGuid(clientIdOf(e))),
     problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
     hint: () =>
       'Assign it to this app, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
     commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
-    documentation: aboutPlatform,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND_THERE,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this app, or remove it to use the system-assigned one.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
-    documentation: aboutPlatform,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND_THERE,
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
     problem: (c) =>
       `${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the user-assigned identity. The other variable is not read.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
-    documentation: aboutPlatform,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND_THERE,
     when: only(NOT_FOUND, (_, { responder }) => isApp(responder)),
     problem: (c) => `AZURE_CLIENT_ID is not set, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
     commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
-    documentation: aboutPlatform,
   },
   {
     ...MULTIPLE_IDENTITIES,
@@ -181,7 +164,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Right after a start, try again. Init containers have no identity until identitySettings enables it for them. Otherwise deploy a new revision.',
     commands: (c) => [...listApps(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...FAILED,
@@ -190,7 +172,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Right after a start, try again. If it lasts, restart the app, and check that an identity is assigned to it.',
     commands: (c) => [...listApps(c), restartApp(c), showAppIdentities(c)],
-    documentation: aboutPlatform,
   },
   {
     ...FAILED,
@@ -200,7 +181,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Restart the app, which gets a new value. Do not set IDENTITY_ENDPOINT or IDENTITY_HEADER yourself: the platform does.',
     commands: (c) => [...listApps(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...FAILED,
@@ -220,7 +200,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Try again, then restart the app. If the identity was recreated, or the app or its subscription moved, turn it off and on again, or assign it again, with its roles.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
-    documentation: aboutPlatform,
   },
   {
     ...FAILED,
@@ -229,7 +208,6 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
       `The identity endpoint of ${appInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Check that an identity is assigned to this app. AZURE_CLIENT_ID, if set, must be its client id.',
     commands: (c) => [...listApps(c), showAppIdentities(c)],
-    documentation: aboutPlatform,
   },
 ];
 

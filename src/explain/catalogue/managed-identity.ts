@@ -3,34 +3,10 @@ import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { credential, isTool, only, type When } from '../match.ts';
+import { isNoPod, isPipeline, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
-
-export const IDENTITY_NOT_FOUND = {
-  reason: 'identity-not-found',
-  title: 'The managed identity was not found',
-  check: 'token',
-} as const;
-export const MULTIPLE_IDENTITIES = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-} as const;
-export const IMDS_REFUSED = {
-  reason: 'imds-refused',
-  title: 'The metadata service gave no token',
-  check: 'identity-provider',
-} as const;
-export const IMDS_UNREACHABLE = {
-  reason: 'imds-unreachable',
-  title: 'The metadata service cannot be reached',
-  check: 'identity-provider',
-} as const;
-export const IMDS_PROXIED = {
-  reason: 'imds-proxied',
-  title: 'A proxy captures the requests for managed identities',
-  check: 'identity-provider',
-} as const;
+import { IDENTITY_NOT_FOUND, IMDS_PROXIED, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 /** Matches the finding of the managed identity if it meets the condition. */
 export function managedIdentity(predicate: (finding: Finding) => boolean): When {
@@ -39,8 +15,8 @@ export function managedIdentity(predicate: (finding: Finding) => boolean): When 
 
 /** The metadata service itself responded, but without a token. */
 const METADATA_SERVICE = managedIdentity(({ responder, status }) => responder === 'imds' && status !== undefined);
-const IN_POD = only(METADATA_SERVICE, ({ facts }) => facts.kubernetes);
-const ON_MACHINE = only(METADATA_SERVICE, ({ facts }) => !facts.kubernetes);
+const IN_POD = only(METADATA_SERVICE, isPod);
+const ON_MACHINE = only(METADATA_SERVICE, isNoPod);
 
 const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
 const NOT_FOUND_IN_POD = only(IN_POD, (_, { text }) => text.identity === 'not-found');
@@ -57,6 +33,11 @@ const GATEWAY = managedIdentity(({ responder }) => responder === 'gateway');
 const UNREACHED = managedIdentity(
   ({ responder, text }) => responder === 'none' || (responder === 'unknown' && text.networkCode !== undefined),
 );
+
+/** Connected, but without a response: not a missing metadata service, but one that hangs, or something in its place. */
+export function isSilent({ responder, phase }: Finding): boolean {
+  return responder === 'none' && phase === 'response';
+}
 
 const STRANGER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
 
@@ -82,7 +63,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IDENTITY_NOT_FOUND,
-    when: only(NOT_FOUND_ON_MACHINE, (e) => e.facts.place === 'ci'),
+    when: only(NOT_FOUND_ON_MACHINE, isPipeline),
     problem: () => 'The runner of this pipeline is a machine in Azure without a managed identity.',
     hint: () =>
       'Log in to Azure in the pipeline before this step, with a service connection or with OIDC. On a runner of your own, you can assign an identity to its machine instead.',
@@ -131,16 +112,6 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one, and restart the service.',
     commands: () => [listMachines(), showMachineIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...MULTIPLE_IDENTITIES,
-    when: only(IN_POD, (_, { text }) => text.identity === 'ambiguous'),
-    problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered, and the node has several identities, none of which was asked for.`,
-    hint: () =>
-      'Use Workload ID: label the pod template, and recreate the pod. Only if you meant an identity of the node, set AZURE_CLIENT_ID to its client id.',
-    commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...IMDS_PROXIED,
@@ -216,7 +187,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(GATEWAY, ({ facts }) => facts.kubernetes),
+    when: only(GATEWAY, isPod),
     problem: (c) =>
       `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
     hint: (c) =>
@@ -249,7 +220,17 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   },
   {
     ...IMDS_UNREACHABLE,
-    when: only(UNREACHED, ({ facts }) => facts.kubernetes),
+    when: only(managedIdentity(isSilent), ({ facts }) => !facts.kubernetes),
+    problem: (c) =>
+      `${c.facts.metadataService} takes the connection and gives no response: either the metadata service hangs, or something else on the way took it.`,
+    hint: () =>
+      'Ask again. If it lasts in Azure, restart the machine, or create the container group again with its managed identity. Elsewhere, log in with the Azure CLI.',
+    commands: (c) => [askMetadataService(c)],
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(UNREACHED, isPod),
     problem: (c) =>
       `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), and this pod has no token of Workload ID.`,
     hint: () =>
@@ -259,7 +240,7 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   },
   {
     ...IMDS_UNREACHABLE,
-    when: only(UNREACHED, ({ facts }) => facts.place === 'ci'),
+    when: only(UNREACHED, isPipeline),
     problem: (c) =>
       `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), so this runner has no managed identity.`,
     hint: () =>
@@ -297,7 +278,7 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(STRANGER, ({ facts }) => facts.kubernetes),
+    when: only(STRANGER, isPod),
     problem: (c) =>
       `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>

@@ -1,20 +1,16 @@
 import { bash } from '../bash.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { isApp, isContainer, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
+import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
-import { atEachLink, connect, isApp, isPod, lookUp, type UnreachedRow } from './unreached.ts';
+import { atEachLink, connect, lookUp, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
-const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
-const ENTRA = {
-  reason: 'entra-broken',
-  title: 'Microsoft Entra ID gives no usable response',
-  check: 'identity-provider',
-} as const;
 
 /** The name does not exist; with other codes the name server has failed. */
 const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
@@ -75,7 +71,7 @@ const NAMES: readonly UnreachedRow[] = [
   },
   {
     ...DNS,
-    when: only(unreachedWith(NAME_FAILURE), ({ facts }) => facts.container),
+    when: only(unreachedWith(NAME_FAILURE), isContainer),
     problem: (c) => `DNS of this container does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: () => 'Check DNS on the host first (network, VPN), then the nameserver that the container got from it.',
     commands: (c) => [...lookUp(c), bash`cat /etc/resolv.conf`],
@@ -144,7 +140,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
     commands: connect,
   },
   {
-    ...BROKEN,
+    ...CONNECTION_BROKEN,
     when: only(unreached, (_, { responder }) => responder === 'none'),
     problem: (c) => `The connection to ${hostOf(c)} broke off (${codeOf(c.finding)}).`,
     hint: () =>
@@ -160,21 +156,12 @@ export const NETWORK: readonly Row[] = [
   ...TLS,
   ...CONNECTIONS.flatMap(atEachLink),
   {
-    ...ENTRA,
+    ...ENTRA_BROKEN,
     when: atEntra(({ responder }) => responder === 'unknown'),
     problem: (c) => `Something else responds as ${hostOf(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: (c) =>
       `Have the web filter, proxy or captive portal on the way let ${hostOf(c)} pass. In a hotel or guest network, sign in to the network first.`,
     commands: connect,
-  },
-  {
-    ...ENTRA,
-    when: atEntra(({ responder, status = 0 }) => responder === 'entra' && (status === 429 || status >= 500)),
-    problem: (c) => `Microsoft Entra ID at ${hostOf(c)} failed (${codeOf(c.finding)}) and gave no reason.`,
-    hint: () =>
-      'Ask again in a minute. If it lasts, look for an outage on the status page, or for a gateway on the way.',
-    commands: connect,
-    documentation: DOCUMENTATION.status,
   },
 ];
 

@@ -4,20 +4,19 @@ import type { Case, Evidence, Finding } from '../evidence.ts';
 import { either, isWaitedFor, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, nodeInWords, quoted, shown, usesPodIdentity } from '../words.ts';
-import {
-  howFar,
-  IDENTITY_NOT_FOUND,
-  IMDS_REFUSED,
-  IMDS_UNREACHABLE,
-  isProxied,
-  MULTIPLE_IDENTITIES,
-  managedIdentity,
-} from './managed-identity.ts';
+import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
+import { IDENTITY_NOT_FOUND, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
+
+const NOT_FOUND = { ...IDENTITY_NOT_FOUND, documentation: DOCUMENTATION.podIdentity } as const;
+const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.podIdentity } as const;
+const FAILED = { ...IMDS_REFUSED, documentation: DOCUMENTATION.podIdentity } as const;
+const NOT_REACHED = { ...IMDS_UNREACHABLE, documentation: DOCUMENTATION.podIdentity } as const;
 
 const PENDING = {
   reason: 'identity-pending',
   title: 'Pod identity has no identity for this pod yet',
   check: 'token',
+  documentation: DOCUMENTATION.podIdentity,
 } as const;
 
 /** NMI, which intercepts the metadata service for pod identity, responded without a token. */
@@ -40,42 +39,38 @@ const UNREACHED = only(
 /** Everything about pods whose identity NMI should provide. Pod identity is retired, but there still are such clusters. */
 export const NMI: readonly Row[] = [
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND,
     when: only(REFUSED, (e, { text }) => text.provider === 'no-binding' && isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) =>
       `NMI finds no AzureIdentityBinding in ${namespaceInWords(c)} that selects ${labelInWords(c)} and has the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
     hint: () =>
       'Create AzureIdentity and AzureIdentityBinding in the namespace of the pod, with the value of its label as selector, or correct AZURE_CLIENT_ID. Then wait a minute.',
     commands: (c) => [showBindings(c), bindIdentity(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND,
     when: only(REFUSED, (_, { text }) => text.provider === 'no-binding'),
     problem: (c) => `NMI finds no AzureIdentityBinding in ${namespaceInWords(c)} that selects ${labelInWords(c)}.`,
     hint: () =>
       'Create AzureIdentity and AzureIdentityBinding in the namespace of the pod, with the value of its label as selector. Then wait a minute. Pod identity is retired: plan for Workload ID.',
     commands: (c) => [showBindings(c), listIdentities(), bindIdentity(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND,
     when: only(REFUSED, (_, { text }) => text.identity === 'not-found'),
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} does not know the identity in AzureIdentity: it was recreated, is not on the scale set, or NMI's cache is stale.`,
     hint: () =>
       'If other nodes work, restart NMI on this one. Else correct clientID, and assign the identity to the scale set. If it was recreated, first remove the old one from the scale set.',
     commands: (c) => [showBindings(c), correctClientId(c), assignToScaleSet(c), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...MULTIPLE_IDENTITIES,
+    ...SEVERAL,
     when: only(REFUSED, (_, { text }) => text.identity === 'ambiguous'),
     problem: (c) => `The AzureIdentity for ${labelInWords(c)} has no client id, and the node has several identities.`,
     hint: () =>
       'Set clientID in AzureIdentity to the client id of its identity. AZURE_CLIENT_ID in the pod must be the same, or not set.',
     commands: (c) => [showBindings(c), correctClientId(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...PENDING,
@@ -85,7 +80,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Check that an AzureIdentityBinding selects the label and names a complete AzureIdentity. If so, the log of MIC says more, such as a missing role Managed Identity Operator.',
     commands: (c) => [showBindings(c), showMicLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...PENDING,
@@ -94,7 +88,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Read the log of MIC. Either it lacks the role Managed Identity Operator on the identity, or resourceID in AzureIdentity is wrong: it must begin with /subscriptions/.',
     commands: (c) => [showMicLog(), showBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...PENDING,
@@ -107,55 +100,49 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Wait up to two minutes. If it lasts, check the AzureIdentityBinding that should select the label, and read the log of MIC. Pod identity is retired: plan for Workload ID.',
     commands: (c) => [showBindings(c), showMicLog(), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'header-missing'),
     problem: (c) => `NMI refused a request without the header Metadata: ${quoted(c.finding)}.`,
     hint: (c) =>
       `Something on the way changes the request. Exclude ${c.facts.metadataService} from the mesh or proxy of this pod.`,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'pods-unlisted'),
     problem: (c) =>
       `NMI on ${nodeInWords(c)} cannot list the pods: it does not reach the API server (${quoted(c.finding)}).`,
     hint: () =>
       'Let the nodes reach the API server: a firewall needs a network rule for its address, not an application rule. Then restart NMI.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'pod-unknown'),
     problem: (c) => `NMI on ${nodeInWords(c)} does not know this pod by its IP address: ${quoted(c.finding)}.`,
     hint: () =>
       'Run the pod without hostNetwork: NMI finds pods by their address. If it has its own, restart NMI on its node.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'api-refused'),
     problem: (c) => `NMI could not read the identity of this pod from the API server: ${quoted(c.finding)}.`,
     hint: () =>
       'Check that the CRDs of pod identity are installed, and that the ClusterRole of NMI lets it read them and the pods. Then restart NMI.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (e, { text }) => text.networkCode !== undefined && isOwnTarget(e, text.host)),
     problem: (c) => `NMI on ${nodeInWords(c)} does not reach the metadata service itself (${howFar(c.finding)}).`,
     hint: () =>
       'Restart NMI on this node, which writes its iptables rules again. If that does not help, replace the node.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.networkCode !== undefined),
     problem: (c) =>
       `NMI on ${nodeInWords(c)} does not reach ${shown(c.finding.text.host, 'Microsoft Entra ID')} (${howFar(c.finding)}).`,
@@ -164,77 +151,69 @@ export const NMI: readonly Row[] = [
     documentation: DOCUMENTATION.aksEgress,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { status, text }) => status === 429 || text.provider === 'throttled'),
     problem: (c) => `The metadata service throttles the requests of ${nodeInWords(c)}, which NMI passes on.`,
     hint: () => 'Wait a minute, then ask less often. The pods of the node should keep their tokens until they expire.',
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
     problem: (c) => `The metadata service of ${nodeInWords(c)} has a fault, which NMI passes on: ${quoted(c.finding)}.`,
     hint: () => 'Try again in a minute. If it lasts, restart or replace the node.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: only(REFUSED, (_, { status }) => status === 403 || status === 400),
     problem: (c) => `NMI got no token for the AzureIdentity of this pod (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Check the AzureIdentity: a managed identity has type 0, resourceID and clientID; a service principal has type 1, tenantID, clientID and clientPassword.',
     commands: (c) => [showBindings(c), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_REFUSED,
+    ...FAILED,
     when: REFUSED,
     problem: (c) => `NMI on ${nodeInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, read the log of NMI on this node: it needs the API server and the metadata service.',
     commands: (c) => [...showNmi(c), showNmiBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IDENTITY_NOT_FOUND,
+    ...NOT_FOUND,
     when: only(BYPASSED, (_, { text }) => text.identity === 'not-found'),
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} answered this pod instead of NMI, and found no identity.`,
     hint: () =>
       'Check that NMI runs on this node. If it does, restart it, which writes its iptables rules again. Pod identity is retired: plan for Workload ID.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...MULTIPLE_IDENTITIES,
+    ...SEVERAL,
     when: only(BYPASSED, (_, { text }) => text.identity === 'ambiguous'),
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} answered this pod instead of NMI, and the node has several identities.`,
     hint: () =>
       'Check that NMI runs on this node. If it does, restart it, which writes its iptables rules again. AZURE_CLIENT_ID may only name an identity of the pod, not of the node.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_UNREACHABLE,
+    ...NOT_REACHED,
     when: only(UNREACHED, (_, { networkCode }) => networkCode === 'ECONNREFUSED'),
     problem: (c) =>
       `NMI is not listening on ${nodeInWords(c)} (ECONNREFUSED), though ${labelInWords(c)} makes this pod depend on it.`,
     hint: () =>
       'Wait a minute: NMI starts after the pod on a new node. If it lasts, check that its DaemonSet runs there. Pod identity is retired: plan for Workload ID.',
     commands: showNmi,
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...IMDS_UNREACHABLE,
+    ...NOT_REACHED,
     when: UNREACHED,
     problem: (c) =>
       `NMI does not answer at ${c.facts.metadataService} (${howFar(c.finding)}): either it does not run on ${nodeInWords(c)}, or a network policy drops the packets.`,
     hint: () =>
       'Wait a minute. If it lasts, let the network policy allow egress to 127.0.0.1 and to the node at port 2579, where NMI listens. Some network plugins do not support pod identity.',
     commands: (c) => [...showNmi(c), bash`kubectl get networkpolicies ${inNamespace(c)} -o yaml`],
-    documentation: DOCUMENTATION.podIdentity,
   },
 ];
 
@@ -256,8 +235,9 @@ function labelInWords({ facts }: Evidence): string {
   return label ? `the label aadpodidbinding=${shown(label, '')}` : 'its label aadpodidbinding';
 }
 
-function label({ facts }: Evidence): Word {
-  return name(facts.podLabels?.aadpodidbinding, 'LABEL');
+/** The start of a line: reads the label of the pod, which is not always mounted here. */
+function readLabel(c: Case): Word {
+  return part`label=$(kubectl get pod ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} -o jsonpath='{.metadata.labels.aadpodidbinding}')`;
 }
 
 function showBindings(c: Case): string {
@@ -269,12 +249,12 @@ function showBindings(c: Case): string {
  * begins with a brace for JSON, so the tag comes first.
  */
 function bindIdentity(c: Case): string {
-  return bash`read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} --validate=false -f - <<< '!!map {apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '${label(c)}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '${label(c)}-binding'}, spec: {azureIdentity: '${label(c)}', selector: '${label(c)}'}}]}'`;
+  return bash`${readLabel(c)} && read -r id client _ <<< $(az identity list --query '[].[id,clientId]' -o tsv | grep -i ${guid(clientIdOf(c), 'CLIENT_ID')}) && kubectl apply ${inNamespace(c)} --validate=false -f - <<< '!!map {apiVersion: v1, kind: List, items: [{apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentity, metadata: {name: '\${label:?}'}, spec: {type: 0, resourceID: '\${id:?}', clientID: '\${client:?}'}}, {apiVersion: aadpodidentity.k8s.io/v1, kind: AzureIdentityBinding, metadata: {name: '\${label:?}-binding'}, spec: {azureIdentity: '\${label:?}', selector: '\${label:?}'}}]}'`;
 }
 
 /** The start of a line: reads the name of the AzureIdentity that is bound to the label, and the resource id in it. */
 function readAzureIdentity(c: Case): Word {
-  return part`read -r _ identity <<< $(kubectl get azureidentitybinding ${inNamespace(c)} --no-headers -o custom-columns=S:.spec.selector,I:.spec.azureIdentity | grep '^'${label(c)}' ') && read -r id <<< $(kubectl get azureidentity \${identity:?} ${inNamespace(c)} -o jsonpath='{.spec.resourceID}')`;
+  return part`${readLabel(c)} && read -r _ identity <<< $(kubectl get azureidentitybinding ${inNamespace(c)} --no-headers -o custom-columns=S:.spec.selector,I:.spec.azureIdentity | grep '^'\${label:?}' ') && read -r id <<< $(kubectl get azureidentity \${identity:?} ${inNamespace(c)} -o jsonpath='{.spec.resourceID}')`;
 }
 
 /** Puts the client id that the identity has now into its AzureIdentity. */

@@ -1,11 +1,11 @@
 import { bash, choice, host, name } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
-import { either, isTool, only, unanswered, type When } from '../match.ts';
-import { inPod } from '../principal.ts';
+import { either, inPod, isTool, ofTool, only, unanswered, type When } from '../match.ts';
+import { isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isSet, quoted, shown } from '../words.ts';
-import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './service-principal.ts';
+import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
 const TIMEOUT = { reason: 'token-timeout', title: 'No token in time', check: 'identity-provider' } as const;
 
@@ -37,7 +37,7 @@ export const NO_RESPONSE: readonly Row[] = [
   },
   {
     ...TIMEOUT,
-    when: only(forIdentity, ({ facts }) => facts.container),
+    when: only(forIdentity, isContainer),
     problem: (c) => `${hostAsked(c)} did not respond in time, so this container got no token of a managed identity.`,
     hint: () =>
       'Ask again. If that does not help, let the container reach it: its network, a firewall or another egress rule drops the packets.',
@@ -55,7 +55,7 @@ export const NO_RESPONSE: readonly Row[] = [
   },
   {
     ...TIMEOUT,
-    when: only(waiting, (_, finding) => isTool(finding)),
+    when: ofTool(waiting),
     problem: ({ finding }) => `${finding.name} did not return a token in time.`,
     hint: () =>
       'Ask the tool for a token in a terminal: it may wait for a network, a browser or another process of its own.',

@@ -16,6 +16,7 @@ import type { Evidence } from '../evidence.ts';
 import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
 import { only, token } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
 import {
   clientIdOf,
@@ -164,7 +165,7 @@ export const OTHER_CLIENT_ID: readonly Warning[] = [
   },
   {
     ...OTHER,
-    when: only(isOther, ({ facts }) => facts.kubernetes),
+    when: only(isOther, isPod),
     problem: otherInWords,
     hint: () =>
       'Compare AZURE_CLIENT_ID with the annotation of the service account and with the AzureIdentity, and keep the one that you mean.',

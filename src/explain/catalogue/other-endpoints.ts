@@ -2,10 +2,11 @@ import { bash } from '../bash.ts';
 import { listIdentities } from '../commands.ts';
 import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords, responded } from '../endpoint.ts';
 import { only } from '../match.ts';
+import { isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, quoted, shown } from '../words.ts';
-import { FAILED } from './identity-endpoint.ts';
-import { howFar, IDENTITY_NOT_FOUND, MULTIPLE_IDENTITIES } from './managed-identity.ts';
+import { howFar } from './managed-identity.ts';
+import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const UNSUPPORTED = {
   reason: 'client-id-not-supported',
@@ -68,7 +69,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: aboutPlatform,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: at('cloud-shell'),
     problem: (c) => `The endpoint of Cloud Shell gave no token for this audience (${codeOf(c.finding)}).`,
     hint: () => 'Log in with the Azure CLI in Cloud Shell, and let AZURE_TOKEN_CREDENTIALS, if it is set, allow it.',
@@ -76,7 +77,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.cloudShell,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('arc'), (e, { text }) => text.provider === 'key-unreadable' && e.facts.windows === true),
     problem: () => 'This process may not read the key that the agent of Azure Arc writes for each request.',
     hint: () =>
@@ -84,7 +85,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('arc'), (_, { text }) => text.provider === 'key-unreadable'),
     problem: () => 'This process may not read the key that the agent of Azure Arc writes to /var/opt/azcmagent/tokens.',
     hint: () => 'Add its user to the group himds, then start a new session or restart the service.',
@@ -92,7 +93,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('arc'), (_, { text }) => text.provider === 'key-not-named'),
     problem: (c) =>
       `Something other than the agent of Azure Arc answers at IDENTITY_ENDPOINT (${codeOf(c.finding)}): it names no key file.`,
@@ -102,7 +103,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('arc'), (_, { status }) => status !== undefined),
     problem: (c) => `The agent of Azure Arc gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
@@ -111,15 +112,15 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
-    when: only(at('arc'), ({ facts }) => facts.windows === true),
+    ...IDENTITY_ENDPOINT_FAILED,
+    when: only(at('arc'), isWindows),
     problem: (c) => `The agent of Azure Arc does not answer (${howFar(c.finding)}).`,
     hint: () => 'Start the service himds on this server. A container reaches it only on the network of its host.',
     commands: () => [bash`azcmagent show`],
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: at('arc'),
     problem: (c) => `The agent of Azure Arc does not answer (${howFar(c.finding)}).`,
     hint: () => 'Start its service, himdsd. A container reaches the agent only on the network of its host.',
@@ -127,7 +128,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.arc,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('service-fabric'), (_, { networkCode = '' }) => /CERT|SIGN|ISSUER|TLS|SSL/.test(networkCode)),
     problem: (c) =>
       `The identity endpoint of Service Fabric has a certificate that is not trusted (${shown(c.finding.networkCode, 'TLS')}).`,
@@ -136,7 +137,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.serviceFabric,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: at('service-fabric'),
     problem: (c) =>
       `The identity endpoint of Service Fabric gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
@@ -145,7 +146,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     documentation: DOCUMENTATION.serviceFabric,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: at('azure-ml'),
     problem: (c) =>
       `The endpoint of Azure Machine Learning gave no token${requestedInWords(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,

@@ -1,26 +1,22 @@
 import { bash, name } from '../bash.ts';
 import {
+  enableMissingWebhook,
   enableWorkloadIdentity,
   inNamespace,
   inOrder,
   isOfJob,
   labelPodTemplate,
   restart,
-  showNmiBindings,
-  showNmiLog,
   showWebhook,
   showWebhookLogs,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { findingOf, isWaitedFor, only, type When } from '../match.ts';
+import { credential, findingOf, inPod, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = {
-  reason: 'multiple-identities',
-  title: 'Several managed identities, and none is chosen',
-  check: 'configuration',
-} as const;
+const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',
@@ -36,38 +32,26 @@ const WEBHOOK = {
 
 const unlabelled: When = (e) => (isLabelled(e) === false && !usesPodIdentity(e) ? notInjected(e) : undefined);
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
+/** The metadata service of the node answered, where NMI or the webhook would have come first. */
 const severalOnNode: When = (e) =>
-  e.facts.kubernetes && isLabelled(e) !== true
-    ? findingOf(e, ['managed-identity'], ({ text }) => text.identity === 'ambiguous')
-    : undefined;
+  usesPodIdentity(e) || (isLabelled(e) === true && notInjected(e))
+    ? undefined
+    : inPod(
+        credential(
+          ['managed-identity'],
+          ({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous',
+        ),
+      )(e);
 
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
   {
     ...SEVERAL,
-    when: only(severalOnNode, usesPodIdentity),
-    problem: () => 'The node itself answered in place of NMI, and it has several identities.',
-    hint: () => 'Check that NMI runs on this node and intercepts its metadata service, or move to Workload ID.',
-    commands: (c) => [showNmiBindings(c), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
-  },
-  {
-    ...SEVERAL,
-    when: only(severalOnNode, (e) => isLabelled(e) === undefined),
+    when: severalOnNode,
     problem: () => 'Workload ID is not active in this pod, so its node answered, which has several identities.',
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelAndRestart,
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...SEVERAL,
-    when: severalOnNode,
-    problem: (c) => `${unlabelledInWords(c)}, so its node answered, which has several identities.`,
-    hint: () =>
-      'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
-    commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...LABEL,
@@ -81,6 +65,19 @@ export const POD_LABELS: readonly Row[] = [
     when: only(unlabelled, (e) => labelOf(e) !== undefined),
     problem: (c) => `${unlabelledInWords(c)}, so the webhook left the pod alone.`,
     hint: () => 'Set it to "true" on the pod template: in lower case, and in quotes, because a label is a string.',
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: only(
+      unlabelled,
+      (e, { responder, host }) =>
+        responder === 'none' && host === e.facts.metadataService && isSet(e, 'AZURE_CLIENT_ID'),
+    ),
+    problem: (c) =>
+      `${unlabelledInWords(c)}, so AZURE_CLIENT_ID is asked for at the node's metadata service ${c.facts.metadataService}, which does not answer.`,
+    hint: (c) =>
+      `${labelInWords(c)} If you meant an identity of the node, let a network policy allow its metadata service.`,
     commands: labelPodTemplate,
   },
   {
@@ -102,8 +99,8 @@ export const POD_LABELS: readonly Row[] = [
     when: only(missed, (e) => isLabelled(e) === undefined),
     problem: () => 'The Workload ID webhook injected nothing into this pod. Its labels are not visible from here.',
     hint: () =>
-      'Put the label azure.workload.identity/use: "true" on the pod template. If it is there, check that the webhook runs; then recreate the pod.',
-    commands: (c) => inOrder([showWebhook()], labelAndRestart(c)),
+      'Put the label azure.workload.identity/use: "true" on the pod template. If no webhook runs, turn it on for the cluster. Then recreate the pod.',
+    commands: (c) => inOrder([showWebhook()], enableMissingWebhook(), labelAndRestart(c)),
   },
   {
     ...WEBHOOK,

@@ -1,14 +1,11 @@
 import type { AadstsClass } from '../aadsts.ts';
 import { either, entraMeans, entraRefusal, only, type When } from '../match.ts';
-import { applicationInWords, isPerson, sentence, tenantInWords } from '../principal.ts';
+import { applicationInWords, isPerson, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import { capitalized } from '../words.ts';
+import { BLOCKED_BY_POLICY } from './reasons.ts';
 
-const BLOCKED_BY_POLICY = {
-  reason: 'blocked-by-policy',
-  title: 'A policy of the tenant blocks it',
-  check: 'token',
-  documentation: DOCUMENTATION.conditionalAccess,
-} as const;
+const BLOCKED_BY_POLICY_ROW = { ...BLOCKED_BY_POLICY, documentation: DOCUMENTATION.conditionalAccess } as const;
 
 /** A number that is not in the table may still come with words about a policy. */
 const inWords: When = only(
@@ -20,7 +17,7 @@ const ofPerson = (...classes: AadstsClass[]): When => only(entraMeans(...classes
 /** Policies of the administrator. Only an administrator, or a request that the policy allows, helps. */
 export const POLICY: readonly Row[] = [
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-federation'),
     problem: (c) => `A policy of ${tenantInWords(c)} forbids federated credentials, or those of this issuer.`,
     hint: () =>
@@ -28,7 +25,7 @@ export const POLICY: readonly Row[] = [
     documentation: aboutNumber,
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-tenant-restriction'),
     problem: () => 'Tenant restrictions or cross-tenant access settings forbid access to this tenant from here.',
     hint: () =>
@@ -36,7 +33,7 @@ export const POLICY: readonly Row[] = [
     documentation: DOCUMENTATION.tenantRestrictions,
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: ofPerson('policy-device'),
     problem: ({ finding }) =>
       `A Conditional Access policy demands a managed or compliant device or another platform (AADSTS${finding.aadsts}).`,
@@ -44,19 +41,19 @@ export const POLICY: readonly Row[] = [
       'Log in on such a device, through its browser; a container, WSL or Codespaces never is one. Or use a service principal, or ask the administrator.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-deleted-device'),
     problem: () => 'The tenant does not know this device any more: its registration was deleted.',
     hint: () => 'Register the device with the organization again, then log in. Your administrator can help.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-disabled-device'),
     problem: () => 'This device is disabled in the tenant.',
     hint: () => 'Ask the administrator of the tenant to enable the device, or log in on another one.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-approved-application'),
     problem: ({ finding }) =>
       `A Conditional Access policy allows only approved or protected applications, and this is none (AADSTS${finding.aadsts}).`,
@@ -64,7 +61,7 @@ export const POLICY: readonly Row[] = [
       'Use a service principal or managed identity, or ask the administrator of the tenant to exclude this tool from the policy.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-token-protection'),
     problem: () =>
       'A Conditional Access policy demands tokens that are bound to the device (token protection), and this one is not.',
@@ -73,21 +70,21 @@ export const POLICY: readonly Row[] = [
     documentation: DOCUMENTATION.tokenProtection,
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-security-defaults'),
     problem: () =>
       'The security defaults of the tenant block this kind of login, such as a password without a second factor.',
     hint: () => 'Log in interactively with a second factor, or use a service principal or managed identity.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: ofPerson('policy-risk'),
     problem: ({ finding }) => `The account or this login is considered risky (AADSTS${finding.aadsts}).`,
     hint: () =>
       'Log in from a known network and device, or change the password. The administrator can dismiss the risk in Identity Protection.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-risk'),
     problem: ({ finding }) => `The identity or this request is considered risky (AADSTS${finding.aadsts}).`,
     hint: () =>
@@ -95,7 +92,7 @@ export const POLICY: readonly Row[] = [
     documentation: DOCUMENTATION.conditionalAccessWorkloads,
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: either(
       ofPerson('policy'),
       only(inWords, (_, finding) => isPerson(finding)),
@@ -106,10 +103,10 @@ export const POLICY: readonly Row[] = [
       'Use a network and device that the policy allows, or ask the administrator, who finds the policy in the sign-in log. Logging in again does not help.',
   },
   {
-    ...BLOCKED_BY_POLICY,
+    ...BLOCKED_BY_POLICY_ROW,
     when: either(entraMeans('policy'), inWords),
     problem: (c) =>
-      `${sentence(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
+      `${capitalized(applicationInWords(c))} is blocked by a Conditional Access policy for workload identities (AADSTS${c.finding.aadsts}), by location or risk.`,
     hint: () =>
       'Ask an administrator of the tenant, who finds the policy in the sign-in log: allow the egress address, or exclude the identity.',
     documentation: DOCUMENTATION.conditionalAccessWorkloads,

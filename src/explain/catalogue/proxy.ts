@@ -2,9 +2,10 @@ import { bash, host, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, workload } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { isTool, only, unreached, type When } from '../match.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
-import { codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
-import { atEachLink, hostWord, isPod, isProxied, type UnreachedRow } from './unreached.ts';
+import { capitalized, codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
+import { atEachLink, hostWord, isProxied, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
   reason: 'proxy-failed',
@@ -74,7 +75,7 @@ const ROWS: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: proxiedWith(({ text, status }) => (text.proxyStatus ?? status) === 407),
-    problem: (c) => `${capital(server(c))} demands a user and password for ${hostOf(c)} (HTTP 407).`,
+    problem: (c) => `${capitalized(server(c))} demands a user and password for ${hostOf(c)} (HTTP 407).`,
     hint: (c) =>
       `Put the user and password into the URL of ${variable(c)}, percent-encoded, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
     commands: askProxy,
@@ -101,7 +102,7 @@ const ROWS: readonly UnreachedRow[] = [
     ...PROXY,
     when: proxiedWith(({ networkCode }) => networkCode === 'EPROTO'),
     problem: (c) =>
-      `${capital(server(c))} does not speak TLS: the URL in ${variable(c)} probably needs http instead of https.`,
+      `${capitalized(server(c))} does not speak TLS: the URL in ${variable(c)} probably needs http instead of https.`,
     hint: (c) => `Correct the scheme of the URL in ${variable(c)}, and restart this service.`,
     commands: askProxy,
   },
@@ -116,7 +117,7 @@ const ROWS: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: proxiedWith(({ status, text }) => (text.proxyStatus ?? status) !== undefined),
-    problem: (c) => `${capital(server(c))} does not let requests pass to ${hostOf(c)} (${codeOf(c.finding)}).`,
+    problem: (c) => `${capitalized(server(c))} does not let requests pass to ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
       `Have the proxy allow ${hostOf(c)}, or name that host in NO_PROXY if it can be reached directly. ${variable(c)} names the proxy.`,
     commands: askProxy,
@@ -144,8 +145,4 @@ export const PROXY_FAILED = ROWS.flatMap(atEachLink);
 
 function parentDomain(c: Case): string {
   return hostOf(c).split('.').slice(1).join('.');
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

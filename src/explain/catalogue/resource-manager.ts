@@ -1,4 +1,5 @@
 import { bash, host, text } from '../bash.ts';
+import { listSubscriptions } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { ofKind, only, type When } from '../match.ts';
 import { classOf } from '../resource-manager-codes.ts';
@@ -9,6 +10,7 @@ const THROTTLED = {
   reason: 'throttled',
   title: 'Azure Resource Manager throttles requests',
   check: 'resource-manager',
+  documentation: DOCUMENTATION.throttling,
 } as const;
 const TIMEOUT = {
   reason: 'timeout',
@@ -19,6 +21,7 @@ const BROKEN = {
   reason: 'broken',
   title: 'Azure Resource Manager did not answer as expected',
   check: 'resource-manager',
+  documentation: DOCUMENTATION.status,
 } as const;
 
 const broken = ofKind('broken');
@@ -33,7 +36,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) =>
       `Another operation is in progress (${shown(c.finding.errorCode, '429')}), so Azure Resource Manager did not answer.`,
     hint: (c) => `Ask again in ${waitSeconds(c)} seconds. Nothing here needs to change.`,
-    documentation: DOCUMENTATION.throttling,
   },
   {
     ...THROTTLED,
@@ -41,7 +43,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager throttles this identity or its subscription (${statusAndCode(c.finding)}).`,
     hint: (c) =>
       `Wait ${waitSeconds(c)} seconds, then ask less often. All clients of the subscription share the limit.`,
-    documentation: DOCUMENTATION.throttling,
   },
   {
     ...TIMEOUT,
@@ -59,7 +60,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     hint: () =>
       'Look for a captive portal, proxy, web filter or gateway on the way, and ask again in a minute: it may also be an outage.',
     commands: (c) => [bash`curl -sS -o /dev/null -D - https://${host(c.finding.host, 'HOST')}`],
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -98,7 +98,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     commands: (c) => [
       bash`az provider register --namespace ${text(/namespace '([\w.]{3,60})'/.exec(c.finding.message)?.[1], 'PROVIDER_NAMESPACE')}`,
     ],
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -106,7 +105,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager has a fault (${statusAndCode(c.finding)}).`,
     hint: () =>
       'Ask again in a minute. If it lasts, open a support request with the ids in the message. Nothing here needs to change.',
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -117,7 +115,6 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) =>
       `Another operation is in progress in the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
     hint: () => 'Wait for it, then ask again.',
-    documentation: DOCUMENTATION.status,
   },
   {
     ...BROKEN,
@@ -125,16 +122,14 @@ export const RESOURCE_MANAGER: readonly Row[] = [
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Set AZURE_SUBSCRIPTION_ID to another subscription if this one cannot be used: the first that the identity sees is taken otherwise.',
-    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
-    documentation: DOCUMENTATION.status,
+    commands: () => [listSubscriptions()],
   },
   {
     ...BROKEN,
     when: broken,
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Follow the message, and check AZURE_SUBSCRIPTION_ID.',
-    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
-    documentation: DOCUMENTATION.status,
+    commands: () => [listSubscriptions()],
   },
 ];
 

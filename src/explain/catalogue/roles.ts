@@ -1,19 +1,15 @@
 import { bash, guid } from '../bash.ts';
-import { assignReader, listIdentities, loginToTenant } from '../commands.ts';
+import { assignReader, listIdentities, listSubscriptions, loginToTenant } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import { ofKind, only, type When } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
+import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
-import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalAtStart } from '../whose.ts';
-import { isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { capitalized, isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
-const NONE = { reason: 'no-subscription', title: 'The identity sees no subscription', check: 'subscription' } as const;
-const FORBIDDEN = {
-  reason: 'not-authorized',
-  title: 'The identity may not list resource groups',
-  check: 'resource-groups',
-} as const;
+const NONE = { ...NO_SUBSCRIPTION, documentation: DOCUMENTATION.roles } as const;
 const EMPTY = {
   reason: 'no-resource-groups',
   title: 'No resource group is visible',
@@ -51,7 +47,7 @@ const ROLE_ADVICE: readonly {
   },
   {
     when: isUser,
-    hint: 'Ask an Owner or User Access Administrator for the role Reader, or activate it if it is only eligible (PIM). Another account or tenant may be the right one.',
+    hint: 'Ask an Owner or User Access Administrator for the role Reader, or activate an eligible one (PIM); a new one takes up to 10 minutes. Otherwise log in with another account or to another tenant.',
     commands: assignReader,
   },
   {
@@ -80,42 +76,40 @@ export const ROLES: readonly Row[] = [
       (e, { errorCode }) => errorCode === undefined && misnamed(e, 'AZURE_SUBSCRIPTION_ID') !== undefined,
     ),
     problem: (c) =>
-      `${principalAtStart(c)} sees no subscription, and ${misnamed(c, 'AZURE_SUBSCRIPTION_ID')} is not read here.`,
+      `${capitalized(principalInWords(c))} sees no subscription, and ${misnamed(c, 'AZURE_SUBSCRIPTION_ID')} is not read here.`,
     hint: () =>
       'The variable is named AZURE_SUBSCRIPTION_ID. The identity also needs the role Reader on that subscription; a new role takes up to 10 minutes.',
     commands: assignReader,
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...NONE,
     when: only(none, (e, { errorCode }) => errorCode === undefined && isUser(e)),
     problem: (c) =>
-      `${principalAtStart(c)} sees no subscription in the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
+      `${capitalized(principalInWords(c))} sees no subscription in the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
     hint: () =>
       'Log in to the tenant of your subscription, then ask again. If the tenant is right, ask for the role Reader, or activate it if it is only eligible (PIM).',
     commands: (c) => [
-      bash`az account list --all --refresh --query '[].[name,id,tenantId]' -o table`,
+      listSubscriptions(),
       loginToTenant(undefined),
       ...(c.identity?.credential === 'AzureDeveloperCliCredential'
         ? [bash`azd auth login --tenant-id $TENANT_ID`]
         : []),
     ],
-    documentation: DOCUMENTATION.roles,
   },
   ...byIdentity(
     {
       ...NONE,
       problem: (c) =>
-        `${principalAtStart(c)} works, but has no role in any subscription of the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
+        `${capitalized(principalInWords(c))} works, but has no role in any subscription of the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
       documentation: DOCUMENTATION.roles,
     },
     only(none, (_, { errorCode }) => errorCode === undefined),
   ),
   {
-    ...FORBIDDEN,
+    ...NOT_AUTHORIZED,
     when: only(ofKind('not-authorized'), (_, { errorCode }) => errorCode === 'LinkedAuthorizationFailed'),
     problem: (c) =>
-      `${principalAtStart(c)} may not use a linked resource, which may belong to another tenant or subscription.`,
+      `${capitalized(principalInWords(c))} may not use a linked resource, which may belong to another tenant or subscription.`,
     hint: () =>
       'Check that the identity and the linked resource are in the same tenant, and give the identity a role on both.',
     commands: showRoles,
@@ -123,9 +117,9 @@ export const ROLES: readonly Row[] = [
   },
   ...byIdentity(
     {
-      ...FORBIDDEN,
+      ...NOT_AUTHORIZED,
       problem: (c) =>
-        `${principalAtStart(c)} has a token, but no role to read the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
+        `${capitalized(principalInWords(c))} has a token, but no role to read the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
       documentation: DOCUMENTATION.roles,
     },
     forbidden,
@@ -141,7 +135,7 @@ export const EMPTY_LIST: readonly Warning[] = [
         ? (e as Case).finding
         : undefined,
     problem: (c) =>
-      `${principalAtStart(c)} sees the subscription ${shown(subscriptionOf(c), 'in use')}, but may not read its resource groups: its role is on something below.`,
+      `${capitalized(principalInWords(c))} sees the subscription ${shown(subscriptionOf(c), 'in use')}, but may not read its resource groups: its role is on something below.`,
     hint: () => 'Give the identity the role Reader on the whole subscription. A new role takes up to 10 minutes.',
     commands: assignReader,
     documentation: DOCUMENTATION.roles,

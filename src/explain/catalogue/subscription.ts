@@ -1,11 +1,13 @@
 import { bash, guid, host, part } from '../bash.ts';
-import { loginToTenant, unsetVariable } from '../commands.ts';
+import { listSubscriptions, loginToTenant, unsetVariable } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { ofKind, only, resourceManagerMeans } from '../match.ts';
+import { isPod } from '../place.ts';
+import { principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { principalAtStart } from '../whose.ts';
-import { codeOf, hostOf, isSet, misnamed, quoted, shown, subscriptionOf } from '../words.ts';
+import { capitalized, codeOf, hostOf, isSet, misnamed, quoted, shown, subscriptionOf } from '../words.ts';
+import { NOT_AUTHORIZED } from './reasons.ts';
 
 const NETWORK = {
   reason: 'network-restricted',
@@ -26,15 +28,11 @@ const UNKNOWN = {
   reason: 'subscription-not-found',
   title: 'The subscription does not exist here',
   check: 'subscription',
+  documentation: DOCUMENTATION.roles,
 } as const;
-const FORBIDDEN = {
-  reason: 'not-authorized',
-  title: 'The identity may not list resource groups',
-  check: 'resource-groups',
-} as const;
+const FORBIDDEN = { ...NOT_AUTHORIZED, documentation: DOCUMENTATION.azureCli } as const;
 
 const unknown = resourceManagerMeans('subscription-unknown');
-const list = bash`az account list --all --query '[].[id,name,tenantId,state]' -o table`;
 const configured = only(unknown, (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID'));
 
 /** The subscription cannot be used, or something other than a role forbids it. */
@@ -78,7 +76,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: (c) => `The subscription ${shown(subscriptionOf(c), 'in use')} is disabled (${codeOf(c.finding)}).`,
     hint: () =>
       'Ask its owner to reactivate it (billing, spending limit, an expired trial), or set AZURE_SUBSCRIPTION_ID to another one.',
-    commands: () => [bash`az account list --all --query '[].[id,name,state]' -o table`],
+    commands: () => [listSubscriptions()],
     documentation: DOCUMENTATION.subscriptionStates,
   },
   {
@@ -88,7 +86,7 @@ export const SUBSCRIPTION: readonly Row[] = [
       `${c.facts.cloud.resourceManager} does not know the subscription ${shown(subscriptionOf(c), 'in use')}, and ${misnamed(c, 'AZURE_AUTHORITY_HOST')} is not read here.`,
     hint: () =>
       'The cloud is chosen by AZURE_AUTHORITY_HOST: https://login.microsoftonline.us for Azure Government, https://login.chinacloudapi.cn for China.',
-    commands: () => [list],
+    commands: () => [listSubscriptions()],
     documentation: DOCUMENTATION.clouds,
   },
   {
@@ -97,17 +95,15 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: (c) =>
       `AZURE_SUBSCRIPTION_ID is ${shown(subscriptionOf(c), 'not an id')}, which is not the id of a subscription.`,
     hint: () => 'Set it to the id, a GUID, or remove it to use the first subscription that the identity sees.',
-    commands: () => [list],
-    documentation: DOCUMENTATION.roles,
+    commands: () => [listSubscriptions()],
   },
   {
     ...UNKNOWN,
-    when: only(configured, (e) => e.facts.kubernetes),
+    when: only(configured, isPod),
     problem: missing,
     hint: () =>
       'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
-    commands: (c) => [list, ...unsetVariable(c, part`AZURE_SUBSCRIPTION_ID`)],
-    documentation: DOCUMENTATION.roles,
+    commands: (c) => [listSubscriptions(), ...unsetVariable(c, part`AZURE_SUBSCRIPTION_ID`)],
   },
   {
     ...UNKNOWN,
@@ -115,8 +111,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: missing,
     hint: () =>
       'Correct AZURE_SUBSCRIPTION_ID, or unset it to use the first subscription that the identity sees. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
-    commands: () => [list],
-    documentation: DOCUMENTATION.roles,
+    commands: () => [listSubscriptions()],
   },
   {
     ...UNKNOWN,
@@ -124,16 +119,15 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: (c) =>
       `The subscription ${shown(subscriptionOf(c), 'in use')} was the first that the identity saw, and is gone or was moved to another tenant.`,
     hint: () => 'Ask again in some minutes, or set AZURE_SUBSCRIPTION_ID to another subscription.',
-    commands: () => [list],
-    documentation: DOCUMENTATION.roles,
+    commands: () => [listSubscriptions()],
   },
   {
     ...FORBIDDEN,
     when: resourceManagerMeans('stronger-login'),
-    problem: (c) => `${principalAtStart(c)} needs multi-factor authentication for this request (${codeOf(c.finding)}).`,
+    problem: (c) =>
+      `${capitalized(principalInWords(c))} needs multi-factor authentication for this request (${codeOf(c.finding)}).`,
     hint: () => 'Log in again with multi-factor authentication.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FORBIDDEN,
@@ -142,7 +136,6 @@ export const SUBSCRIPTION: readonly Row[] = [
       `A policy demands multi-factor authentication (MFA), and ${shown(c.identity?.credential, 'the login')} was without it.`,
     hint: () => 'Log in again with multi-factor authentication, to the tenant of the subscription.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.azureCli,
   },
   {
     ...FORBIDDEN,

@@ -1,48 +1,32 @@
-import { bash, choice, part, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, loginToTenant, showNmiBindings, workload } from '../commands.ts';
-import type { Case, Evidence } from '../evidence.ts';
-import { entraMeans, entraSays, isProjected, isTool, only, type When } from '../match.ts';
+import { bash, choice, name, part, type Word } from '../bash.ts';
 import {
-  annotateIdentity,
-  applicationInWords,
-  behindNmi,
-  inPipeline,
-  inPod,
-  isAnnotatable,
-  sentence,
-  setTenantOfApplication,
-  showTenantOfApplication,
-  tenantInWords,
-  tenantOf,
-  withAzureCli,
-  withTool,
-} from '../principal.ts';
+  findWorkload,
+  inNamespace,
+  listSubscriptions,
+  loginAgain,
+  loginToTenant,
+  showNmiBindings,
+  workload,
+} from '../commands.ts';
+import type { Case } from '../evidence.ts';
+import { cloudName, entraMeans, entraSays, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../principal.ts';
+import { setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { misnamed, shown } from '../words.ts';
+import { capitalized, misnamed, shown } from '../words.ts';
+import { TENANT_UNKNOWN, WRONG_CLOUD } from './reasons.ts';
 
-const WRONG_CLOUD = {
-  reason: 'wrong-cloud',
-  title: 'The identity and the service are in different clouds',
-  check: 'token',
-  documentation: DOCUMENTATION.clouds,
-} as const;
+const WRONG_CLOUD_ROW = { ...WRONG_CLOUD, documentation: DOCUMENTATION.clouds } as const;
 const BLOCKED = {
   reason: 'tenant-blocked',
   title: 'The tenant is blocked',
   check: 'token',
   documentation: aboutNumber,
 } as const;
-const UNKNOWN = {
-  reason: 'tenant-unknown',
-  title: 'The tenant does not exist',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
 
 const cloud = entraMeans('cloud', 'resource-unknown');
-const blocked = entraMeans('tenant-blocked');
+const blocked = entraMeans('blocked-tenant');
 const unknown = entraMeans('tenant', 'tenant-missing');
-const projected = (when: When): When => only(when, (e, finding) => isProjected(finding) && isAnnotatable(e));
 
 const authority = ({ facts }: Case) => facts.cloud.authorityHost;
 const GOVERNMENT = 'https://login.microsoftonline.us';
@@ -51,8 +35,8 @@ const OTHERS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn 
 /** The cloud or tenant that was asked is not that of the identity. */
 export const TENANT: readonly Row[] = [
   {
-    ...WRONG_CLOUD,
-    when: inPipeline(cloud),
+    ...WRONG_CLOUD_ROW,
+    when: ofAzureCliInPipeline(cloud),
     problem: (c) =>
       `The login of this pipeline does not belong to the cloud of this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () =>
@@ -60,16 +44,16 @@ export const TENANT: readonly Row[] = [
     commands: () => [bash`az cloud list --query '[].[name,isActive]' -o table`],
   },
   {
-    ...WRONG_CLOUD,
-    when: withAzureCli(cloud),
+    ...WRONG_CLOUD_ROW,
+    when: ofAzureCli(cloud),
     problem: (c) =>
       `az is set to another cloud, or logged in to a tenant of one, than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in to az in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
-    commands: (c) => [bash`az cloud set --name ${cloudName(c)} && az login`],
+    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
   },
   {
-    ...WRONG_CLOUD,
-    when: withTool(cloud),
+    ...WRONG_CLOUD_ROW,
+    when: ofTool(cloud),
     problem: (c) =>
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
@@ -78,40 +62,40 @@ export const TENANT: readonly Row[] = [
   ...governmentElsewhere(),
   ...managedIdentityElsewhere(),
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: inPod(only(cloud, (_, { aadstsClass }) => aadstsClass === 'cloud')),
-    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: setAuthorityOfAz,
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: entraMeans('cloud'),
-    problem: (c) => `${sentence(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: showClouds,
   },
   {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: cloud,
     problem: (c) =>
-      `${sentence(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
+      `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
     hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
     commands: (c) => [...showClouds(), showTenantOfApplication(c)],
   },
   {
     ...BLOCKED,
-    when: inPipeline(blocked),
+    when: ofAzureCliInPipeline(blocked),
     problem: blockedTenant,
     hint: () => 'Ask its administrator to reactivate the tenant, or use a service connection of another one.',
   },
   {
     ...BLOCKED,
-    when: withAzureCli(blocked),
+    when: ofAzureCli(blocked),
     problem: blockedTenant,
     hint: () =>
       'Log in to another tenant, or ask the administrator to reactivate this one. Logging in to it again does not help.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`, loginToTenant(undefined)],
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
     ...BLOCKED,
@@ -121,7 +105,7 @@ export const TENANT: readonly Row[] = [
       'Ask its administrator to reactivate the tenant, or use an identity of another one. A new credential does not help.',
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: behindNmi(unknown),
     problem: (c) =>
       `NMI signs in as a service principal (AzureIdentity of type 1 or 2) of ${tenantInWords(c)}, which does not exist.`,
@@ -130,57 +114,42 @@ export const TENANT: readonly Row[] = [
     documentation: DOCUMENTATION.podIdentity,
   },
   {
-    ...UNKNOWN,
-    when: inPipeline(unknown),
+    ...TENANT_UNKNOWN,
+    when: ofAzureCliInPipeline(unknown),
     problem: (c) => `This pipeline logs in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Correct the tenant of the service connection or login action, or its cloud.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN,
-    when: withAzureCli(unknown),
+    ...TENANT_UNKNOWN,
+    when: ofAzureCli(unknown),
     problem: (c) => `az is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)} any more.`,
     hint: () => 'Log in again, to a tenant that exists.',
     commands: () => [bash`az login`],
   },
   {
-    ...UNKNOWN,
-    when: only(unknown, (_, finding) => isTool(finding)),
+    ...TENANT_UNKNOWN,
+    when: ofTool(unknown),
     problem: (c) => `The tool is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Log in with it again, to a tenant that exists.',
-    commands: () => [bash`az account list --all --query '[].[tenantId,name]' -o table`],
+    commands: () => [listSubscriptions()],
   },
   {
-    ...UNKNOWN,
-    when: projected(unknown),
-    problem: tenantAbsent,
-    hint: () =>
-      'Correct the annotation azure.workload.identity/tenant-id of the service account (or AZURE_TENANT_ID in the manifest), and restart.',
-    commands: annotateIdentity,
-  },
-  {
-    ...UNKNOWN,
-    when: only(unknown, (_, finding) => isProjected(finding)),
-    problem: tenantAbsent,
-    hint: () => 'Correct AZURE_TENANT_ID where the pod gets it from: it is the tenant of the managed identity.',
-    commands: () => [bash`az identity list --query '[].[tenantId,clientId,name]' -o table`],
-  },
-  {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: entraMeans('tenant-missing'),
     problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
     commands: (c) => [showTenantOfApplication(c)],
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: inPod(unknown),
     problem: tenantAbsent,
     hint: tenantHint,
     commands: setTenantOfApplication,
   },
   {
-    ...UNKNOWN,
+    ...TENANT_UNKNOWN,
     when: unknown,
     problem: tenantAbsent,
     hint: tenantHint,
@@ -189,7 +158,7 @@ export const TENANT: readonly Row[] = [
 ];
 
 function tenantAbsent(c: Case): string {
-  return `${sentence(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
+  return `${capitalized(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
 }
 
 function tenantHint(): string {
@@ -197,14 +166,14 @@ function tenantHint(): string {
 }
 
 function blockedTenant(c: Case): string {
-  return `${sentence(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
+  return `${capitalized(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
 }
 
 /** Another tool's variable names the cloud. */
 function cloudMisnamed(): Row[] {
   const when = only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined);
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     problem: (c: Case) =>
       `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
     hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
@@ -218,9 +187,10 @@ function cloudMisnamed(): Row[] {
 /** The number itself names the cloud. */
 function governmentElsewhere(): Row[] {
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     when: entraSays(900439),
-    problem: (c: Case) => `${sentence(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
+    problem: (c: Case) =>
+      `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
   };
   return [
@@ -232,7 +202,7 @@ function governmentElsewhere(): Row[] {
 /** A metadata service gives tokens of its own cloud only. */
 function managedIdentityElsewhere(): Row[] {
   const common = {
-    ...WRONG_CLOUD,
+    ...WRONG_CLOUD_ROW,
     problem: (c: Case) =>
       `The managed identity is one of ${tenantInWords(c)}, which does not know ${c.facts.cloud.resourceManager}: it is in another cloud.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
@@ -242,11 +212,6 @@ function managedIdentityElsewhere(): Row[] {
     { ...common, when: inPod(when), commands: setAuthorityOfAz },
     { ...common, when, commands: showClouds },
   ];
-}
-
-function cloudName({ facts }: Pick<Evidence, 'facts'>): Word {
-  if (facts.cloud.resourceManager.endsWith('.usgovcloudapi.net')) return choice('AzureUSGovernment');
-  return choice(facts.cloud.resourceManager.endsWith('.chinacloudapi.cn') ? 'AzureChinaCloud' : 'AzureCloud');
 }
 
 function showClouds(): string[] {

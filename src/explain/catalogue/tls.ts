@@ -1,19 +1,15 @@
 import { bash, name } from '../bash.ts';
 import type { Case } from '../evidence.ts';
-import { azureCliHas, credential, either, isTool, only, stillIn, unreachedWith } from '../match.ts';
+import { azureCliHas, credential, either, ofTool, only, stillIn, unreachedWith } from '../match.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
-import { atEachLink, connect, isPod, showCertificate, type UnreachedRow } from './unreached.ts';
+import { showClocks } from './clock.ts';
+import { CONNECTION_BROKEN } from './reasons.ts';
+import { atEachLink, connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
-const EXPIRED = {
-  reason: 'certificate-expired',
-  title: 'A TLS certificate is not valid at this time',
-} as const;
-const UNTRUSTED = {
-  reason: 'tls-intercepted',
-  title: 'TLS to Azure is intercepted or not trusted',
-} as const;
-const BROKEN = { reason: 'connection-broken', title: 'The connection to Azure breaks off or hangs' } as const;
+const EXPIRED = { reason: 'certificate-expired', title: 'A TLS certificate is not valid at this time' } as const;
+const UNTRUSTED = { reason: 'tls-intercepted', title: 'TLS to Azure is intercepted or not trusted' } as const;
 const CA_BUNDLE = {
   reason: 'ca-bundle-missing',
   title: 'The file of CA certificates is missing',
@@ -26,10 +22,10 @@ const STRICT = /KEY_IDENTIFIER|BCONS|CA_CERT_MISSING_KEY_USAGE/;
 const NOT_TRUSTED = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH/;
 
 /** Shows the time of this machine and of a server that has the right one. */
-function showClocks(c: Case): string {
+function showTimes(c: Case): string {
   return isPod(c)
     ? bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 -i -- date -u`
-    : bash`date -u; curl -sI http://www.microsoft.com | grep -i ^date`;
+    : showClocks();
 }
 
 const ROWS: readonly UnreachedRow[] = [
@@ -40,7 +36,7 @@ const ROWS: readonly UnreachedRow[] = [
       `By the clock of ${nodeInWords(c)}, the certificate of ${hostOf(c)} is not valid yet: the clock is slow, or something on the way presents it.`,
     hint: () =>
       'Compare the clock of the node with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
     documentation: DOCUMENTATION.aksEgress,
   },
   {
@@ -49,7 +45,7 @@ const ROWS: readonly UnreachedRow[] = [
     problem: (c) =>
       `The certificate of ${hostOf(c)} is not valid yet: either the clock of this machine is slow, or something on the way presents it.`,
     hint: () => 'Compare the clock with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
   },
   {
     ...EXPIRED,
@@ -58,7 +54,7 @@ const ROWS: readonly UnreachedRow[] = [
       `The certificate of ${hostOf(c)} has expired: a proxy on the way presents an old one, or the clock here is fast.`,
     hint: () =>
       'Compare the clock with the real time first. If it is right, the issuer of the certificate tells who has to renew it; adding a CA does not help.',
-    commands: (c) => [showClocks(c), ...showCertificate(c)],
+    commands: (c) => [showTimes(c), ...showCertificate(c)],
   },
   {
     ...UNTRUSTED,
@@ -71,7 +67,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(STRICT), (_, finding) => isTool(finding)),
+    when: ofTool(unreachedWith(STRICT)),
     problem: (c) =>
       `The CA that re-signs the connection to ${hostOf(c)} fails the strict checks of newer versions of Python (${quoted(c.finding)}).`,
     hint: () =>
@@ -91,7 +87,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), (_, finding) => isTool(finding)),
+    when: ofTool(unreachedWith(NOT_TRUSTED)),
     problem: (c) =>
       `The tool does not trust the certificate of ${hostOf(c)}: a proxy on the way probably re-signs TLS.`,
     hint: () =>
@@ -136,7 +132,7 @@ const ROWS: readonly UnreachedRow[] = [
     commands: showCertificate,
   },
   {
-    ...BROKEN,
+    ...CONNECTION_BROKEN,
     when: either(stillIn('tls'), unreachedWith(/HANDSHAKE_TIMEOUT/)),
     problem: (c) =>
       `${hostOf(c)} accepts connections, but the TLS handshake does not finish: something on the way swallows its packets.`,

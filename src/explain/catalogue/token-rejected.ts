@@ -1,33 +1,25 @@
 import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
-import { loginToTenant, restart } from '../commands.ts';
+import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import type { Case } from '../evidence.ts';
-import { clockSkew, either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { isPod } from '../place.ts';
+import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { isSystemAssigned, isUser } from '../whose.ts';
-import { hostOf, nodeInWords, quoted, shown, skewInWords, statusAndCode, subscriptionOf } from '../words.ts';
+import { hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
 
-const POLICY = {
-  reason: 'blocked-by-policy',
-  title: 'A policy of the tenant blocks it',
-  check: 'token',
+const TENANT = {
+  reason: 'wrong-tenant',
+  title: 'The token is for another tenant',
+  check: 'identity',
+  documentation: DOCUMENTATION.roles,
 } as const;
-const NO_PRINCIPAL = {
-  reason: 'service-principal-missing',
-  title: 'The application has no service principal in this tenant',
-  check: 'token',
-} as const;
-const TENANT = { reason: 'wrong-tenant', title: 'The token is for another tenant', check: 'identity' } as const;
-const CLOUD = {
-  reason: 'wrong-cloud',
-  title: 'The identity and the service are in different clouds',
-  check: 'token',
-} as const;
-const CLOCK = { reason: 'clock-skew', title: 'The clock is wrong', check: 'identity-provider' } as const;
 const REJECTED = {
   reason: 'token-rejected',
   title: 'Azure Resource Manager refused the token',
   check: 'token',
+  documentation: DOCUMENTATION.roles,
 } as const;
 
 const rejected = ofKind('token-rejected');
@@ -35,7 +27,7 @@ const rejected = ofKind('token-rejected');
 /** Azure Resource Manager refused the token. */
 export const TOKEN_REJECTED: readonly Row[] = [
   {
-    ...POLICY,
+    ...BLOCKED_BY_POLICY,
     when: challenged(/location|ipaddr|network/i),
     problem: (c) =>
       `Continuous access evaluation refuses the token: ${hostOf(c)} sees this request come from an address that the location policy does not allow.`,
@@ -45,7 +37,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     documentation: DOCUMENTATION.continuousAccess,
   },
   {
-    ...NO_PRINCIPAL,
+    ...SERVICE_PRINCIPAL_MISSING,
     when: only(
       resourceManagerSays('InvalidAuthenticationToken'),
       (e, { summary }) => /'?(?:oid|puid|altsecid)'?/.test(summary) || e.identity?.objectId === null,
@@ -63,7 +55,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       'Log in to the tenant of the subscription. If the token of the former login is still used, restart the service.',
     commands: (c) => [loginToTenant(c.finding.text.tenant)],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...TENANT,
@@ -72,7 +63,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       'Turn the system-assigned identity off and on again, or recreate and reassign the user-assigned one; it stays in the old tenant otherwise. Then assign its roles again.',
     commands: (c) => [
-      bash`az account list --all --query '[].[id,name,tenantId]' -o table`,
+      listSubscriptions(),
       bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} -o table`,
     ],
     documentation: DOCUMENTATION.subscriptionTransfer,
@@ -87,10 +78,9 @@ export const TOKEN_REJECTED: readonly Row[] = [
       loginToTenant(c.finding.text.tenant),
       bash`az account show --subscription ${guid(subscriptionOf(c), 'SUBSCRIPTION_ID')} --query tenantId`,
     ],
-    documentation: DOCUMENTATION.roles,
   },
   {
-    ...CLOUD,
+    ...WRONG_CLOUD,
     when: either(
       resourceManagerSays('InvalidAuthenticationTokenAudience'),
       only(rejected, (_, { message }) =>
@@ -102,15 +92,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     hint: () =>
       "Set AZURE_AUTHORITY_HOST to that of the identity's cloud, such as https://login.microsoftonline.us for Azure Government.",
     documentation: DOCUMENTATION.clouds,
-  },
-  {
-    ...CLOCK,
-    when: only(rejected, (_, finding) => clockSkew(finding) !== undefined),
-    problem: (c) =>
-      `The clock of ${c.facts.kubernetes ? nodeInWords(c) : 'this machine'} is ${skewInWords(clockSkew(c.finding) ?? 0)} Azure's, so Resource Manager refuses the token.`,
-    hint: () => 'Correct the time (NTP), then ask again.',
-    commands: () => [bash`timedatectl`, bash`chronyc tracking`],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
@@ -146,7 +127,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: () => 'The token had expired when Azure Resource Manager saw it.',
     hint: () => 'Ask again for a new token. If that repeats itself, check the clock of this machine.',
     commands: (c) => (c.facts.kubernetes ? restart(c) : [bash`date -u`]),
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
@@ -154,22 +134,19 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: refusal,
     hint: () => 'Log in again with the Azure CLI, then ask again.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
-    when: only(rejected, (e) => e.facts.kubernetes),
+    when: only(rejected, isPod),
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
     commands: restart,
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...REJECTED,
     when: rejected,
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the service for a new token.',
-    documentation: DOCUMENTATION.roles,
   },
 ];
 

@@ -1,9 +1,10 @@
 import { bash, text } from '../bash.ts';
 import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
-import type { Problem } from '../read-text.ts';
+import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, quoted } from '../words.ts';
+import type { Problem } from '../text-forms.ts';
+import { codeOf, quoted, shown } from '../words.ts';
 
 const LOGIN = {
   reason: 'tool-not-logged-in',
@@ -21,15 +22,6 @@ function has(tool: CredentialKind, ...problems: Problem[]): When {
     e.facts.kubernetes
       ? undefined
       : findingOf(e, [tool], ({ text: { problem } }) => problem !== undefined && problems.includes(problem));
-}
-
-function inPipeline({ facts }: Evidence): boolean {
-  return facts.place === 'ci';
-}
-
-/** Where no browser opens. */
-function isRemote({ facts }: Evidence): boolean {
-  return ['container', 'codespaces', 'devcontainer', 'cloud-shell'].includes(facts.place);
 }
 
 function azdLogin(e: Evidence): string[] {
@@ -59,7 +51,7 @@ export const OTHER_TOOLS: readonly Row[] = [
   {
     ...LOGIN,
     ...AZD,
-    when: only(has('azd', 'not-logged-in', 'account-not-in-cache'), inPipeline),
+    when: only(has('azd', 'not-logged-in', 'account-not-in-cache'), isPipeline),
     problem: () => 'This step of the pipeline is not logged in to the Azure Developer CLI.',
     hint: () => 'Log in to azd in this job with the client id, the tenant and a federated credential of the pipeline.',
   },
@@ -88,7 +80,7 @@ export const OTHER_TOOLS: readonly Row[] = [
     ...POWERSHELL,
     when: only(
       has('powershell', 'not-logged-in'),
-      (e, { text: { claims } }) => claims !== undefined && azureCli(e) === undefined && !inPipeline(e),
+      (e, { text: { claims } }) => claims !== undefined && azureCli(e) === undefined && !isPipeline(e),
     ),
     problem: () =>
       'Azure Resource Manager no longer accepts the token of Azure PowerShell: its sessions were revoked, or a policy has changed.',
@@ -100,7 +92,24 @@ export const OTHER_TOOLS: readonly Row[] = [
   {
     ...LOGIN,
     ...POWERSHELL,
-    when: only(has('powershell', 'not-logged-in', 'account-not-in-cache'), inPipeline),
+    when: only(
+      has('powershell', 'not-logged-in', 'account-not-in-cache'),
+      (e, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true && !isPipeline(e),
+    ),
+    problem: ({ finding }) =>
+      `The tenant ${shown(finding.text.tenant, '')} demands more of the user of Azure PowerShell than this login has, such as a second factor (MFA).`,
+    hint: () =>
+      'Log in with Azure PowerShell to that tenant. If a Conditional Access policy still refuses, ask its administrator.',
+    commands: (c) => [
+      isRemote(c)
+        ? bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')} -UseDeviceAuthentication`
+        : bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')}`,
+    ],
+  },
+  {
+    ...LOGIN,
+    ...POWERSHELL,
+    when: only(has('powershell', 'not-logged-in', 'account-not-in-cache'), isPipeline),
     problem: () => 'This step of the pipeline is not logged in to Azure PowerShell.',
     hint: () => 'Log in with azure/login with a session of Azure PowerShell, or in a task with a service connection.',
   },
@@ -149,6 +158,16 @@ export const OTHER_TOOLS: readonly Row[] = [
 
 /** Microsoft Entra ID refused the login of one of these tools. */
 export const OTHER_TOOLS_REFUSED: readonly Row[] = [
+  {
+    ...FAILED,
+    ...POWERSHELL,
+    // The broker may quote a number of Microsoft Entra ID, which is about the broker and not about the account.
+    when: has('powershell', 'broker-failed'),
+    problem: ({ finding }) =>
+      `The account broker of Windows (WAM), through which Azure PowerShell logs in, gave no token: ${quoted(finding)}.`,
+    hint: () => 'Let Azure PowerShell log in through the browser, without the broker, and log in again.',
+    commands: (c) => [bash`pwsh -Command 'Update-AzConfig -EnableLoginByWam $false'`, ...powerShellLogin(c)],
+  },
   {
     ...LOGIN,
     when: only(entraMeans('sign-in', 'mfa'), isOf('azd')),

@@ -2,6 +2,7 @@ import { bash, host, name, url, type Word } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { isTool, only } from '../match.ts';
+import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
 
 /** A row about a host that was not reached. Which link of the chain broke depends on who was asked. */
@@ -13,15 +14,6 @@ export function atEachLink(row: UnreachedRow): Row[] {
     { ...row, check: 'identity-provider', when: only(row.when, (_, { credential }) => credential !== undefined) },
     { ...row, check: 'resource-manager', when: only(row.when, (_, { credential }) => credential === undefined) },
   ];
-}
-
-export function isPod({ facts }: Evidence): boolean {
-  return facts.kubernetes;
-}
-
-/** Whether this runs on a platform of Azure, whose network is configured there. */
-export function isApp({ facts }: Evidence): boolean {
-  return ['app-service', 'functions', 'container-apps'].includes(facts.place);
 }
 
 /** Whether the request went to a proxy: its failure is then the proxy's. */

@@ -15,25 +15,13 @@ import {
   isForTokenProxy,
   letWebhookSet,
 } from '../federated-credentials.ts';
-import { entraMeans, entraSays, isProjected, only } from '../match.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
+import { entraMeans, entraSays, ofPodToken, only } from '../match.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
+import { authorityHost, clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
+import { CLIENT_ID_UNKNOWN, TENANT_UNKNOWN } from './reasons.ts';
 
-const CLIENT_ID_UNKNOWN = {
-  reason: 'client-id-unknown',
-  title: 'The tenant does not know the client id',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-const TENANT_UNKNOWN = {
-  reason: 'tenant-unknown',
-  title: 'The tenant does not exist',
-  check: 'token',
-  documentation: aboutNumber,
-} as const;
-
-const clientIdUnknown = only(entraSays(700016, 70001, 700011), (_, finding) => isProjected(finding));
-const tenantUnknown = only(entraMeans('tenant'), (_, finding) => isProjected(finding));
+const clientIdUnknown = ofPodToken(entraSays(700016, 70001, 700011));
+const tenantUnknown = ofPodToken(entraMeans('tenant'));
 
 /** Microsoft Entra ID refused a pod with Workload ID for a reason other than its token. */
 export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
@@ -84,7 +72,7 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
     ...TENANT_UNKNOWN,
     when: tenantUnknown,
     problem: (c) =>
-      `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of a tenant')}: ${host(c)} knows no such tenant (${codeOf(c.finding)}).`,
+      `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of a tenant')}: ${authorityHost(c)} knows no such tenant (${codeOf(c.finding)}).`,
     hint: () =>
       'Correct the annotation azure.workload.identity/tenant-id of the service account. If it is right, AZURE_AUTHORITY_HOST is that of another cloud: leave both to the webhook.',
     commands: (c) => [annotateTenant(c), ...letWebhookSet(c, part`AZURE_TENANT_ID`, part`AZURE_AUTHORITY_HOST`)],
@@ -93,8 +81,4 @@ export const WORKLOAD_IDENTITY_REFUSED: readonly Row[] = [
 
 function unknownInWords(c: Evidence): string {
   return `The tenant ${shown(tenantIdOf(c), 'of AZURE_TENANT_ID')} has no application ${shown(clientIdOf(c), 'with the id in AZURE_CLIENT_ID')}: either the client id or the tenant is wrong.`;
-}
-
-function host({ facts }: Evidence): string {
-  return new URL(facts.cloud.authorityHost).hostname;
 }

@@ -17,6 +17,7 @@ import {
   letWebhookSet,
 } from '../federated-credentials.ts';
 import { findingOf, only, type When } from '../match.ts';
+import { isNoPod, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { identityInWords, isEmpty, isSet, projectedToken, serviceAccountInWords, shown } from '../words.ts';
 
@@ -53,7 +54,7 @@ const TENANT_ID_MISSING = {
 
 const missing = tokenFile('ENOENT', 'ENOTDIR');
 const malformed = tokenFile('is empty', 'does not hold a JWT');
-const directory = tokenFile('EISDIR');
+const directory = tokenFile('EISDIR', 'is not a file');
 const closed = tokenFile('EACCES', 'EPERM');
 const unreadable: When = (e) => (projectedToken(e).problem === undefined ? undefined : workloadIdentity(e));
 const withoutClientId = without('AZURE_CLIENT_ID');
@@ -63,7 +64,7 @@ const withoutTenantId = without('AZURE_TENANT_ID');
 export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...FILE_MISSING,
-    when: only(missing, (e) => !e.facts.kubernetes),
+    when: only(missing, isNoPod),
     problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which does not exist, and nothing writes it here.`,
     hint: () => 'Unset AZURE_FEDERATED_TOKEN_FILE, or write a token to that file before this starts.',
   },
@@ -77,7 +78,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   },
   {
     ...FILE_MISSING,
-    when: only(missing, ({ facts }) => facts.windows === true),
+    when: only(missing, isWindows),
     problem: (c) =>
       `${file(c)} does not exist: either the manifest sets AZURE_FEDERATED_TOKEN_FILE, or a HostProcess container has its volumes elsewhere.`,
     hint: () =>
@@ -103,7 +104,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   },
   {
     ...FILE_MALFORMED,
-    when: only(malformed, (e) => !e.facts.kubernetes),
+    when: only(malformed, isNoPod),
     problem: (c) => `The token file ${file(c)} ${problem(c)}.`,
     hint: () => 'Write a current token to the file that AZURE_FEDERATED_TOKEN_FILE names: a JWT and nothing else.',
   },
@@ -125,19 +126,19 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...FILE_UNREADABLE,
     when: directory,
-    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is a directory.`,
+    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is not a file: probably a directory.`,
     hint: () => 'Set it to the token file in that directory, or let the Workload ID webhook set it.',
     commands: letWebhookSetFile,
   },
   {
     ...FILE_UNREADABLE,
-    when: only(closed, (e) => !e.facts.kubernetes),
+    when: only(closed, isNoPod),
     problem: (c) => `The user of this process may not read the token file ${file(c)} (${problem(c)}).`,
     hint: () => 'Let this user read the file, or run as the user that it belongs to.',
   },
   {
     ...FILE_UNREADABLE,
-    when: only(closed, ({ facts }) => facts.windows === true),
+    when: only(closed, isWindows),
     problem: (c) => `The user of this container may not read the projected token ${file(c)} (${problem(c)}).`,
     hint: () =>
       'Set runAsUserName in windowsOptions to ContainerUser or ContainerAdministrator; fsGroup has no effect on Windows.',
@@ -158,7 +159,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   },
   {
     ...CLIENT_ID_MISSING,
-    when: only(withoutClientId, (e) => !e.facts.kubernetes),
+    when: only(withoutClientId, isNoPod),
     problem: () => 'AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_CLIENT_ID is not.',
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the application or managed identity that trusts this token.',
     commands: () => [listIdentities()],
@@ -166,10 +167,11 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...CLIENT_ID_MISSING,
     when: only(withoutClientId, (e) => isEmpty(e, 'AZURE_CLIENT_ID')),
-    problem: () => 'The manifest sets AZURE_CLIENT_ID to an empty value, so the Workload ID webhook leaves it alone.',
+    problem: (c) =>
+      `AZURE_CLIENT_ID is empty: either the manifest sets it so, and the webhook leaves it alone, or ${serviceAccountInWords(c)} has no annotation client-id.`,
     hint: () =>
-      'Remove AZURE_CLIENT_ID from the manifest; the webhook sets it from the annotation azure.workload.identity/client-id.',
-    commands: (c) => unsetVariable(c, part`AZURE_CLIENT_ID`),
+      'Remove AZURE_CLIENT_ID from the manifest, and annotate the service account with the client id of its identity. Then recreate the pod.',
+    commands: (c) => [...unsetVariable(c, part`AZURE_CLIENT_ID`), ...annotateWithTrustingIdentity(c), ...restart(c)],
   },
   {
     ...CLIENT_ID_MISSING,
@@ -198,7 +200,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   },
   {
     ...TENANT_ID_MISSING,
-    when: only(withoutTenantId, (e) => !e.facts.kubernetes),
+    when: only(withoutTenantId, isNoPod),
     problem: () => 'AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_TENANT_ID is not.',
     hint: (c) => `Set AZURE_TENANT_ID to the tenant of ${identityInWords(c)}.`,
   },

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { CATALOGUE, WARNINGS } from '../../src/explain/catalogue.ts';
+import { SCENARIOS } from '../fake-azure/scenarios.ts';
+import { IDENTITY } from '../fake-azure/tokens.ts';
+import { SUBSCRIPTION } from '../fake-azure/world.ts';
+import { type Healing, harms, heal } from './heal.ts';
+import { WORLDS } from './worlds.ts';
+
+/** What somebody chooses from what a command has shown, because they know which things are theirs. */
+const KNOWN = {
+  CLIENT_ID: IDENTITY.clientId,
+  CLUSTER: 'aks-prod',
+  SERVICE_ACCOUNT: 'rgapi',
+  SUBSCRIPTION_ID: SUBSCRIPTION,
+  VM: 'rgapi',
+};
+
+/** The worlds that the printed commands heal: the reason after each round. */
+const HEALED: Record<string, string[]> = {
+  'all-well': ['list'],
+  'identity-binding': ['list'],
+  'pod-identity': ['list'],
+  recovers: ['federated-credential-missing', 'list'],
+  'node-identity': ['node-identity', 'list'],
+  'node-annotation': ['node-identity', 'list'],
+  'no-webhook': ['webhook-missed', 'list'],
+  'no-annotation': ['client-id-missing', 'list'],
+  'no-token-file': ['token-file-missing', 'list'],
+  'wrong-subject': ['federated-credential-subject', 'list'],
+  'wrong-client-id': ['client-id-unknown', 'list'],
+  'clock-skew': ['clock-skew', 'list'],
+  'no-permission': ['identity-binding-not-permitted', 'list'],
+  'no-identity': ['identity-not-found', 'identity-not-found', 'list'],
+  'not-assigned': ['identity-not-found', 'list'],
+  'app-service': ['identity-not-found', 'list'],
+  'no-login': ['az-not-logged-in', 'list'],
+  mfa: ['az-not-logged-in', 'list'],
+  'no-role': ['no-subscription', 'list'],
+  forbidden: ['not-authorized', 'list'],
+  'default-account': ['client-id-missing', 'list'],
+  'tenant-annotation': ['client-id-unknown', 'list'],
+  'deleted-identity': ['client-id-unknown', 'list'],
+  'empty-client-id': ['client-id-missing', 'list'],
+  'webhook-injects-nothing': ['client-id-missing', 'list'],
+  'webhook-off': ['webhook-missed', 'list'],
+  'no-credential': ['federated-credential-missing', 'list'],
+  'second-cluster': ['federated-credential-issuer', 'list'],
+  'issuer-slash': ['federated-credential-issuer', 'list'],
+  'other-audience': ['federated-credential-audience', 'list'],
+  'left-over-secret': ['client-secret-refused', 'list'],
+  'subscription-gone': ['subscription-not-found', 'list'],
+  'role-elsewhere': ['not-authorized', 'list'],
+  'padded-secret': ['client-secret-refused', 'list'],
+  'expired-secret': ['client-secret-refused', 'list'],
+  'disabled-application': ['application-disabled', 'list'],
+  'application-tenant': ['client-id-unknown', 'list'],
+  'empty-list': ['no-resource-groups', 'list'],
+  'label-missing': ['pod-label-missing', 'list'],
+  'node-with-two-identities': ['multiple-identities', 'list'],
+  'subject-case': ['federated-credential-case', 'list'],
+  'issuer-in-cluster': ['issuer-unreachable', 'federated-credential-issuer', 'list'],
+  'unknown-tenant': ['tenant-unknown', 'list'],
+  'empty-tenant': ['tenant-id-missing', 'list'],
+  'malformed-token': ['token-file-malformed', 'list'],
+  'token-directory': ['token-file-unreadable', 'list'],
+  'login-in-another-cloud': ['wrong-cloud', 'list'],
+  'app-without-identity': ['identity-endpoint-missing', 'no-subscription', 'list'],
+  'machine-without-identity': ['identity-not-found', 'no-subscription', 'list'],
+  'expired-login': ['az-not-logged-in', 'list'],
+  'expired-login-of-application': ['client-secret-refused', 'list'],
+  'other-tenant': ['no-subscription', 'list'],
+};
+
+/** The variables that are filled in by hand. Any other world heals without. */
+const BY_HAND: Record<string, string> = {
+  'no-webhook': 'CLUSTER',
+  'webhook-off': 'CLUSTER',
+  'default-account': 'SERVICE_ACCOUNT',
+  'issuer-in-cluster': 'CLUSTER',
+  'no-identity': 'CLIENT_ID',
+  'app-service': 'CLIENT_ID',
+  'machine-without-identity': 'VM',
+};
+
+/** A new secret is the remedy for an old one. */
+const ALLOWED: Record<string, string[]> = {
+  'expired-secret': ['a new secret'],
+  'expired-login-of-application': ['a new secret'],
+};
+
+/** The worlds that no command of a terminal heals, and what the commands show of the cause. */
+const SHOWN: Record<string, { reason: string; shows?: RegExp }> = {
+  // Whatever starts the service of a machine has its variables; no command knows what that is.
+  'machine-with-two-identities': { reason: 'multiple-identities', shows: /^22222222-.*rgapi/m },
+  // Either the subscription or the tenant of the identity is not the one that was meant.
+  'subscription-of-another-tenant': { reason: 'wrong-tenant', shows: /^.99999999-9999-4999-8999-999999999999/m },
+  'not-ready': { reason: 'identity-pending', shows: /^No resources found in rgapi namespace/ },
+  'conditional-access': { reason: 'blocked-by-policy' },
+  'no-dns': { reason: 'dns-failure', shows: /Could not resolve host: login\.microsoftonline\.com/ },
+  intercepted: { reason: 'tls-intercepted', shows: /self-signed certificate in certificate chain/ },
+  'deny-assignment': { reason: 'deny-assignment', shows: /"denyAssignmentName": "made-up"/ },
+  'wrong-cloud': { reason: 'wrong-cloud' },
+  throttled: { reason: 'throttled' },
+  slow: { reason: 'timeout', shows: /200/ },
+  broken: { reason: 'broken', shows: /content-type: text\/html/ },
+};
+
+/** The SDK reads the exceptions of a proxy once for each process, so this one is healed in processes of its own: demo.test.ts. */
+const ELSEWHERE = ['proxy'];
+
+/** Why the commands of some reasons are run in no world, and which. */
+const NOT_RUN: Record<string, string[]> = {
+  'the network, which neither az nor kubectl changes': [
+    'ca-bundle-missing',
+    'certificate-expired',
+    'connection-broken',
+    'egress-blocked',
+    'imds-unreachable',
+    'proxy-failed',
+    'network-restricted',
+    'token-timeout',
+  ],
+  'a broken service of Azure: the commands only ask it again': [
+    'entra-broken',
+    'entra-refused',
+    'identity-binding-broken',
+    'identity-endpoint-failed',
+    'imds-refused',
+    'token-rejected',
+    'assertion-refused',
+    'assertion-expired',
+    'issuer-invalid',
+  ],
+  'a decision of the tenant or of the account, which only its owner takes': [
+    'account-refused',
+    'consent-missing',
+    'service-principal-missing',
+    'subscription-disabled',
+    'tenant-blocked',
+  ],
+  'the machine of the person: files, programs and logins that the fake az does not have': [
+    'az-config-unusable',
+    'az-failed',
+    'az-not-installed',
+    'az-wrong-cloud',
+    'tool-failed',
+    'tool-not-logged-in',
+    'nothing-configured',
+  ],
+  'certificates, which the fake Azure does not issue': ['client-certificate-refused', 'client-certificate-unusable'],
+  'the variables of a process that az and kubectl do not start': [
+    'client-id-not-supported',
+    'configuration-refused',
+    'other-client-id',
+  ],
+};
+
+const met = new Set<string>(['imds-proxied']);
+
+function meet({ reasons }: Healing): void {
+  for (const reason of reasons.flatMap((each) => each.split('+'))) met.add(reason);
+}
+
+const all = { ...SCENARIOS, ...WORLDS };
+
+test('each scenario of the demo and each world is healed, or shows its cause', () => {
+  expect([...Object.keys(HEALED), ...Object.keys(SHOWN), ...ELSEWHERE].sort()).toEqual(Object.keys(all).sort());
+});
+
+describe('following the commands heals', () => {
+  test.each(Object.entries(HEALED))('%s', async (name, reasons) => {
+    const healing = await heal(worldNamed(name), KNOWN);
+    meet(healing);
+    expect(healing.reasons, transcript(healing)).toEqual(reasons);
+    expect(healing.isHealed).toBe(true);
+    expect(healing.byHand.join()).toBe(BY_HAND[name] ?? '');
+    expect(harms(healing, ALLOWED[name])).toEqual([]);
+  });
+});
+
+describe('the commands show the cause', () => {
+  test.each(Object.entries(SHOWN))('%s', async (name, { reason, shows }) => {
+    const healing = await heal(worldNamed(name), KNOWN);
+    meet(healing);
+    expect(healing.reasons[0]).toBe(reason);
+    expect(healing.isHealed).toBe(false);
+    expect(
+      healing.ran.some(({ output }) => shows?.test(output)),
+      transcript(healing),
+    ).toBe(shows !== undefined);
+    expect(harms(healing)).toEqual([]);
+  });
+});
+
+test('each reason with commands is met in a world, or there is a reason not to', () => {
+  const withCommands = [...CATALOGUE, ...WARNINGS].filter(({ commands }) => commands).map(({ reason }) => reason);
+  expect([...new Set(withCommands)].filter((reason) => !met.has(reason)).sort()).toEqual(
+    Object.values(NOT_RUN).flat().sort(),
+  );
+});
+
+function worldNamed(name: string) {
+  const scenario = all[name];
+  if (!scenario) throw new Error(`there is no world ${name}`);
+  return scenario;
+}
+
+function transcript({ ran }: Healing): string {
+  return ran.map(({ command, code, output }) => `$ ${command}\n[${code}] ${output}`).join('\n');
+}
