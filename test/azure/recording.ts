@@ -47,17 +47,10 @@ export const RECORDABLE: readonly Recordable[] = [
   ...Object.entries(SCENARIOS).map(([name, scenario]) => ({
     family: 'demo' as const,
     about: { case: `${name}: ${scenario.shows}` },
-<<<<<<< HEAD
-    meet: async () => ({
-      handlers: scenario.handlers(),
-      env: { AZURE_DEADLINE_MS: '2000', ...environmentOf(scenario) },
-    }),
-=======
     async meet() {
       const { handlers, environment } = startOf(scenario);
       return { handlers, env: { AZURE_DEADLINE_MS: '2000', ...environment } };
     },
->>>>>>> wip-explain
   })),
 ];
 
