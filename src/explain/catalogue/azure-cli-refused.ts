@@ -2,7 +2,7 @@ import { bash, guid, isName, name, part, text } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
-import { isPipeline } from '../place.ts';
+import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
 import { readLogin } from './azure-cli-login.ts';
