@@ -24,8 +24,8 @@ test.each([
   [['--check', '--wait', '1.5'], '--wait'],
   [['--check', '--wait', '86401'], '--wait'],
   [['--check=yes'], '--check'],
-  [['--json'], '--wait and --json go with --check'],
-  [['--wait', '3'], '--wait and --json go with --check'],
+  [['--json'], '--wait, --json and --scope go with --check'],
+  [['--wait', '3'], '--wait, --json and --scope go with --check'],
 ])('%j is refused in one line that names the argument', (args, named) => {
   const read = () => readArguments(args);
   expect(read).toThrow(UsageError);

@@ -16,26 +16,28 @@ const ownLines = (stderr: string) => stderr.split('\n').slice(2).join('\n');
 test('if everything works, the report says who and what, and the exit code is 0', async () => {
   const { code, stdout, stderr } = await check('all-well');
   const report = reportOf(stdout);
-  expect(report).toMatch(/^OK\n/);
-  expect(report).toMatch(/credential: +\w+Credential/);
-  expect(report).toMatch(/subscription: +Contoso Production [0-9a-f-]{36}/);
-  expect(report).toMatch(/resource groups: +12\n?/);
+  expect(report).toMatch(/^OK: 12 resource groups\n/);
+  expect(report).toMatch(/✓ token +from WorkloadIdentityCredential/);
+  expect(report).toMatch(/✓ subscription +Contoso Production [0-9a-f-]{36}/);
+  expect(report.match(/^ {2}✓ /gm)).toHaveLength(8);
   expect([code, ownLines(stderr)]).toEqual([0, '']);
 });
 
 test('without a token the report has reason and hint, and the exit code is 1', async () => {
   const { code, stdout, stderr } = await check('wrong-subject');
   const report = reportOf(stdout);
-  expect(report).toMatch(/^NOT OK\n/);
-  expect(report).toMatch(/^ {2}subject: +system:serviceaccount:rgapi:rgapi$/m);
-  expect(report).toMatch(/^federated-credential-subject: .*system:serviceaccount:rgapi:rgapi/m);
+  expect(report).toMatch(/^NOT OK: No federated credential for this subject\n/);
+  expect(report).toMatch(/✗ token +login\.microsoftonline\.com: AADSTS700213$/m);
+  expect(report.match(/^ {2}– \S+ +not reached$/gm)).toHaveLength(4);
+  expect(report).toContain('system:serviceaccount:rgapi:rgapi');
+  expect(report).toMatch(/^ {2}\$ /m);
   expect(code).toBe(1);
   expect(ownLines(stderr)).toBe('');
 });
 
 test.each(['node-identity', 'no-role', 'throttled', 'broken'])('%s fails the check: exit code 1', async (scenario) => {
   const { code, stdout } = await check(scenario);
-  expect(reportOf(stdout)).toMatch(/^NOT OK\n/);
+  expect(reportOf(stdout)).toMatch(/^NOT OK: /);
   expect(code).toBe(1);
 });
 
@@ -52,7 +54,9 @@ test('--json prints the document of /whoami and the number of resource groups', 
   expect(JSON.parse(reportOf(failing.stdout))).toMatchObject({
     resourceGroups: null,
     status: 503,
+    ok: false,
     reason: 'federated-credential-subject',
+    title: expect.any(String),
     hint: expect.any(String),
   });
   expect([healthy.code, failing.code]).toEqual([0, 1]);
@@ -63,14 +67,14 @@ test('--json prints the document of /whoami and the number of resource groups', 
 test('--wait asks again until all is well, however long clients may share a response', async () => {
   const env = { ANSWER_MAX_AGE_MS: '3600000' };
   const { code, stdout, stderr } = await startDemo('recovers', env, '--check', '--wait', '120').end();
-  expect(reportOf(stdout)).toMatch(/^OK\n/);
+  expect(reportOf(stdout)).toMatch(/^OK: 12 resource groups\n/);
   expect(ownLines(stderr)).toBe('rg-api: not yet: federated-credential-missing\n');
   expect(code).toBe(0);
 });
 
 test('--wait gives up when the time is up', async () => {
   const { code, stdout } = await check('no-role', '--wait', '2');
-  expect(reportOf(stdout)).toMatch(/^NOT OK\n/);
+  expect(reportOf(stdout)).toMatch(/^NOT OK: /);
   expect(code).toBe(1);
 });
 

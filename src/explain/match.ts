@@ -1,8 +1,8 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
 import { isPipeline, isPod } from './place.ts';
-import type { Problem } from './read-text.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
+import type { Problem } from './text-forms.ts';
 import { isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */

@@ -9,6 +9,7 @@ export interface Reason {
   title: string;
   /** The check that this failure fails, or that this warning is about. */
   check: CheckName;
+  documentation?: string | ((about: Case) => string);
 }
 
 /** One variant of a failure: how it is recognized, and what to say and do about it. Nothing in a row branches; what differs is another row. */
@@ -21,7 +22,6 @@ export interface Row extends Reason {
   hint: (about: Case) => string;
   /** Complete lines for bash, in order. Without any, nothing can be done in a terminal. */
   commands?: (about: Case) => readonly string[];
-  documentation?: string | ((about: Case) => string);
 }
 
 /** A row about something that works but smells; matched only where there is a token. */

@@ -62,7 +62,7 @@ input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; 
 .checks { display: grid; gap: 0.6rem; margin: 0 0 1.25rem; padding: 0; list-style: none; }
 .checks li { position: relative; container-type: inline-size; min-height: 3.6rem; padding: 0.5rem 0.6rem 0.5rem 3.3rem; background: var(--card); border: 2px solid var(--line); border-radius: 0.75rem; }
 .checks .mark { position: absolute; left: 0.6rem; top: 0.7rem; }
-.checks b { font-size: 1.15rem; }
+.checks b { font-size: 1.05rem; }
 .checks a { color: inherit; }
 .checks a::after { content: ""; position: absolute; inset: 0; }
 .checks .status { color: var(--quiet); font-size: 0.85em; }
@@ -115,6 +115,7 @@ main > nav { margin-bottom: 1.25rem; }
 @media print {
   :root { color-scheme: light; }
   body { max-width: none; padding: 0; font-size: 0.8rem; }
+  h1 { font-size: 1.6rem; }
   .copy, .copy-all, .filter, .lost { display: none !important; }
   section, li, .block { break-inside: avoid; }
   .word { white-space: normal; overflow-wrap: anywhere; }

@@ -250,7 +250,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
       expect(await page.evaluate('document.documentElement.scrollHeight')).toBeLessThan(6500);
       await page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true');
       expect(await page.evaluate(OVERFLOW)).toBe(0);
-      expect(await violations()).toEqual([]);
+      if (width === 360) expect(await violations()).toEqual([]);
       const link = page.getByRole('link', { name: 'Try it: /healthz' });
       expect(await link.getAttribute('href')).toBe('./healthz');
       await opened?.close();

@@ -1,4 +1,4 @@
-import { HttpResponse, http } from 'msw';
+import { HttpResponse, http, type RequestHandler } from 'msw';
 import type { Answer } from './responses.ts';
 import { refuses } from './responses.ts';
 import { readToken } from './tokens.ts';
@@ -97,4 +97,12 @@ export function pageWithNextLink(nextLink: string | ((request: Request) => strin
       value: [{ id: '/made-up', name: 'rg-linked', subscriptionId: subscriptionId('linked') }],
       nextLink: typeof nextLink === 'string' ? nextLink : nextLink(request),
     });
+}
+
+/** What the identity may do in each subscription; by default, read everything. */
+export function permissions(actions: readonly string[] = ['*/read']): RequestHandler {
+  return http.get(
+    /^https:\/\/management\.[\w.]+\/subscriptions\/[^/]+\/providers\/Microsoft\.Authorization\/permissions/,
+    () => HttpResponse.json({ value: [{ actions, notActions: [] }] }),
+  );
 }

@@ -21,7 +21,7 @@ export function throttles(retryAfter?: number | string): Answer {
   return () => HttpResponse.json({ error }, { status: 429, headers });
 }
 
-/** Takes the request and never answers. */
+/** Never answers. A fake socket connects only with its first response, so before that it looks as if packets were dropped. */
 export const hangs: Answer = () => never;
 
 /** Breaks the connection. */

@@ -1,13 +1,5 @@
 import { bash, name, part, url } from '../bash.ts';
-import {
-  annotateServiceAccount,
-  enableWorkloadIdentity,
-  findNode,
-  listClusters,
-  onCluster,
-  restart,
-  unsetVariable,
-} from '../commands.ts';
+import { annotateServiceAccount, findNode, listClusters, onCluster, restart, unsetVariable } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import {
   discoveryDocument,
@@ -24,6 +16,7 @@ import { listApplications } from '../registration-commands.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { codeOf, identityInWords, projectedToken, serviceAccountInWords, shown } from '../words.ts';
 import { CLOCKS } from './clock.ts';
+import { internalIssuer } from './federation.ts';
 
 const EXPIRED = {
   reason: 'assertion-expired',
@@ -101,14 +94,7 @@ export const ASSERTION: readonly Row[] = [
     hint: () =>
       'Log in right before the step that needs Azure, or ask for the tokens at its beginning: a new login needs a new ID token.',
   },
-  {
-    ...UNREACHABLE,
-    when: only(unreachable, issuerIs('internal')),
-    problem: (c) => `Microsoft Entra ID cannot reach ${issuer(c)}: this issuer is internal to the cluster.`,
-    hint: () =>
-      "Give the cluster a public OIDC issuer: on AKS its OIDC issuer feature, elsewhere the API server's service-account-issuer. Then recreate the pod.",
-    commands: (c) => [...enableWorkloadIdentity(), ...restart(c)],
-  },
+  internalIssuer(UNREACHABLE, unreachable),
   {
     ...UNREACHABLE,
     when: only(unreachable, issuerIs('aks')),

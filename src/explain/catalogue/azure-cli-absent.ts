@@ -56,20 +56,13 @@ function loginWhereItIs(e: Evidence): string[] {
 /** The Azure CLI cannot start, or fails in a way that no other row explains. */
 export const AZURE_CLI_ABSENT: readonly Row[] = [
   {
-    ...FAILED,
-    when: only(azureCliHas('installation-broken', 'module-missing'), isPipeline),
-    problem: ({ finding }) => `The installation of az on this agent is broken: ${quoted(finding)}.`,
-    hint: () =>
-      'Reinstall the Azure CLI in the image or at the beginning of the job, from its own package and not with pip. A login does not help.',
-    commands: () => [bash`type -a az`],
-  },
-  {
-    ...FAILED,
+    ...AZ_FAILED,
     when: azureCliHas('installation-broken', 'module-missing'),
     problem: ({ finding }) => `The installation of az is broken: ${quoted(finding)}.`,
     hint: () =>
-      'Reinstall the Azure CLI from its own package, and remove leftovers of pip or an old Python. A login does not help.',
+      'Reinstall the Azure CLI from its own package, in a pipeline in its image, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
+    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...IMDS_PROXIED,
@@ -159,18 +152,12 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     commands: loginWhereItIs,
   },
   {
-    ...FAILED,
-    when: only(azureCliHas('too-old'), isPipeline),
-    problem: () => 'The az of this agent is too old for the command that it was given.',
-    hint: () => 'Update the Azure CLI in the image of the agent or at the beginning of the job.',
-    commands: () => [bash`az upgrade --yes`],
-  },
-  {
-    ...FAILED,
+    ...AZ_FAILED,
     when: azureCliHas('too-old'),
-    problem: () => 'This az is too old to know the command that asks for a token.',
-    hint: () => 'Update the Azure CLI, then ask again.',
+    problem: () => 'This az is too old for the command that asks for a token.',
+    hint: () => 'Update the Azure CLI, in a pipeline in the image of its agent. Then ask again.',
     commands: () => [bash`az upgrade --yes`],
+    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...FAILED,

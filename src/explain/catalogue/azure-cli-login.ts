@@ -3,8 +3,8 @@ import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
 import { isCloudShell, isContainer, isPipeline } from '../place.ts';
-import type { Problem } from '../read-text.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
+import type { Problem } from '../text-forms.ts';
 import { quoted, shown } from '../words.ts';
 import { AZ_FAILED, AZ_NOT_LOGGED_IN } from './reasons.ts';
 

@@ -3,8 +3,8 @@ import { findWorkload, inNamespace, showNmiBindings, workload } from '../command
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { entraMeans, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
-import type { CertificateProblem } from '../read-text.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
+import type { CertificateProblem } from '../text-forms.ts';
 import { isSet, shown } from '../words.ts';
 import { CLIENT_CERTIFICATE_REFUSED } from './reasons.ts';
 
@@ -153,15 +153,8 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,
-    when: says(refused, 'revoked'),
-    problem: (c) => `${certificate(c)} was revoked.`,
-    hint: () => 'Create a new certificate, register it with the application, and put it in place.',
-    commands: showRegistered,
-  },
-  {
-    ...CLIENT_CERTIFICATE_REFUSED,
-    when: says(refused, 'expired'),
-    problem: (c) => `${certificate(c)} has expired.`,
+    when: says(refused, 'revoked', 'expired'),
+    problem: (c) => `${certificate(c)} ${c.finding.text.certificate === 'revoked' ? 'was revoked' : 'has expired'}.`,
     hint: () => 'Create a new certificate, register it with the application, and put it in place.',
     commands: showRegistered,
   },

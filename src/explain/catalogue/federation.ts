@@ -1,6 +1,6 @@
 import { bash, guid, part } from '../bash.ts';
 import { enableWorkloadIdentity, inOrder, restart, unsetVariable, useServiceAccount } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import type { Case, Finding } from '../evidence.ts';
 import {
   createFederatedCredential,
   hasUsualAudience,
@@ -15,8 +15,8 @@ import {
   updateCase,
 } from '../federated-credentials.ts';
 import { entraSays, isProjected, only, type When } from '../match.ts';
-import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { identityInWords, isSet, serviceAccountInWords, shown } from '../words.ts';
+import { aboutNumber, DOCUMENTATION, type Reason, type Row } from '../row.ts';
+import { authorityHost, identityInWords, serviceAccountInWords, shown } from '../words.ts';
 
 const AUDIENCE = {
   reason: 'federated-credential-audience',
@@ -61,21 +61,11 @@ const forTokenProxy = ofPod(entraSays(70021, 70025, 700211, 700212, 700213, 7002
 export const FEDERATION: readonly Row[] = [
   {
     ...AUDIENCE,
-    when: only(forTokenProxy, (e) => isSet(e, 'AZURE_KUBERNETES_TOKEN_PROXY')),
-    problem: () =>
-      'The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but it went to Microsoft Entra ID.',
-    hint: () =>
-      'Recreate the pod, so that AKS injects the variables of the identity binding again. Set none of them yourself.',
-    commands: restart,
-    documentation: DOCUMENTATION.identityBindings,
-  },
-  {
-    ...AUDIENCE,
     when: forTokenProxy,
-    problem: () =>
-      'The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but AZURE_KUBERNETES_TOKEN_PROXY is not set.',
+    problem: (c) =>
+      `The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but it was sent to ${authorityHost(c)} directly.`,
     hint: () =>
-      'Recreate the pod, so that AKS injects it. Without an identity binding, remove the annotation use-identity-binding from the pod template.',
+      'Recreate the pod, so that AKS injects the variables of the identity binding. Without a binding, remove the annotation use-identity-binding from the pod template.',
     commands: restart,
     documentation: DOCUMENTATION.identityBindings,
   },
@@ -113,20 +103,8 @@ export const FEDERATION: readonly Row[] = [
     hint: () => 'Give both the same audience, by default api://AzureADTokenExchange, and log in again.',
     commands: listOfApplication,
   },
-  {
-    ...ISSUER,
-    when: ofPod(issuer, (c) => issuerOf(c) === 'internal'),
-    problem: internalInWords,
-    hint: giveIssuer,
-    commands: enableIssuer,
-  },
-  {
-    ...ISSUER,
-    when: ofPod(issuer, isOfEverybody),
-    problem: everybodyInWords,
-    hint: useOwnServiceAccount,
-    commands: useServiceAccount,
-  },
+  internalIssuer(ISSUER, issuer),
+  serviceAccountOfEverybody(ISSUER, issuer),
   {
     ...ISSUER,
     when: ofPod(issuer, isTrustworthy),
@@ -154,13 +132,7 @@ export const FEDERATION: readonly Row[] = [
       `Create a federated credential with the issuer and subject of the pipeline, or correct the one that is there. ${slashInWords(c)}`.trim(),
     commands: listOfApplication,
   },
-  {
-    ...SUBJECT,
-    when: ofPod(subject, isOfEverybody),
-    problem: everybodyInWords,
-    hint: useOwnServiceAccount,
-    commands: useServiceAccount,
-  },
+  serviceAccountOfEverybody(SUBJECT, subject),
   {
     ...SUBJECT,
     when: ofPod(subject, isTrustworthy),
@@ -212,27 +184,16 @@ export const FEDERATION: readonly Row[] = [
     hint: () => 'Write its issuer and subject exactly as they are in the token, then log in again.',
     commands: listOfApplication,
   },
-  {
-    ...MISSING,
-    when: ofPod(missing, (c) => issuerOf(c) === 'internal'),
-    problem: internalInWords,
-    hint: giveIssuer,
-    commands: enableIssuer,
-  },
-  {
-    ...MISSING,
-    when: ofPod(missing, isOfEverybody),
-    problem: everybodyInWords,
-    hint: useOwnServiceAccount,
-    commands: useServiceAccount,
-  },
+  internalIssuer(MISSING, missing),
+  serviceAccountOfEverybody(MISSING, missing),
   {
     ...MISSING,
     when: ofPod(missing, isTrustworthy),
     problem: missingInWords,
     hint: (c) =>
       `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one can take a few minutes.`,
-    commands: createFederatedCredential,
+    // A credential with this issuer and subject has another audience, and there can be no second one.
+    commands: (c) => inOrder(updateAudience(c), createFederatedCredential(c)),
   },
   {
     ...MISSING,
@@ -274,25 +235,30 @@ function missingInWords(c: Case): string {
   return `No federated credential of ${identityInWords(c)} has the issuer ${shown(iss, 'of the token')}, the subject ${shown(sub, 'of the token')} and the audience ${shown(aud, 'of the token')}.`;
 }
 
-function everybodyInWords(c: Case): string {
-  return `The pod runs as ${serviceAccountInWords(c)}, and no federated credential of ${identityInWords(c)} has its subject ${shown(presented(c).subject, '')}.`;
+/** What every pod of the namespace could use, no identity may trust. */
+function serviceAccountOfEverybody(reason: Reason, when: When): Row {
+  return {
+    ...reason,
+    when: ofPod(when, isOfEverybody),
+    problem: (c) =>
+      `The pod runs as ${serviceAccountInWords(c)}, and no federated credential of ${identityInWords(c)} has its subject ${shown(presented(c).subject, '')}.`,
+    hint: () =>
+      'Set serviceAccountName in the pod template to the service account that the federated credential names. Create none for the service account default: every pod could use it.',
+    commands: useServiceAccount,
+  };
 }
 
-function useOwnServiceAccount(): string {
-  return 'Set serviceAccountName in the pod template to the service account that the federated credential names. Create none for the service account default: every pod could use it.';
-}
-
-function internalInWords(c: Case): string {
-  return `Microsoft Entra ID cannot read the keys of ${shown(presented(c).issuer, 'the issuer')}: this issuer is internal to the cluster.`;
-}
-
-function giveIssuer(): string {
-  return "Give the cluster a public OIDC issuer: on AKS its OIDC issuer feature, elsewhere the API server's service-account-issuer. Then recreate the pod.";
-}
-
-/** The new token has the public issuer, which then needs a federated credential. */
-function enableIssuer(e: Evidence): string[] {
-  return [...enableWorkloadIdentity(), ...restart(e)];
+/** Microsoft Entra ID cannot read the keys of such an issuer. */
+export function internalIssuer(reason: Reason, when: When): Row {
+  return {
+    ...reason,
+    when: ofPod(when, (c) => issuerOf(c) === 'internal'),
+    problem: (c) =>
+      `Microsoft Entra ID cannot read the keys of ${shown(presented(c).issuer, 'the issuer')}: this issuer is internal to the cluster.`,
+    hint: () =>
+      "Give the cluster a public OIDC issuer: on AKS its OIDC issuer feature, elsewhere the API server's service-account-issuer. Then recreate the pod.",
+    commands: (c) => [...enableWorkloadIdentity(), ...restart(c)],
+  };
 }
 
 /** What is there, and what the cluster says of itself, for a person to judge. */

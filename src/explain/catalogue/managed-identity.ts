@@ -114,16 +114,6 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
-    ...MULTIPLE_IDENTITIES,
-    when: only(IN_POD, (_, { text }) => text.identity === 'ambiguous'),
-    problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered, and the node has several identities, none of which was asked for.`,
-    hint: () =>
-      'Use Workload ID: label the pod template, and recreate the pod. Only if you meant an identity of the node, set AZURE_CLIENT_ID to its client id.',
-    commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
     ...IMDS_PROXIED,
     when: only(METADATA_SERVICE, (e, { text }) => text.provider === 'header-missing' && isProxied(e)),
     problem: (c) =>
@@ -373,7 +363,7 @@ function excludeFromMesh(c: Case): string[] {
 }
 
 /** Adds the metadata service to what NO_PROXY has already. Outside Kubernetes, only the author of the environment can. */
-export function bypassProxy(c: Case): string[] {
+function bypassProxy(c: Case): string[] {
   return c.facts.kubernetes
     ? [
         ...findWorkload(c),

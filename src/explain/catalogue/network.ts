@@ -163,15 +163,6 @@ export const NETWORK: readonly Row[] = [
       `Have the web filter, proxy or captive portal on the way let ${hostOf(c)} pass. In a hotel or guest network, sign in to the network first.`,
     commands: connect,
   },
-  {
-    ...ENTRA_BROKEN,
-    when: atEntra(({ responder, status = 0 }) => responder === 'entra' && (status === 429 || status >= 500)),
-    problem: (c) => `Microsoft Entra ID at ${hostOf(c)} failed (${codeOf(c.finding)}) and gave no reason.`,
-    hint: () =>
-      'Ask again in a minute. If it lasts, look for an outage on the status page, or for a gateway on the way.',
-    commands: connect,
-    documentation: DOCUMENTATION.status,
-  },
 ];
 
 /** A response in the name of Microsoft Entra ID, without an error number. */

@@ -7,13 +7,11 @@ import {
   isOfJob,
   labelPodTemplate,
   restart,
-  showNmiBindings,
-  showNmiLog,
   showWebhook,
   showWebhookLogs,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { findingOf, isWaitedFor, only, type When } from '../match.ts';
+import { credential, findingOf, inPod, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
 import { MULTIPLE_IDENTITIES } from './reasons.ts';
@@ -34,36 +32,26 @@ const WEBHOOK = {
 
 const unlabelled: When = (e) => (isLabelled(e) === false && !usesPodIdentity(e) ? notInjected(e) : undefined);
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
+/** The metadata service of the node answered, where NMI or the webhook would have come first. */
 const severalOnNode: When = (e) =>
-  e.facts.kubernetes && isLabelled(e) !== true
-    ? findingOf(e, ['managed-identity'], ({ text }) => text.identity === 'ambiguous')
-    : undefined;
+  usesPodIdentity(e) || (isLabelled(e) === true && notInjected(e))
+    ? undefined
+    : inPod(
+        credential(
+          ['managed-identity'],
+          ({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous',
+        ),
+      )(e);
 
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
   {
     ...SEVERAL,
-    when: only(severalOnNode, usesPodIdentity),
-    problem: () => 'The node itself answered in place of NMI, and it has several identities.',
-    hint: () => 'Check that NMI runs on this node and intercepts its metadata service, or move to Workload ID.',
-    commands: (c) => [showNmiBindings(c), showNmiLog()],
-    documentation: DOCUMENTATION.podIdentity,
-  },
-  {
-    ...SEVERAL,
-    when: only(severalOnNode, (e) => isLabelled(e) === undefined),
+    when: severalOnNode,
     problem: () => 'Workload ID is not active in this pod, so its node answered, which has several identities.',
     hint: () =>
       'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
     commands: labelAndRestart,
-  },
-  {
-    ...SEVERAL,
-    when: severalOnNode,
-    problem: (c) => `${unlabelledInWords(c)}, so its node answered, which has several identities.`,
-    hint: () =>
-      'Label the pod template azure.workload.identity/use: "true" and recreate the pod. To use an identity of the node, set AZURE_CLIENT_ID.',
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,

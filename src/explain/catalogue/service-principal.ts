@@ -1,5 +1,6 @@
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import {
+  either,
   emptySecret,
   halfConfigured,
   inPod,
@@ -44,6 +45,8 @@ const carrier = (e: Case) =>
       ? 'AZURE_CLIENT_CERTIFICATE_PATH'
       : 'AZURE_USERNAME or AZURE_PASSWORD';
 const lacksOnly = (e: Evidence, variable: string) => missingVariables(e).join() === variable;
+/** Which of the two a person looks for. */
+const absence = (e: Evidence) => (isEmpty(e, 'AZURE_TENANT_ID') ? 'empty' : 'not set');
 const notUsed = 'so the service principal is only half configured and was not used';
 
 /** A value that the SDK or MSAL refuses before any request. */
@@ -88,10 +91,17 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID') && isEmpty(e, 'AZURE_TENANT_ID'))),
-    problem: () => `AZURE_TENANT_ID is set, but empty, ${notUsed}.`,
+    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID'))),
+    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
     hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
     commands: setTenantOfApplication,
+  },
+  {
+    ...NOTHING_CONFIGURED,
+    when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
+    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
+    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant another login.',
+    commands: (c) => [showTenantOfApplication(c)],
   },
   {
     ...NOTHING_CONFIGURED,
@@ -99,20 +109,6 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) => `${list(missingVariables(c).filter((name) => isEmpty(c, name)))} is set, but empty, ${notUsed}.`,
     hint: (c) =>
       `Look where the manifest, env file or pipeline takes ${list(missingVariables(c))} from, and set it to its value.`,
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID'))),
-    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is not, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
-    commands: setTenantOfApplication,
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
-    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is not, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant another login.',
-    commands: (c) => [showTenantOfApplication(c)],
   },
   {
     ...NOTHING_CONFIGURED,
@@ -129,14 +125,9 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...CONFIGURATION_REFUSED,
-    when: malformed,
-    problem: (c) => `${c.finding.text.variable?.toUpperCase()} is not a URL, so no managed identity was asked for.`,
-    hint: () => 'Unset it, or correct it. A platform of Azure sets it by itself, and nobody else should.',
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: malformedEndpoint,
-    problem: (c) => `${ENDPOINTS.find((name) => isSet(c, name))} is not a URL, so no managed identity was asked for.`,
+    when: either(malformed, malformedEndpoint),
+    problem: (c) =>
+      `${c.finding.text.variable?.toUpperCase() ?? ENDPOINTS.find((name) => isSet(c, name))} is not a URL, so no managed identity was asked for.`,
     hint: () => 'Unset it, or correct it. A platform of Azure sets it by itself, and nobody else should.',
   },
   {

@@ -2,8 +2,8 @@ import { bash, text } from '../bash.ts';
 import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
-import type { Problem } from '../read-text.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
+import type { Problem } from '../text-forms.ts';
 import { codeOf, quoted, shown } from '../words.ts';
 
 const LOGIN = {

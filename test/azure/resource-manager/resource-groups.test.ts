@@ -4,6 +4,7 @@ import { entra, exchange, imds } from '../../fake-azure/identity.ts';
 import {
   groups,
   pageWithNextLink,
+  permissions,
   RESOURCE_MANAGER,
   resourceManager,
   subscriptionId,
@@ -53,7 +54,7 @@ test('reads all pages, including empty ones with a nextLink', async () => {
 });
 
 test('a subscription without groups is an empty list, not a failure', async () => {
-  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(0)]);
+  const { listResourceGroups } = startService([imds(), subscriptions(['One']), groups(0), permissions()]);
   expect(await listResourceGroups()).toEqual([]);
 });
 

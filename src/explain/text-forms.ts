@@ -1,0 +1,325 @@
+/** The forms of the texts that `readText` reads, by what each means. */
+
+/** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
+export type Problem =
+  | 'clock-wrong'
+  | 'wrong-architecture'
+  | 'extension-broken'
+  | 'login-certificate-missing'
+  | 'locked'
+  | 'killed'
+  | 'not-installed'
+  | 'installation-broken'
+  | 'too-old'
+  | 'permission-denied'
+  | 'read-only'
+  | 'disk-full'
+  | 'cache-encrypted'
+  | 'cache-corrupt'
+  | 'account-not-in-cache'
+  | 'not-logged-in'
+  | 'no-subscription'
+  | 'cloud-unknown'
+  | 'ca-bundle-missing'
+  | 'identity-endpoint-failed'
+  | 'broker-failed'
+  | 'reauthentication-required'
+  | 'scripts-forbidden'
+  | 'module-missing';
+
+/** Why a service for managed identities gave no token, apart from the identity itself. */
+export type ProviderProblem =
+  | 'client-id-unsupported'
+  | 'header-missing'
+  | 'key-unreadable'
+  | 'key-not-named'
+  | 'agent-disconnected'
+  | 'audience-unsupported'
+  | 'pods-unlisted'
+  | 'pod-unknown'
+  | 'api-refused'
+  | 'no-binding'
+  | 'not-matched'
+  | 'not-assigned-yet'
+  | 'throttled'
+  | 'metadata-fault';
+
+/** What is wrong with a certificate, its private key, or their file. */
+export type CertificateProblem =
+  | 'file-missing'
+  | 'file-unreadable'
+  | 'password-wrong'
+  | 'key-unusable'
+  | 'certificate-absent'
+  | 'not-registered'
+  | 'key-mismatch'
+  | 'revoked'
+  | 'not-yet-valid'
+  | 'expired'
+  | 'not-valid-now';
+
+const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
+
+/** The module that has the commands for logins and tokens. */
+export const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
+
+/** What a local firewall, a VPN or a sandbox makes of a connection. */
+export const FORBIDDEN_SOCKET =
+  /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
+
+/** In order: specific problems come before general ones. */
+export const PROBLEMS: [Problem, RegExp][] = [
+  [
+    'clock-wrong',
+    /(?:token|assertion|certificate|signature) (?:is|was) not yet valid|ID token (?:already|has) expired|computer's time|time zone (?:is|are)|check (?:your|the) (?:system )?(?:clock|time)|clock skew|RequestTimeTooSkewed|used before issued/i,
+  ],
+  ['ca-bundle-missing', /Could not find a suitable TLS CA certificate bundle|invalid path: .{0,200}\.(?:pem|crt)/],
+  [
+    'login-certificate-missing',
+    /No such file or directory: ['"][^'"\n]{1,300}\.(?:pem|pfx|p12|crt|cer|key)['"]|(?:load|deserialize|parse|read) .{0,30}(?:PEM|private key|certificate|key data)|certificate file .{0,200}(?:not found|does not exist|invalid)|Invalid (?:certificate|PEM)/i,
+  ],
+  ['read-only', /Read-only file system|Errno 30\b/],
+  ['disk-full', /No space left on device|Errno 28\b|Disk quota exceeded/],
+  ['installation-broken', NEEDED_MODULE],
+  // On Windows, a lock that another process holds is a file to which permission is denied.
+  [
+    'locked',
+    /(?:Permission denied|Access is denied)[^\n]{0,300}\.lock(?:file)?\b|\.lock(?:file)?\b[^\n]{0,100}(?:Permission denied|Access is denied)/,
+  ],
+  [
+    'permission-denied',
+    /Permission denied|PermissionError|Errno 13\b|Access is denied|WinError 5\b|Operation not permitted/,
+  ],
+  [
+    'cache-encrypted',
+    /decrypt|CryptUnprotectData|CryptProtectData|DPAPI|msal_extensions[\\/](?:windows|libsecret|osx)|Key not valid for use in specified state|WinError (?:-2146893813|-2146892987|87\b|13\b)|libsecret|keyring|Unable to load .{0,40}keychain|login keychain/i,
+  ],
+  [
+    'cache-corrupt',
+    /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
+  ],
+  [
+    'locked',
+    /LockException|AlreadyLocked|Resource temporarily unavailable|Errno (?:11|35)\b|database is locked|\.lockfile|being used by another process|WinError (?:32|33)\b/,
+  ],
+  [
+    'account-not-in-cache',
+    /does not exist in MSAL token cache|Can't find token from MSAL cache|Could not retrieve (?:token|credential) from local cache|No matching account|not found in (?:the )?token cache|Secret of service principal .{0,100} not found/i,
+  ],
+  [
+    'no-subscription',
+    /Subscription '?.{0,100}'? not found|No subscriptions? found\b|access to subscription with ID|subscription of '.{0,100}' doesn't exist/i,
+  ],
+  ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
+  [
+    'identity-endpoint-failed',
+    /Failed to connect to MSI|managed_identity_(?:request_failed|unreachable)|ManagedIdentityError|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
+  ],
+  [
+    'wrong-architecture',
+    /Exec format error|cannot execute binary|Bad CPU type|incompatible architecture|wrong ELF class|Rosetta|mach-o|WinError (?:193|216)\b|not a valid Win32|\/mnt\/[a-z]\/.{0,200}wbin|UtilBindVsock|qemu-/i,
+  ],
+  [
+    'extension-broken',
+    /azext_|cliextensions|[Uu]nable to load extension|Error loading (?:command module|extension)|[Ee]xtension '?[\w-]{1,60}'? (?:is not|has|could not|cannot|failed)|ExtensionNotInstalled/,
+  ],
+  ['killed', /MemoryError|Cannot allocate memory|Out of memory|oom-kill|\bSIGKILL\b|code 137\b|^Killed$/im],
+  [
+    'installation-broken',
+    /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|urllib3 v2|error while loading shared libraries|ModuleNotFoundError|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
+  ],
+  [
+    'scripts-forbidden',
+    /running scripts is disabled|ExecutionPolicy|PSSecurityException|UnauthorizedAccess|language mode/i,
+  ],
+  [
+    'module-missing',
+    /'Az\.Accounts?' module|term 'Get-AzAccessToken'|Install-Module|module '?Az\.Accounts?'? .{0,60}(?:not|could)|no valid module file/i,
+  ],
+  // The SDK puts this in place of what azd said about a second factor or a new login.
+  ['reauthentication-required', /claims challenges?\. .{0,120}azd auth login|reauthentication required/is],
+  ['too-old', /unrecognized arguments|is misspelled or not recognized|invalid choice/],
+  [
+    'not-installed',
+    /(?:CLI|az|azd|PowerShell|pwsh)['"]? (?:could not|couldn't) be found|is not recognized as|(?:az|azd|pwsh)['"]?: (?:command )?not found|Unable to execute PowerShell|not found in PATH/i,
+  ],
+  ['broker-failed', /Response_Status|pymsalruntime|Status_(?:Unexpected|AccountUnusable|ApiContract)|\bWAM\b/],
+  [
+    'not-logged-in',
+    /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
+  ],
+];
+
+/** The wordings of Node, OpenSSL, MSAL and Microsoft Entra ID. In order: `expired` may stand in a list of other reasons. */
+export const CERTIFICATES: [CertificateProblem, RegExp][] = [
+  ['file-missing', /ENOENT|[Nn]o such file/],
+  ['file-unreadable', /EACCES|EPERM|[Pp]ermission denied|EISDIR/],
+  [
+    'password-wrong',
+    /bad decrypt|bad password|maybe wrong password|[Pp]assphrase|interrupted or cancelled|PKCS12 key gen|mac verify failure/,
+  ],
+  // A private key that is encrypted, or none at all: the library that signs takes the file for a symmetric key.
+  ['key-unusable', /must be an asymmetric key|DECODER routines::unsupported|no start line|PEM_read_bio_PrivateKey/],
+  ['certificate-absent', /does not contain a PEM-encoded certificate/],
+  ['key-mismatch', /did not match the expected signature|signature verification failed/i],
+  ['not-registered', /key was not found|not registered on application/i],
+  ['revoked', /certificate (?:has been|was|is) revoked/i],
+  ['not-yet-valid', /(?:certificate|key)[^.\n]{0,60} not yet valid/i],
+  ['expired', /(?:certificate|key)[^.\n]{0,60} (?:is|has|was) expired|expired (?:certificate|key)/i],
+  ['not-valid-now', /not within its (?:specified )?valid|NotBefore|validity period/i],
+];
+
+/** The variable that the SDK or MSAL refuses. */
+export const VARIABLES = [/'(\w{1,60})' environment variable is malformed/, /\b([a-z_]{1,60})_url_malformed\b/];
+
+/** What the metadata service, NMI and identity endpoints say about an identity. */
+export const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
+  ['ambiguous', /Multiple user assigned identities/i],
+  ['pending', /AzureAssignedIdentity|in (?:CREATED|ASSIGNED) state/],
+  [
+    'not-found',
+    /Identity not found|no azure identity found|azureidentity is not configured|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI|identity)(?: was)? (?:found|assigned|configured)|Unable to (?:load|find|get) (?:the )?(?:proper|requested|specified)? ?(?:Managed )?Identity|identit(?:y|ies) .{0,80}(?:not found|does not exist|not (?:been )?(?:enabled|configured))|ManagedIdentityNotFound|IdentityNotFound/i,
+  ],
+];
+
+/**
+ * What MSAL, the metadata service, NMI and the agent of Azure Arc say about a request. NMI waits for its record of the pod's
+ * identity to be CREATED, which means that label and selector match, then for it to be ASSIGNED.
+ *
+ * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/standard.go
+ */
+export const PROVIDERS: [ProviderProblem, RegExp][] = [
+  [
+    'client-id-unsupported',
+    /Specifying a .{0,80} is not supported (?:by|for)|can only be system assigned|not configurable at runtime|did not confirm the requested user-assigned/,
+  ],
+  ['header-missing', /metadata header|X-Forwarded-For/i],
+  ['key-unreadable', /unable_to_read_secret_file|invalid_secret\b|read the secret file|EACCES/i],
+  ['key-not-named', /www[_-]authenticate[_ ]header|invalid_file_(?:path|extension)/i],
+  [
+    'agent-disconnected',
+    /machine is (?:disconnected|not connected|expired)|Managed Identity certificate (?:has|is) expired|agent .{0,40}(?:disconnected|expired)/i,
+  ],
+  ['audience-unsupported', /AudienceNotSupported|not a supported MSI token audience/i],
+  ['no-binding', /no azure identity found|azureidentity is not configured/i],
+  ['not-matched', /in CREATED state|no AzureAssignedIdentity/i],
+  ['not-assigned-yet', /in ASSIGNED state/i],
+  ['pods-unlisted', /pod list is empty|matching pods:\s{0,5}\[\]|with \[\]|failed to (?:get|list) pods?\b/i],
+  ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
+  [
+    'api-refused',
+    /cannot (?:get|list|watch)|is forbidden|failed to get azure|azurepodidentityexception|the server could not find|apiserver|the cache/i,
+  ],
+  ['throttled', /Status Code = '?429|too many requests|throttl/i],
+  ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
+];
+
+/** The wordings of Python, Go, .NET, curl and Node. */
+export const NETWORK_CODES: [string, RegExp][] = [
+  ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
+  ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    /Hostname mismatch|IP address mismatch|doesn't match (?:either of|')|certificate is (?:not )?valid for|RemoteCertificateNameMismatch|ALTNAME_INVALID/i,
+  ],
+  // OpenSSL's names of what Python checks since 3.13.
+  ['MISSING_AUTHORITY_KEY_IDENTIFIER', /Missing Authority Key Identifier/i],
+  ['MISSING_SUBJECT_KEY_IDENTIFIER', /Missing Subject Key Identifier/i],
+  ['CA_BCONS_NOT_CRITICAL', /Basic Constraints of CA cert not marked critical/i],
+  ['CA_CERT_MISSING_KEY_USAGE', /CA cert does not include key usage/i],
+  [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    /CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|self.signed certificate|unable to get (?:local )?issuer|x509: |Certificate verification failed|SSL connection could not be established|UNABLE_TO_(?:GET|VERIFY)|RemoteCertificateChainErrors|PartialChain|UntrustedRoot|certificate verify failed/i,
+  ],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', /TLS handshake timeout|handshake operation timed out/i],
+  // The connection was there.
+  ['UND_ERR_HEADERS_TIMEOUT', /ReadTimeout|Read timed out|while awaiting headers/i],
+  [
+    'EPROTO',
+    /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,
+  ],
+  [
+    'EAI_AGAIN',
+    /Temporary failure in name resolution|Errno -3\b|\bEAI_AGAIN\b|server misbehaving|dial tcp: i\/o timeout|lookup .{1,253}i\/o timeout/i,
+  ],
+  [
+    'ENOTFOUND',
+    /Name or service not known|nodename nor servname|getaddrinfo failed|Errno (?:-2|-5|8|11001)\b|NameResolutionError|Failed to resolve '|No address associated|no such host|No such host is known|could not be resolved|Could not resolve host|\bENOTFOUND\b/i,
+  ],
+  ['EACCES', FORBIDDEN_SOCKET],
+  ['ECONNREFUSED', /Connection refused|Errno (?:111|61)\b|WinError 10061|actively refused|\bECONNREFUSED\b/i],
+  ['ENETUNREACH', /Network is unreachable|Errno (?:101|51)\b|WinError 1005[01]|\bENETUNREACH\b|unreachable network/i],
+  ['EHOSTUNREACH', /No route to host|Errno (?:113|65)\b|WinError 10065|\bEHOSTUNREACH\b|unreachable host/i],
+  [
+    'ECONNRESET',
+    /Connection reset|ConnectionResetError|Connection aborted|RemoteDisconnected|Remote end closed|Errno (?:104|54)\b|WinError 1005[34]|\bECONNRESET\b|forcibly closed|ProtocolError|IncompleteRead|broken pipe/i,
+  ],
+  [
+    'ETIMEDOUT',
+    /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|\bETIMEDOUT\b/i,
+  ],
+];
+
+export const HOSTS = [
+  /host='([\w.-]{1,253})'/,
+  /lookup ([\w.-]{1,253})/,
+  /(?:Post|Get|Put) "?https?:\/\/([\w.-]{1,253})/,
+  /Connection to ([\w.-]{1,253}) timed out/,
+  /\(([\w-]{1,63}(?:\.[\w-]{1,63}){1,6}):\d{2,5}\)/,
+  /https?:\/\/([\w.-]{1,253})[^\s'"]{0,300}(?:oauth2|openid|\/token)/,
+];
+
+export const STATUSES = [
+  /http error: (\d{3})/,
+  /<Response \[(\d{3})\]>/,
+  /Status Code = '?(\d{3})/i,
+  /[Ss]tatus code:? (\d{3})\b/,
+];
+
+export const PATHS = [
+  /(?:Permission denied|Read-only file system|No space left on device|No such file or directory|Access is denied|Operation not permitted): ?['"]?((?:\/|[A-Za-z]:\\)[^'"\n]{1,300}?)['"]?(?=\n|$|['"])/,
+  /invalid path: ['"]?([^'"\n]{1,300})/,
+  /open\(?\s?['"]((?:\/|[A-Za-z]:\\)[^'"\n]{1,300})['"]/,
+];
+
+export const EXTENSIONS = [
+  /cliextensions[\\/]([\w-]{1,60})/,
+  /[Ee]xtension '?([\w-]{2,60})'? (?:is|has|could|cannot|failed|was)/,
+  /load(?:ing)? (?:the )?extension:? '?([\w-]{2,60})/,
+  /azext_(\w{1,60})/,
+];
+
+export const TENANTS = [
+  new RegExp(`must match (?:the tenant|one of the tenants) '?https://[\\w.]{1,60}/(${GUID})`),
+  /[Tt]enant '([^'\n]{1,100})' not found/,
+  /does not exist in tenant '([^'\n]{1,100})'/,
+  /missing service principal in the tenant ([\w.-]{1,100}?)\.?(?:\s|$)/,
+  /directory '([^'\n]{1,100})'/,
+  /exist in the ([\w.-]{3,100}) directory/,
+  /tenant named '?([^.'\n]{1,100})'?\. /,
+  /tenant identifier '([^'\n]{1,100})'/,
+  /against tenant '?([\w.-]{1,100}?)'?[.\s]/,
+  /az login[^\n]{0,80} --tenant "?([\w.-]{1,100})/,
+  new RegExp(`in (?:the )?tenant '?(${GUID})`),
+  new RegExp(`https://login\\.[\\w.]{1,60}/(${GUID})`),
+];
+
+export const APPLICATIONS = [
+  /[Aa]pplication(?: with identifier| with appid| with ID| ID)? '([^'\n]{1,200})'/,
+  /\bapp(?: Id| id)? '([^'\n]{1,200})'/,
+  new RegExp(`client application (${GUID})`),
+  new RegExp(`service principal '?(${GUID})`, 'i'),
+  /[Tt]he client '([^'\n]{1,200})'/,
+];
+
+export const SUBSCRIPTIONS = [
+  /subscription(?: identifier)? '([^'\n]{1,100})'/i,
+  new RegExp(`/subscriptions/(${GUID})`, 'i'),
+];
+
+export const WAITS = [
+  /again after '?(\d{1,6})'? ?s/i,
+  /retry after '?(\d{1,6})'? ?s/i,
+  /Retry-After: (\d{1,6})/i,
+  /in (\d{1,5}) seconds/i,
+];
