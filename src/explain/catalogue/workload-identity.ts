@@ -126,7 +126,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   {
     ...FILE_UNREADABLE,
     when: directory,
-    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is not a file: probably a directory.`,
+    problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which is a directory, not a file.`,
     hint: () => 'Set it to the token file in that directory, or let the Workload ID webhook set it.',
     commands: letWebhookSetFile,
   },
