@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkReport } from '../src/check.ts';
-import { environmentOf, SCENARIOS } from './fake-azure/scenarios.ts';
+import { SCENARIOS, startOf } from './fake-azure/scenarios.ts';
 import { startService } from './service.ts';
 
 // MSAL chooses the endpoint for managed identities once per process.
@@ -8,8 +8,8 @@ const { 'app-service': _, ...IN_ONE_PROCESS } = SCENARIOS;
 
 /** The report for a terminal of 80 columns, line by line. */
 async function reportOf(scenario: (typeof SCENARIOS)[string]): Promise<string[]> {
-  const env = { ...environmentOf(scenario), AZURE_DEADLINE_MS: '4000' };
-  const { service } = startService(scenario.handlers(), env);
+  const { handlers, environment } = startOf(scenario);
+  const { service } = startService(handlers, { ...environment, AZURE_DEADLINE_MS: '4000' });
   const snapshot = await service.snapshots.get();
   return checkReport(await service.viewOf(snapshot), 80)
     .trimEnd()
