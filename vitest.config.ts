@@ -5,6 +5,7 @@ const POSIX_ONLY = [
   'test/main.test.ts',
   'test/demo.test.ts',
   'test/gate.test.ts',
+  'test/heals/heals.test.ts',
   'test/azure/identity/token-cache.test.ts',
   'test/azure/diagnosis/diagnose.test.ts',
 ];
@@ -20,6 +21,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [
             'test/cluster/cluster.test.ts',
+            'test/commands/commands.test.ts',
             'test/container/**',
             'test/browser/**',
             'test/faults/**',
@@ -39,6 +41,8 @@ export default defineConfig({
           testTimeout: 90_000,
         },
       },
+      // These ask the real az and kubectl, which are slow to start.
+      { test: { name: 'commands', include: ['test/commands/commands.test.ts'], testTimeout: 120_000 } },
       { test: { name: 'browser', include: ['test/browser/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
       // These are slow and use the machine's own ports.
       {

@@ -25,6 +25,16 @@ const STEPS: Step[] = [
   { script: ['test:faults'], isVitest: true, missing: noRig },
   { script: ['bench', '--quick'], isVitest: false, missing: noRig },
   {
+    script: ['test:commands'],
+    isVitest: true,
+    missing: () =>
+      unless(
+        works(process.env['AZ'] || 'az', 'version') ||
+          works(process.env['KUBECTL'] || 'kubectl', 'version', '--client'),
+        'az or kubectl, or their paths in AZ and KUBECTL',
+      ),
+  },
+  {
     script: ['test:container'],
     isVitest: true,
     missing: () =>

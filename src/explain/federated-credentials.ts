@@ -108,7 +108,9 @@ export function createFederatedCredential(c: Refused): string[] {
       bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],
     findWorkload(c),
-    [bash`${namesAnother(c)} && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-`],
+    [
+      bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
+    ],
     restart(c),
   );
 }
@@ -144,7 +146,7 @@ export function showIssuerOfCluster(): string {
 
 /** Annotates the service account with the identity that trusts exactly its token, if there is one; it is the one that was meant. */
 function annotateIfTrusted(c: Refused): string {
-  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | grep -q ^${ofThisToken(c)} && kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=$id azure.workload.identity/tenant-id=$tenant --overwrite; done`;
+  return bash`az identity list --query '[].[resourceGroup,name,clientId,tenantId]' -o tsv | while read -r group name id tenant; do ${LIST} --query '[].[issuer,subject]' -o tsv | grep -q ^${ofThisToken(c)} || continue; kubectl annotate serviceaccount ${serviceAccount(c)} ${inNamespace(c)} azure.workload.identity/client-id=$id azure.workload.identity/tenant-id=$tenant --overwrite; done`;
 }
 
 /** The same, with a list of all identities for a person to choose from if none trusts it. */

@@ -216,7 +216,7 @@ describe('Microsoft Entra ID refuses', () => {
       claims: { aud: 'api://AKSIdentityBinding' },
       reason: 'federated-credential-audience',
       check: 'token',
-      says: 'AZURE_KUBERNETES_TOKEN_PROXY is not set',
+      says: 'it was sent to login.microsoftonline.com directly',
       last: RESTART,
     },
     {

@@ -192,7 +192,8 @@ export const FEDERATION: readonly Row[] = [
     problem: missingInWords,
     hint: (c) =>
       `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one can take a few minutes.`,
-    commands: createFederatedCredential,
+    // A credential with this issuer and subject has another audience, and there can be no second one.
+    commands: (c) => inOrder(updateAudience(c), createFederatedCredential(c)),
   },
   {
     ...MISSING,

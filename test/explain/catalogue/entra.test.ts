@@ -203,6 +203,14 @@ describe('a refusal of Microsoft Entra ID', () => {
       new RegExp(`^az login --tenant ${TENANT}$`),
     ],
     [
+      'a blocked tenant of a pod exists',
+      WORKLOAD_IDENTITY,
+      workload('AADSTS5000224: This tenant is not available.'),
+      'tenant-blocked',
+      /is blocked/,
+      undefined,
+    ],
+    [
       'a fault that is known by its number alone',
       SECRET,
       environment('50000: AADSTS50000: There was an error issuing a token.'),
