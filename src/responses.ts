@@ -62,7 +62,7 @@ function diagnosisMembers({ reason, title, problem, hint, commands, detail, docu
 }
 
 /** `GET /whoami`: the checks, then who the token says we are, or problem details that explain why there is none. */
-export function whoAmIDocument(view: View): { status: 200 | 503; members: object } {
+function whoAmIDocument(view: View): { status: 200 | 503; members: object } {
   const { checks, outcome, failure, subscription, instance, history, expiresOn } = view;
   const { identity, facts, attempts } = outcome;
   if (identity) {

@@ -9,7 +9,7 @@ export function explained(look: Look): Snapshot {
 }
 
 /** Whether there is a token: whether we know who we are. */
-export function isIdentified({ outcome }: Snapshot): boolean {
+function isIdentified({ outcome }: Snapshot): boolean {
   return outcome.identity !== null;
 }
 

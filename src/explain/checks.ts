@@ -46,7 +46,7 @@ export function failingCheck(e: Evidence): CheckName | undefined {
 }
 
 /** The attempt that counts: what is configured for this process comes before what would only do in its place. */
-export function decisive(e: Evidence): Finding | undefined {
+function decisive(e: Evidence): Finding | undefined {
   const { findings, facts } = e;
   const configured = findings.filter(
     (finding) =>
@@ -258,7 +258,7 @@ function failed(e: Evidence, name: CheckName): string {
   return `${where}: ${codeOf(finding)}`;
 }
 
-export function phaseInWords(phase: Finding['phase']): string {
+function phaseInWords(phase: Finding['phase']): string {
   switch (phase) {
     case 'lookup':
       return 'name not resolved';

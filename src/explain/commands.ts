@@ -164,7 +164,7 @@ export function findNode(e: WithFacts): string[] {
   return [bash`kubectl get pod ${name(pod?.name, 'POD')} ${inNamespace(e)} -o wide`];
 }
 
-export function listServiceAccounts(e: WithFacts): string {
+function listServiceAccounts(e: WithFacts): string {
   return bash`kubectl get serviceaccounts ${inNamespace(e)} -o yaml`;
 }
 

@@ -42,7 +42,7 @@ export function isApp(responder: Responder): boolean {
   return APPS.some((app) => app === responder);
 }
 
-export function platformOf({ facts }: Evidence, { responder }: Finding): IdentityEndpoint | undefined {
+function platformOf({ facts }: Evidence, { responder }: Finding): IdentityEndpoint | undefined {
   return isEndpoint(responder) ? responder : facts.identityEndpoint?.kind;
 }
 

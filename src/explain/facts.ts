@@ -48,7 +48,7 @@ export interface Facts {
   };
 }
 
-export type { Owner, Pod };
+export type { Pod };
 
 export interface ProjectedToken {
   file: string;

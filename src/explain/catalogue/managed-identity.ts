@@ -363,7 +363,7 @@ function excludeFromMesh(c: Case): string[] {
 }
 
 /** Adds the metadata service to what NO_PROXY has already. Outside Kubernetes, only the author of the environment can. */
-export function bypassProxy(c: Case): string[] {
+function bypassProxy(c: Case): string[] {
   return c.facts.kubernetes
     ? [
         ...findWorkload(c),
