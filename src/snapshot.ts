@@ -8,11 +8,6 @@ export function explained(look: Look): Snapshot {
   return { ...look, ...explain(look.outcome) };
 }
 
-/** Whether there is a token: whether we know who we are. */
-function isIdentified({ outcome }: Snapshot): boolean {
-  return outcome.identity !== null;
-}
-
 /** Whether everything works: nothing failed, and nothing about the identity smells. */
 export function isHealthy({ failure, warnings }: Snapshot): boolean {
   return failure === null && warnings.length === 0;
@@ -25,7 +20,7 @@ export function findings({ failure, warnings }: Snapshot): readonly Diagnosis[] 
 
 /** The warnings of /whoami: what works but smells and, last, why there is a token but no list. Empty without a token. */
 export function identityWarnings(snapshot: Snapshot): readonly Diagnosis[] {
-  if (!isIdentified(snapshot)) return [];
+  if (snapshot.outcome.identity === null) return [];
   const [first, ...others] = findings(snapshot);
   return first && snapshot.failure ? [...others, first] : findings(snapshot);
 }

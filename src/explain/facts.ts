@@ -1,6 +1,6 @@
 import { type Clean, readClaims } from './claims.ts';
 import { misnamedVariables } from './misnamed-variables.ts';
-import { type Owner, type Pod, podFrom } from './pod.ts';
+import { type Pod, podFrom } from './pod.ts';
 import { isProxied, PROXY_VARIABLES, proxyVariable } from './proxy.ts';
 
 /** What the pod or laptop itself can tell about why an identity does not work. Nothing in it is secret. */
@@ -47,8 +47,6 @@ export interface Facts {
     problem?: 'user-info-malformed' | 'no-proxy-range';
   };
 }
-
-export type { Pod };
 
 export interface ProjectedToken {
   file: string;

@@ -16,7 +16,7 @@ export function bodySummary({
 }
 
 /** The title of a page, then its visible text. */
-export function pageSummary(page: string): string {
+function pageSummary(page: string): string {
   const title = /<title[^>]{0,100}>([^<]{1,200})</i.exec(page)?.[1]?.trim();
   const visible = page
     .replace(/<(script|style|title|head)\b[\s\S]{0,20000}?<\/\1>/gi, ' ')

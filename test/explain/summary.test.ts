@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bodySummary, pageSummary, sdkSummary, toolSummary, withoutNoise } from '../../src/explain/summary.ts';
+import { bodySummary, sdkSummary, toolSummary, withoutNoise } from '../../src/explain/summary.ts';
 
 test.each([
   [
@@ -17,8 +17,8 @@ test.each([
 });
 
 test('a page without text says so, and a long one is cut', () => {
-  expect(pageSummary('<html></html>')).toBe('a page without text');
-  expect(pageSummary(`<p>${'x'.repeat(1000)}</p>`)).toHaveLength(300);
+  expect(bodySummary({ body: '<html></html>' })).toBe('a page without text');
+  expect(bodySummary({ body: `<p>${'x'.repeat(1000)}</p>` })).toHaveLength(300);
 });
 
 test.each([

@@ -14,7 +14,7 @@ interface Asked {
 }
 
 /** Where the fake `az`, `kubectl` and `curl` are: tiny programs that send their arguments here. */
-export const TOOLS = fileURLToPath(new URL('bin', import.meta.url));
+const TOOLS = fileURLToPath(new URL('bin', import.meta.url));
 
 /** Runs a tool in this world, which it may change. */
 async function run(world: World, handlers: RequestHandler[], { tool, words, stdin }: Asked): Promise<Ran> {

@@ -287,7 +287,7 @@ function oidOf(request: Request): string {
 const isWithin = (scope: string, at: string) => `${scope}/`.toLowerCase().startsWith(`${at}/`.toLowerCase());
 
 /** The subscriptions that this principal sees: those with a role anywhere inside. */
-export function subscriptionsSeen({ subscriptions, roles }: World, objectId: string, tenantId: string): Subscription[] {
+function subscriptionsSeen({ subscriptions, roles }: World, objectId: string, tenantId: string): Subscription[] {
   return subscriptions.filter(
     (each) =>
       each.tenantId === tenantId &&

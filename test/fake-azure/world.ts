@@ -360,7 +360,7 @@ export function setVariable(world: World, name: string, value: string): void {
   } else container.env.push({ name, value });
 }
 
-export function accountNamed(world: World, name: string): KubernetesObject | undefined {
+function accountNamed(world: World, name: string): KubernetesObject | undefined {
   return world.cluster.serviceAccounts.find(({ metadata }) => metadata.name === name);
 }
 

@@ -105,7 +105,7 @@ export async function heal(scenario: Scenario, known: Record<string, string> = {
 }
 
 /** The variables in capitals that a command leaves to its reader. */
-export function openVariables(command: string): string[] {
+function openVariables(command: string): string[] {
   const found = command.replaceAll(/'[^']*'/g, '').matchAll(/\$\{?([A-Z][A-Z0-9_]*)/g);
   return [...new Set([...found].map(([, name = '']) => name))].filter((name) => !['HOME', 'USER'].includes(name));
 }
