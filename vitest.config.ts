@@ -7,7 +7,9 @@ const POSIX_ONLY = [
   'test/gate.test.ts',
   'test/heals/heals.test.ts',
   'test/azure/identity/token-cache.test.ts',
-  'test/azure/diagnosis/diagnose.test.ts',
+  'test/azure/recording.test.ts',
+  'test/explain/bash.test.ts',
+  'test/explain/properties.test.ts',
 ];
 
 export default defineConfig({

@@ -183,6 +183,15 @@ test.each([
   expect(facts.app).toBe(Object.keys(env).length > 0 ? 'shop' : undefined);
 });
 
+test.each([
+  [{ IDENTITY_ENDPOINT: 'http://localhost/x' }, undefined],
+  [{ IDENTITY_HEADER: 'made-up' }, undefined],
+  [{ IMDS_ENDPOINT: 'http://localhost:40342' }, undefined],
+  [{ MSI_ENDPOINT: 'http://localhost:50342/oauth2/token' }, 'cloud-shell'],
+])('with %o alone, the identity endpoint is %s', async (env, kind) => {
+  expect((await factsOf(env)).identityEndpoint?.kind).toBe(kind);
+});
+
 test('an identity endpoint that is there is not missing', async () => {
   const facts = await factsOf({ WEBSITE_SITE_NAME: 'shop', ...endpoint });
   expect(facts.identityEndpoint).toEqual({ kind: 'app-service', host: 'localhost' });

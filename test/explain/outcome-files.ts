@@ -40,7 +40,7 @@ export type Family = (typeof FAMILIES)[number];
 export const NOW = '2026-01-15T12:00:00.000Z';
 
 /** The facts of a machine with nothing special about it. The files leave out what equals them. */
-const MACHINE: Facts = {
+export const MACHINE: Facts = {
   now: NOW,
   cloud: { authorityHost: 'https://login.microsoftonline.com', resourceManager: 'https://management.azure.com' },
   metadataService: '169.254.169.254',

@@ -35,11 +35,13 @@ function thrownByClient({ said, message, status, code, exchange }: Failure): Err
   });
 }
 
-const THROWN = FAMILIES.flatMap(readCases).flatMap(({ outcome }) => {
-  const error = thrownFor(outcome);
-  const reason = explain(outcome).failure?.reason;
-  return error && reason !== undefined ? [{ error, reason, facts: outcome.facts }] : [];
-});
+const THROWN = FAMILIES.filter((family) => family !== 'variants')
+  .flatMap(readCases)
+  .flatMap(({ outcome }) => {
+    const error = thrownFor(outcome);
+    const reason = explain(outcome).failure?.reason;
+    return error && reason !== undefined ? [{ error, reason, facts: outcome.facts }] : [];
+  });
 
 /** The share of the errors that keep the reason of the whole outcome. */
 function kept(reasonOf: (thrown: (typeof THROWN)[number]) => string | undefined): number {

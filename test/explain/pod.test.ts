@@ -205,7 +205,7 @@ describe('a manifest', () => {
     const { failure, checks } = explain(await withoutToken(place, NOTHING_INJECTED));
     expect(failure?.reason).toBe(reason);
     expect(`${failure?.problem} ${failure?.hint}`).toContain(says);
-    expect(failure?.commands).toEqual(commands);
+    expect(failure?.commands).toEqual(commands.length === 0 ? [] : expect.arrayContaining(commands));
     expect(checks.find(({ status }) => status === 'fail')).toMatchObject({ name: 'configuration', reason });
   });
 });

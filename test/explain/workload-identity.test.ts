@@ -92,7 +92,7 @@ describe('the token file', () => {
       content: { code: 'EISDIR' },
       reason: 'token-file-unreadable',
       check: 'configuration',
-      says: 'which is a directory',
+      says: 'probably a directory',
       last: RESTART,
     },
     {

@@ -144,7 +144,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       ),
       'clock-skew',
       /2 hours ahead of/,
-      /^sudo timedatectl set-ntp true$/,
+      /^sudo timedatectl set-ntp true/,
     ],
     [
       'an encrypted key without its password',
