@@ -45,7 +45,7 @@ export function checkReport(view: View, columns: number): string {
     lines.push('', ...wrap(toSafeText(`${problem} ${hint}`), columns, `${reason}: `, '  '));
     // A line for the shell is never wrapped, so that it can be copied.
     lines.push(...commands.map((command) => `  $ ${toSafeText(command)}`));
-    if (detail !== '') lines.push(...excerpt(wrap(essence(detail), columns, '  detail: ', '    ')));
+    if (detail !== '') lines.push(excerpt(wrap(essence(detail), columns, '  detail: ')));
     if (documentation !== undefined) lines.push(`  see ${documentation}`);
   }
   return `${lines.join('\n')}\n`;
@@ -57,10 +57,9 @@ function essence(detail: string): string {
   return toSafeText(description.replace(/\s+/g, ' ').trim());
 }
 
-/** The first two lines, so that a report fits into a terminal of 24 lines; `--json` has all of them. */
-function excerpt([first = '', second, ...others]: string[]): string[] {
-  if (second === undefined) return [first];
-  return [first, others.length === 0 ? second : second.replace(/\S+$/, '…')];
+/** The first line, so that a report fits into a terminal of 24 lines; `--json` has all of them. */
+function excerpt([first = '', ...others]: string[]): string {
+  return others.length === 0 ? first : first.replace(/\S+$/, '…');
 }
 
 function count(groups: number): string {

@@ -161,7 +161,7 @@ function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {
   return (
     aadstsClass === 'transient' ||
     aadstsClass === 'throttled' ||
-    (aadsts === undefined && (status === 429 || status >= 500))
+    (aadsts === undefined && (status === 200 || status === 429 || status >= 500))
   );
 }
 

@@ -103,7 +103,7 @@ function namesAnother(c: Refused): Word {
 export function createFederatedCredential(c: Refused): string[] {
   const values = part`--issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}`;
   return inOrder(
-    [listFederatedCredentials(c), annotateIfTrusted(c)],
+    [annotateIfTrusted(c)],
     [
       bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],

@@ -213,7 +213,7 @@ test('without a token GET /whoami is the complete diagnosis', async () => {
     'detail',
     'documentation',
   ]);
-  expect(document).toMatchObject({ type: 'urn:rg-api:az-not-installed', status: 503, reason: 'az-not-installed' });
+  expect(document).toMatchObject({ type: 'urn:rg-api:imds-unreachable', status: 503, reason: 'imds-unreachable' });
 });
 
 test('it lists every credential of the chain in order, including those that @azure/identity leaves out of its error', async () => {

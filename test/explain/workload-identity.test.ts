@@ -92,7 +92,7 @@ describe('the token file', () => {
       content: { code: 'EISDIR' },
       reason: 'token-file-unreadable',
       check: 'configuration',
-      says: 'probably a directory',
+      says: 'which is a directory',
       last: RESTART,
     },
     {

@@ -190,8 +190,7 @@ export const FEDERATION: readonly Row[] = [
     ...MISSING,
     when: ofPod(missing, isTrustworthy),
     problem: missingInWords,
-    hint: (c) =>
-      `Create one with exactly these values. ${slashInWords(c)}If another identity has it, AZURE_CLIENT_ID is the wrong one. A new one can take a few minutes.`,
+    hint: () => 'Create one with exactly these values, a trailing slash included. It can take a few minutes.',
     // A credential with this issuer and subject has another audience, and there can be no second one.
     commands: (c) => inOrder(updateAudience(c), createFederatedCredential(c)),
   },

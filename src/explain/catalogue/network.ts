@@ -157,6 +157,14 @@ export const NETWORK: readonly Row[] = [
   ...CONNECTIONS.flatMap(atEachLink),
   {
     ...ENTRA_BROKEN,
+    when: atEntra(({ responder, status }) => responder === 'entra' && status === 200),
+    problem: (c) => `${hostOf(c)} responded, but not with a token that can be used: ${quoted(c.finding)}.`,
+    hint: () =>
+      'Ask again. If it lasts, look for what changes responses on the way, such as a proxy or a service mesh.',
+    commands: connect,
+  },
+  {
+    ...ENTRA_BROKEN,
     when: atEntra(({ responder }) => responder === 'unknown'),
     problem: (c) => `Something else responds as ${hostOf(c)} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: (c) =>
