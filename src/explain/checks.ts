@@ -229,8 +229,7 @@ function passed(e: Evidence, name: CheckName): string {
     case 'token':
       return identity ? `from ${identity.credential}` : 'there is one';
     case 'identity': {
-      if (isNodeIdentity(identity, facts))
-        return `the node's identity ${identity?.managedIdentityResourceId?.split('/').at(-1)}`;
+      if (isNodeIdentity(identity, facts)) return nodeIdentityInWords(e);
       return `${identity?.type ?? 'identity'} ${shown(identity?.clientId ?? identity?.objectId, 'without an id')}`;
     }
     case 'resource-manager':
@@ -250,12 +249,19 @@ function failed(e: Evidence, name: CheckName): string {
   const skew = clockSkew(finding);
   if (skew !== undefined) return `the clocks differ by ${Math.abs(skew)} s`;
   if (name === 'configuration') return configurationInWords(e);
+  if (name === 'subscription' && finding.errorCode === undefined) return 'none is visible to this identity';
+  if (name === 'identity' && isNodeIdentity(e.identity, e.facts))
+    return `${nodeIdentityInWords(e)}, which has no role here`;
   const where = host ?? 'no host';
   if (finding.responder === 'none') {
     const seconds = tookMs === undefined ? '' : ` after ${Math.round(tookMs / 100) / 10} s`;
     return `${where}: ${finding.networkCode ?? `${phaseInWords(phase)}${seconds}`}`;
   }
   return `${where}: ${codeOf(finding)}`;
+}
+
+function nodeIdentityInWords({ identity }: Evidence): string {
+  return `the node's identity ${identity?.managedIdentityResourceId?.split('/').at(-1)}`;
 }
 
 function phaseInWords(phase: Finding['phase']): string {
@@ -317,7 +323,8 @@ function configurationInWords(e: Evidence): string {
   }
   if (facts.identityEndpoint) return `identity endpoint ${facts.identityEndpoint.host}${id}`;
   if (facts.identityEndpointMissing) return 'no identity endpoint: no identity is assigned';
-  if (identity) return identity.credential;
+  if (identity) return `${identity.credential}${id}`;
+  if (decisive(e)?.credential === 'managed-identity') return `managed identity${id}`;
   const tool = e.findings.find(isTool);
   return tool
     ? `${tool.name}: ${tool.text.problem?.replaceAll('-', ' ') ?? 'no token'}`

@@ -15,7 +15,9 @@ export function toSafeJson(value: unknown, indent = 0): string {
   );
 }
 
-/** Escapes a text like `toSafeJson`, but without the quotes. */
+/** Escapes a text like `toSafeJson`, but without the quotes, and with quotes and backslashes as they are. */
 export function toSafeText(text: unknown): string {
-  return toSafeJson(String(text)).slice(1, -1).replaceAll('\\"', '"');
+  return toSafeJson(String(text))
+    .slice(1, -1)
+    .replace(/\\(["\\])/g, '$1');
 }

@@ -42,7 +42,7 @@ const ROLE_ADVICE: readonly {
   },
   {
     when: isFromEnvironment,
-    hint: 'Ask an Owner or User Access Administrator for the role Reader (10 minutes, through a group a day). To use your own login instead, unset the AZURE_CLIENT_* variables.',
+    hint: 'If you meant your own login, unset AZURE_CLIENT_ID and its secret. Otherwise, an Owner or User Access Administrator assigns Reader (10 minutes, via a group up to a day).',
     commands: assignReader,
   },
   {

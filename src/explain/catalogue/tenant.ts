@@ -204,7 +204,7 @@ function managedIdentityElsewhere(): Row[] {
   const common = {
     ...WRONG_CLOUD_ROW,
     problem: (c: Case) =>
-      `The managed identity is one of ${tenantInWords(c)}, which does not know ${c.facts.cloud.resourceManager}: it is in another cloud.`,
+      `The managed identity belongs to ${tenantInWords(c)}, which is in a different cloud from ${c.facts.cloud.resourceManager}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
   };
   const when = only(cloud, (_, { credential }) => credential === 'managed-identity');

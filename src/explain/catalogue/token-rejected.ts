@@ -6,7 +6,7 @@ import { either, ofKind, only, resourceManagerSays, type When } from '../match.t
 import { isPod } from '../place.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { hasValue, hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
 
 const TENANT = {
@@ -164,9 +164,13 @@ function wrongTenant(): When {
 }
 
 function tenants(c: Case): string {
-  return `The token is of tenant ${shown(c.identity?.tenantId, 'another')}, the subscription ${shown(subscriptionOf(c), 'in use')} of tenant ${shown(c.finding.text.tenant, 'another')}.`;
+  return `The token was issued by ${tenant(c.identity?.tenantId)}, but the subscription ${shown(subscriptionOf(c), 'in use')} belongs to ${tenant(c.finding.text.tenant)}.`;
 }
 
 function refusal(c: Case): string {
   return `Azure Resource Manager refused this token (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`;
+}
+
+function tenant(id: string | null | undefined): string {
+  return hasValue(id) ? `tenant ${shown(id, '')}` : 'another tenant';
 }
