@@ -78,7 +78,7 @@ export function setClientId(e: WithFacts): string {
 
 function settingClientId(e: WithFacts): Word {
   const { app, set, settings } = appOf(e);
-  return part`${readApp(e)} && az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)} AZURE_CLIENT_ID=$CLIENT_ID`;
+  return part`${readApp(e)} && az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)} AZURE_CLIENT_ID=\${CLIENT_ID:?}`;
 }
 
 /** The same, if AZURE_CLIENT_ID names no identity that there is. */
