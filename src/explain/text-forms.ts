@@ -234,6 +234,8 @@ export const NETWORK_CODES: [string, RegExp][] = [
   ['ERR_TLS_HANDSHAKE_TIMEOUT', /TLS handshake timeout|handshake operation timed out/i],
   // The connection was there.
   ['UND_ERR_HEADERS_TIMEOUT', /ReadTimeout|Read timed out|while awaiting headers/i],
+  // The TLS library of Python wraps what the system said.
+  ['ECONNRESET', /SysCallError\((?:104|54|10054)\b/],
   [
     'EPROTO',
     /WRONG_VERSION_NUMBER|SSLError|SSLEOFError|UNEXPECTED_EOF|SSLV3_ALERT|tls: |\bEPROTO\b|handshake failure/i,

@@ -20,6 +20,8 @@ test.each([
   ['[Errno 111] Connection refused', 'ECONNREFUSED'],
   ['[WinError 10060] A connection attempt failed', 'ETIMEDOUT'],
   ["ConnectionResetError(104, 'Connection reset by peer')", 'ECONNRESET'],
+  [`SSLError(SSLError("bad handshake: SysCallError(10054, 'WSAECONNRESET')"))`, 'ECONNRESET'],
+  [`SSLError(SSLError("bad handshake: SysCallError(-1, 'Unexpected EOF')"))`, 'EPROTO'],
   ['x509: certificate signed by unknown authority', 'SELF_SIGNED_CERT_IN_CHAIN'],
   ['certificate verify failed: certificate has expired', 'CERT_HAS_EXPIRED'],
   ['ModuleNotFoundError: No module named', undefined],

@@ -1,4 +1,4 @@
-import { bash, name, part, url } from '../bash.ts';
+import { bash, name, part, url, type Word } from '../bash.ts';
 import { annotateServiceAccount, findNode, listClusters, onCluster, restart, unsetVariable } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import {
@@ -119,6 +119,15 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...INVALID,
+    when: only(entraSays(7000272), issuerIs('other')),
+    problem: (c) =>
+      `The key that signed the token is not among those that ${issuer(c)} publishes (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Add its public key to the key set (JWKS) that the discovery document names. After a rotation, keep the old key there until its tokens have expired.',
+    commands: (c) => [fetchDocument(c), fetchKeys(c)],
+  },
+  {
+    ...INVALID,
     when: only(entraMeans('issuer'), (e, finding) => presented({ ...e, finding }).issuer !== undefined),
     problem: (c) =>
       `Microsoft Entra ID has read what ${issuer(c)} publishes, and cannot use it (${codeOf(c.finding)}).`,
@@ -164,8 +173,13 @@ export const ASSERTION: readonly Row[] = [
     when: only(ofPod(refused), (e, finding) => isOfEntra(e, finding)),
     problem: (c) =>
       `The token in ${shown(projectedToken(c).file, 'the file')} was issued by Microsoft Entra ID itself, which does not exchange its own tokens.`,
-    hint: () => "Present the token of the pod's service account instead, as the Workload ID webhook projects it.",
-    commands: (c) => letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
+    hint: () =>
+      "Present the token of the pod's service account instead, as the Workload ID webhook projects it, and let a federated credential of the identity trust it.",
+    commands: (c) => [
+      ...letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
+      showIssuerOfCluster(),
+      listFederatedCredentials(c),
+    ],
   },
   {
     ...REFUSED,
@@ -222,6 +236,14 @@ function validityInWords(e: Evidence): string {
     : `is valid from ${nbf} to ${exp} (now ${e.facts.now})`;
 }
 
+function document(c: Case): Word {
+  return url(presented(c).issuer && discoveryDocument(c), 'ISSUER');
+}
+
 function fetchDocument(c: Case): string {
-  return bash`curl -sS ${url(presented(c).issuer && discoveryDocument(c), 'ISSUER')}`;
+  return bash`curl -sS ${document(c)}`;
+}
+
+function fetchKeys(c: Case): string {
+  return bash`curl -sS ${document(c)} | grep -oE 'jwks_uri[^,]+' | grep -oE 'https://[[:alnum:]./_:-]+' | xargs curl -sS`;
 }

@@ -191,6 +191,14 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,
+    when: only(says(refused, 'not-registered'), (e) => !isSet(e, 'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN')),
+    problem: (c) => `${certificate(c)} is not registered with ${applicationInWords(c)}.`,
+    hint: () =>
+      'Register it, or use the one that is registered. If the application trusts certificates by subject name and issuer, set AZURE_CLIENT_SEND_CERTIFICATE_CHAIN to true.',
+    commands: (c) => [...showRegistered(c), register(c)],
+  },
+  {
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: refused,
     problem: (c) => `${certificate(c)} is not registered with ${applicationInWords(c)}, or is not accepted.`,
     hint: () =>

@@ -158,6 +158,15 @@ export const NMI: readonly Row[] = [
   },
   {
     ...FAILED,
+    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault' && text.status === 404),
+    problem: (c) =>
+      `NMI got no token: either the metadata service of ${nodeInWords(c)} is being updated, or the AzureIdentity is of type 1 with a wrong tenantID (${quoted(c.finding)}).`,
+    hint: () =>
+      'Try again in a minute. If it lasts, check the AzureIdentity: a managed identity has type 0. The log of NMI says which type and tenant it used.',
+    commands: (c) => [showBindings(c), showNmiLog()],
+  },
+  {
+    ...FAILED,
     when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
     problem: (c) => `The metadata service of ${nodeInWords(c)} has a fault, which NMI passes on: ${quoted(c.finding)}.`,
     hint: () => 'Try again in a minute. If it lasts, restart or replace the node.',
@@ -208,12 +217,22 @@ export const NMI: readonly Row[] = [
   },
   {
     ...NOT_REACHED,
+    // A connection alone says little: what rewrites the destination may have accepted it.
+    when: only(UNREACHED, (_, { phase }) => phase === 'response'),
+    problem: (c) =>
+      `NMI does not answer at ${c.facts.metadataService} (${howFar(c.finding)}): either it waits until this pod has an identity, or a network policy drops the packets.`,
+    hint: () =>
+      'Wait two minutes. If it lasts, check the AzureIdentityBinding and the log of MIC, and let the network policy allow egress to 127.0.0.1 and to the node at port 2579, where NMI listens.',
+    commands: (c) => [showBindings(c), showMicLog(), ...showNmi(c), showNetworkPolicies(c)],
+  },
+  {
+    ...NOT_REACHED,
     when: UNREACHED,
     problem: (c) =>
       `NMI does not answer at ${c.facts.metadataService} (${howFar(c.finding)}): either it does not run on ${nodeInWords(c)}, or a network policy drops the packets.`,
     hint: () =>
       'Wait a minute. If it lasts, let the network policy allow egress to 127.0.0.1 and to the node at port 2579, where NMI listens. Some network plugins do not support pod identity.',
-    commands: (c) => [...showNmi(c), bash`kubectl get networkpolicies ${inNamespace(c)} -o yaml`],
+    commands: (c) => [...showNmi(c), showNetworkPolicies(c)],
   },
 ];
 
@@ -266,6 +285,10 @@ function correctClientId(c: Case): string {
 function assignToScaleSet(c: Case): string {
   const scaleSet = name(/^(.{1,60}vmss)[0-9a-z]{6}$/.exec(c.facts.pod?.node ?? '')?.[1], 'VMSS');
   return bash`${readAzureIdentity(c)} && read -r group _ <<< $(az vmss list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'${scaleSet}) && { az vmss identity show -g \${group:?} -n ${scaleSet} | grep -qi \${id:?} || az vmss identity assign -g \${group:?} -n ${scaleSet} --identities \${id:?}; }`;
+}
+
+function showNetworkPolicies(c: Case): string {
+  return bash`kubectl get networkpolicies ${inNamespace(c)} -o yaml`;
 }
 
 function showMicLog(): string {

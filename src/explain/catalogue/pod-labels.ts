@@ -82,8 +82,23 @@ export const POD_LABELS: readonly Row[] = [
   },
   {
     ...LABEL,
+    when: only(unlabelled, (e, finding) => isUnknownToNode(finding) && isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) =>
+      `${unlabelledInWords(c)}, so its node was asked for the identity of AZURE_CLIENT_ID, which it does not have.`,
+    hint: labelInWords,
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
     when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
     problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
+    hint: labelInWords,
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: only(unlabelled, (_, finding) => isUnknownToNode(finding)),
+    problem: (c) => `${unlabelledInWords(c)}, and its node has no managed identity either.`,
     hint: labelInWords,
     commands: labelPodTemplate,
   },
@@ -159,6 +174,11 @@ function notInjected(e: Evidence): Finding | undefined {
   // NMI holds a request until the pod has an identity. Nobody knows yet that the webhook was meant.
   if (node && isWaitedFor(node)) return undefined;
   return workloadIdentity && (node ?? workloadIdentity);
+}
+
+/** Whether the metadata service of the node itself answered, and has no such identity. */
+function isUnknownToNode({ responder, text }: Finding): boolean {
+  return responder === 'imds' && text.identity === 'not-found';
 }
 
 /** Whether there is a metadata service, even a slow one. */
