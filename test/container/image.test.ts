@@ -155,7 +155,7 @@ describe.skipIf(engine === undefined && !process.env['CI'])('the image', () => {
     expect(config.Env).toContain('HOST=0.0.0.0');
     expect(config.Env).toContain('NODE_COMPILE_CACHE=/app/compile-cache');
     // The same start as in the script that runs the bundle without a container.
-    expect(packageJson.scripts['start:built']).toBe('node --max-semi-space-size=4 dist/main.js');
+    expect(packageJson.scripts['start:built']).toBe('node --disable-sigusr1 --max-semi-space-size=4 dist/main.js');
   });
 
   test('arguments after the image go to the service: --check works as in a Job', async () => {

@@ -109,7 +109,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
     const { hint, commands } = await whoami();
     expect(hint).toContain('Mount the directory of your az login');
-    expect(commands.join('\n')).toContain('-v $HOME/.azure:/azure');
+    expect(commands.join('\n')).toContain('-v ~/.azure:/azure');
   });
 
   test('with an empty directory it asks for az login', async () => {
@@ -123,7 +123,7 @@ describe.skipIf(!canRun && !process.env['CI'])('the image with the Azure CLI', (
   test('with a login mounted read-only it says so', async () => {
     await run('--user', USER, '--volume', `${logIn('read-only')}:/azure:ro`);
     expect((await get('/')).headers.get('Fallback-Reason')).toBe('az-config-unusable');
-    expect((await whoami()).hint).toContain('without :ro');
+    expect((await whoami()).hint).toContain('writable, without the option ro');
   });
 
   test("with another user's login it says which user to run as", async () => {

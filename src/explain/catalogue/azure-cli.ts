@@ -85,7 +85,7 @@ export const AZURE_CLI: readonly Row[] = [
     problem: ({ finding }) =>
       `The user of this container may not use ${shown(finding.text.path, 'the directory of az')}.`,
     hint: () =>
-      'Run the container as yourself, the owner of the mounted directory. If files in it belong to root, give them back to yourself.',
+      'Mount the directory of your az login, and run the container as yourself, its owner. If files in it belong to root, give them back to yourself.',
     commands: () => runContainer(part`--user $(id -u):$(id -g)`),
   },
   {
