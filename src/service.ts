@@ -12,7 +12,7 @@ import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Instance } from './instance.ts';
 import { memoizeLast } from './memoize.ts';
-import { explained, findings, isHealthy, type Snapshot } from './snapshot.ts';
+import { explained, isHealthy, reasonOf, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
@@ -40,7 +40,7 @@ export function createService(options: {
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => snapshots.ageMs(),
     fallbackReasons: FALLBACK_REASONS,
-    verdict: () => latest && { isHealthy: isHealthy(latest), reason: findings(latest)[0]?.reason },
+    verdict: () => latest && { isHealthy: isHealthy(latest), reason: reasonOf(latest) ?? undefined },
   });
 
   const azure: Azure = createAzure({

@@ -22,7 +22,7 @@ import { TOKEN_REJECTED } from './catalogue/token-rejected.ts';
 import { OTHER_TOOLS, OTHER_TOOLS_REFUSED } from './catalogue/tools.ts';
 import { WORKLOAD_IDENTITY_SETUP } from './catalogue/workload-identity.ts';
 import { WORKLOAD_IDENTITY_REFUSED } from './catalogue/workload-identity-refused.ts';
-import type { Row, Warning } from './row.ts';
+import type { Row } from './row.ts';
 import { unknownRow } from './unknown.ts';
 
 /**
@@ -64,7 +64,7 @@ export const CATALOGUE: readonly Row[] = [
 ];
 
 /** All rows about something that works but smells. The first match of each reason is a warning. */
-export const WARNINGS: readonly Warning[] = [...NODE_IDENTITY, ...OTHER_CLIENT_ID, ...EMPTY_LIST];
+export const WARNINGS: readonly Row[] = [...NODE_IDENTITY, ...OTHER_CLIENT_ID, ...EMPTY_LIST];
 
 /** Every reason that a diagnosis may have, with its title, in the order of the catalogue. */
 export const REASONS: readonly Pick<Row, 'reason' | 'title'>[] = [

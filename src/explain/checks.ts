@@ -12,7 +12,16 @@ import {
 } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
 import { resourceManagerClass } from './resource-manager-codes.ts';
-import { clientIdOf, codeOf, isLabelled, shown, subscriptionOf, usesPodIdentity } from './words.ts';
+import {
+  authorityHost,
+  clientIdOf,
+  codeOf,
+  isLabelled,
+  managedIdentityHost,
+  shown,
+  subscriptionOf,
+  usesPodIdentity,
+} from './words.ts';
 
 /** The chain from the process to its list, link by link. */
 export const CHECK_NAMES = [
@@ -332,11 +341,11 @@ function configurationInWords(e: Evidence): string {
 }
 
 function providerInWords(e: Evidence): string {
-  const { identity, facts } = e;
+  const { identity } = e;
   const finding = decisive(e);
   const credential = identity?.credential ?? finding?.name ?? '';
-  if (finding && isProjected(finding)) return new URL(facts.cloud.authorityHost).hostname;
-  if (/^ManagedIdentity/.test(credential)) return facts.identityEndpoint?.host ?? facts.metadataService;
+  if (finding && isProjected(finding)) return authorityHost(e);
+  if (/^ManagedIdentity/.test(credential)) return managedIdentityHost(e);
   if (/Cli|PowerShell/.test(credential)) return credential.replace('Credential', '');
-  return new URL(facts.cloud.authorityHost).hostname;
+  return authorityHost(e);
 }

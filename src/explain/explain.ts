@@ -1,6 +1,6 @@
 import { CATALOGUE, WARNINGS } from './catalogue.ts';
 import { type Check, type CheckName, checksOf, failingCheck } from './checks.ts';
-import { type Case, type Evidence, type Finding, gatherEvidence, tokenFinding } from './evidence.ts';
+import { type Case, type Evidence, type Finding, gatherEvidence } from './evidence.ts';
 import { type Facts, NO_FACTS } from './facts.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { outcomeOf } from './plain-error.ts';
@@ -87,14 +87,15 @@ interface Recognized {
 }
 
 function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
-  const { identity, renewal, facts } = outcome;
+  const { identity, renewal } = outcome;
   if (!identity || evidence.findings.length > 0) return [];
   // Warnings are about the token, whatever became of the list.
-  const about = { ...evidence, failure: undefined, resourceManager: undefined, finding: tokenFinding(identity, facts) };
+  const about = { ...evidence, failure: undefined, resourceManager: undefined };
   const found: Recognized[] = [];
   for (const row of WARNINGS) {
     const isSaid = found.some(({ diagnosis }) => diagnosis.reason === row.reason);
-    if (!isSaid && matches(row, about)) found.push(written(row, about, ''));
+    const warning = isSaid ? undefined : applied(row, about, '');
+    if (warning) found.push(warning);
   }
   // The token still works. Why it cannot be renewed has a diagnosis of its own, and the warning belongs to the token.
   const renewalFailure = renewal && recognize(gatherEvidence(outcome, renewal), renewal);
@@ -117,23 +118,21 @@ function originalError(finding: Finding, failure: Failure): OriginalError {
   };
 }
 
-function matches(row: Row, about: Case): boolean {
+/** What a row says, if it matches. */
+function applied(row: Row, evidence: Evidence, message: string): Recognized | undefined {
   try {
-    return row.when(about) !== undefined;
+    const finding = row.when(evidence);
+    return finding && written(row, { ...evidence, finding }, message);
   } catch {
     // A row that throws for unexpected evidence does not match.
-    return false;
+    return undefined;
   }
 }
 
 function recognize(evidence: Evidence, failure: Failure): Recognized {
   for (const row of CATALOGUE) {
-    try {
-      const finding = row.when(evidence);
-      if (finding) return written(row, { ...evidence, finding }, failure.message);
-    } catch {
-      // A row that throws for unexpected evidence does not match.
-    }
+    const recognized = applied(row, evidence, failure.message);
+    if (recognized) return recognized;
   }
   const finding = evidence.resourceManager ?? evidence.findings.find(({ outcome }) => outcome === 'failed');
   return written(unknownRow(failingCheck(evidence)), { ...evidence, finding: finding ?? NO_FINDING }, failure.message);

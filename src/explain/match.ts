@@ -3,7 +3,7 @@ import { type CredentialKind, type Evidence, type Finding, tokenFinding } from '
 import { isPipeline, isPod } from './place.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 import type { Problem } from './text-forms.ts';
-import { isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
+import { authorityHost, isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
 export type When = (evidence: Evidence) => Finding | undefined;
@@ -276,7 +276,7 @@ function cloudWith(host: string | undefined): string | undefined {
 
 /** The name of this service's cloud, as the Azure CLI knows it. */
 export function cloudName({ facts }: Pick<Evidence, 'facts'>): string | undefined {
-  return cloudWith(new URL(facts.cloud.authorityHost).hostname);
+  return cloudWith(authorityHost({ facts }));
 }
 
 /** The other cloud that a tool asked for a token; undefined if it asked in the cloud of this service. */

@@ -1,5 +1,6 @@
 import { type Facts, NO_FACTS, SECRET } from './facts.ts';
 import type { Attempt, Exchange, Failure, FailureKind, Outcome } from './outcome.ts';
+import { authorityHost, managedIdentityHost } from './words.ts';
 
 /**
  * Makes an outcome from an error that a credential of @azure/identity or an ARM client threw, for apps that have nothing else. Of
@@ -81,9 +82,7 @@ const ENTRA_NOT_REACHED = /^(?:network_error|endpoints_resolution_error):/;
 /** The request that MSAL reports in the text of its error, as far as it can be told from that. */
 function exchangeIn(message: string, credential: string, facts: Facts): Exchange | undefined {
   const isManaged = credential === 'ManagedIdentityCredential';
-  const host = isManaged
-    ? (facts.identityEndpoint?.host ?? facts.metadataService)
-    : new URL(facts.cloud.authorityHost).hostname;
+  const host = isManaged ? managedIdentityHost({ facts }) : authorityHost({ facts });
   if (isManaged && /IMDS endpoint/.test(message)) return { host, isProbe: true };
   if (NOT_REACHED.test(message)) return { host };
   // The agent of Azure Arc answers with the path of a secret file.

@@ -24,9 +24,6 @@ export interface Row extends Reason {
   commands?: (about: Case) => readonly string[];
 }
 
-/** A row about something that works but smells; matched only where there is a token. */
-export type Warning = Row;
-
 export const DOCUMENTATION = {
   workloadIdentity: 'https://learn.microsoft.com/azure/aks/workload-identity-overview',
   identityBindings: 'https://learn.microsoft.com/azure/aks/identity-bindings-concepts',

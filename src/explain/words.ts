@@ -115,6 +115,11 @@ export function authorityHost({ facts }: WithFacts): string {
   return new URL(facts.cloud.authorityHost).hostname;
 }
 
+/** The host that gives tokens for a managed identity. */
+export function managedIdentityHost({ facts }: WithFacts): string {
+  return facts.identityEndpoint?.host ?? facts.metadataService;
+}
+
 /** The host that was asked. */
 export function hostOf({ finding }: Pick<Case, 'finding'>): string {
   return finding.host ?? 'Azure';

@@ -3,7 +3,7 @@ import type { Case, Finding } from '../evidence.ts';
 import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
 import { isApp, isContainer, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { codeOf, hostOf, quoted, shown } from '../words.ts';
+import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
 import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
@@ -199,7 +199,7 @@ function hostAndPort(c: Case): string {
 function serviceTag({ facts, finding }: Case): string {
   if (isTool(finding)) return '';
   const tags = new Map([
-    [new URL(facts.cloud.authorityHost).hostname, 'AzureActiveDirectory'],
+    [authorityHost({ facts }), 'AzureActiveDirectory'],
     [new URL(facts.cloud.resourceManager).hostname, 'AzureResourceManager'],
   ]);
   const tag = tags.get(finding.host ?? '');

@@ -4,7 +4,7 @@ import type { Case, Finding } from '../evidence.ts';
 import { either, inPod, isTool, ofTool, only, unanswered, type When } from '../match.ts';
 import { isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { isSet, quoted, shown } from '../words.ts';
+import { authorityHost, isSet, managedIdentityHost, quoted, shown } from '../words.ts';
 import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
 const TIMEOUT = { reason: 'token-timeout', title: 'No token in time', check: 'identity-provider' } as const;
@@ -16,10 +16,9 @@ const waiting: When = either(unanswered, ({ failure, findings }) =>
 const forIdentity = only(waiting, (_, { credential }) => credential === 'managed-identity');
 
 /** The host that was asked, or that the credential always asks. */
-function hostAsked({ facts, finding }: Pick<Case, 'facts' | 'finding'>): string {
-  const local = facts.identityEndpoint?.host ?? facts.metadataService;
-  const usual = finding.credential === 'managed-identity' ? local : new URL(facts.cloud.authorityHost).hostname;
-  return finding.host ?? usual;
+function hostAsked(c: Pick<Case, 'facts' | 'finding'>): string {
+  const { host, credential } = c.finding;
+  return host ?? (credential === 'managed-identity' ? managedIdentityHost(c) : authorityHost(c));
 }
 
 const ALLOW_IN_POD =

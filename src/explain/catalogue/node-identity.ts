@@ -17,7 +17,7 @@ import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-creden
 import { only, token } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
 import { isPod } from '../place.ts';
-import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
 import {
   clientIdOf,
   isEmpty,
@@ -154,7 +154,7 @@ const isOther = token(({ identity, facts }) => {
 });
 
 /** AZURE_CLIENT_ID names one identity, and another one answered. */
-export const OTHER_CLIENT_ID: readonly Warning[] = [
+export const OTHER_CLIENT_ID: readonly Row[] = [
   {
     ...OTHER,
     when: only(isOther, ({ identity }) => /Cli|PowerShell|VisualStudio|Broker/.test(identity?.credential ?? '')),

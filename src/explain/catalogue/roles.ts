@@ -1,11 +1,11 @@
 import { bash, guid } from '../bash.ts';
 import { assignReader, listIdentities, listSubscriptions, loginToTenant } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
-import { ofKind, only, type When } from '../match.ts';
+import { ofKind, only, token, type When } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
 import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
-import { DOCUMENTATION, type Row, type Warning } from '../row.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
@@ -127,13 +127,13 @@ export const ROLES: readonly Row[] = [
 ];
 
 /** The list is there, and empty. */
-export const EMPTY_LIST: readonly Warning[] = [
+export const EMPTY_LIST: readonly Row[] = [
   {
     ...EMPTY,
-    when: (e) =>
-      e.list?.resourceGroups === 0 && e.list.mayRead === false && !isNodeIdentity(e.identity, e.facts)
-        ? (e as Case).finding
-        : undefined,
+    when: token(
+      ({ list, identity, facts }) =>
+        list?.resourceGroups === 0 && list.mayRead === false && !isNodeIdentity(identity, facts),
+    ),
     problem: (c) =>
       `${capitalized(principalInWords(c))} sees the subscription ${shown(subscriptionOf(c), 'in use')}, but may not read its resource groups: its role is on something below.`,
     hint: () => 'Give the identity the role Reader on the whole subscription. A new role takes up to 10 minutes.',
