@@ -2,20 +2,10 @@ import { expect, it } from 'vitest';
 import { explain } from '../../src/explain/explain.ts';
 import type { Facts } from '../../src/explain/facts.ts';
 import type { Attempt, Exchange, Outcome } from '../../src/explain/outcome.ts';
+import { MACHINE } from './outcome-files.ts';
 import { NOTHING_INJECTED, withoutToken } from './outcomes.ts';
 
 const IMDS = '169.254.169.254';
-
-const MACHINE: Facts = {
-  now: '2026-11-27T00:20:31Z',
-  cloud: { authorityHost: 'https://login.microsoftonline.com', resourceManager: 'https://management.azure.com' },
-  metadataService: IMDS,
-  kubernetes: false,
-  container: false,
-  place: 'machine',
-  variables: {},
-  proxy: { variables: [], hosts: [] },
-};
 
 const NO_AZURE_CLI: Attempt = {
   name: 'AzureCliCredential',

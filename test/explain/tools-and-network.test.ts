@@ -3,17 +3,7 @@ import { CATALOGUE } from '../../src/explain/catalogue.ts';
 import { explain } from '../../src/explain/explain.ts';
 import type { Facts } from '../../src/explain/facts.ts';
 import type { Attempt, Exchange, Failure, Outcome } from '../../src/explain/outcome.ts';
-
-const MACHINE: Facts = {
-  now: '2026-11-24T09:40:08Z',
-  cloud: { authorityHost: 'https://login.microsoftonline.com', resourceManager: 'https://management.azure.com' },
-  metadataService: '169.254.169.254',
-  kubernetes: false,
-  container: false,
-  place: 'machine',
-  variables: {},
-  proxy: { variables: [], hosts: [] },
-};
+import { MACHINE } from './outcome-files.ts';
 
 const POD: Facts = {
   ...MACHINE,
