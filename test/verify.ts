@@ -108,23 +108,45 @@ for (const { script, isVitest, missing } of STEPS) {
   rmSync(results, { force: true });
   const reporters = isVitest ? ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`] : [];
   const { status } = npm('run', script[0], '--', ...script.slice(1), ...reporters);
-  const counted = isVitest ? countIn(results) : { passed: 1, failed: 0, skipped: 0 };
+  const counted = isVitest ? countIn(results) : { passed: 1, failed: 0, skipped: 0, failures: [] };
   total.passed += status === 0 || isVitest ? counted.passed : 0;
   total.skipped += counted.skipped;
   // A step can also fail outside of a test.
   total.failed += status === 0 ? counted.failed : Math.max(1, counted.failed);
-  if (status !== 0) notes.push(`failed: npm run ${name}`);
+  if (status !== 0) notes.push(`failed: npm run ${name}`, ...counted.failures);
   if (counted.skipped > 0) notes.push(`skipped: ${counted.skipped} tests of ${name}`);
 }
 rmSync(scratch, { recursive: true });
 
-/** The counts of vitest's JSON report; zeros if vitest did not write it. */
+interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  testResults: {
+    name: string;
+    message: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+  }[];
+}
+
+/** What vitest's JSON report says; zeros if vitest did not write it. The failures stand at the end, where a long log is read. */
 function countIn(file: string) {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));
-    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
+    const report: VitestReport = JSON.parse(readFileSync(file, 'utf8'));
+    const failures = report.testResults.flatMap(({ name, message, assertionResults }) => [
+      ...(message ? [`  ${name}: ${message}`] : []),
+      ...assertionResults
+        .filter(({ status }) => status === 'failed')
+        .map(({ fullName, failureMessages }) => `  ${name}\n    ${fullName}\n    ${failureMessages.join('\n    ')}`),
+    ]);
+    return {
+      passed: report.numPassedTests,
+      failed: report.numFailedTests,
+      skipped: report.numPendingTests,
+      failures,
+    };
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { passed: 0, failed: 0, skipped: 0, failures: [] };
   }
 }
 
