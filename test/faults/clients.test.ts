@@ -43,7 +43,7 @@ describe('clients', () => {
   test('5,000 connections: the oldest idle ones make room, and every probe is answered', async () => {
     const startedAtMs = performance.now();
     const sockets: Socket[] = [];
-    const probes = startProbes(PORT);
+    const probes = startProbes(service.child.pid, PORT);
     let closed = 0;
     for (let i = 0; i < 5000; i++) {
       // Such a client never ends its side.

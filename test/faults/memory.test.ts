@@ -64,7 +64,7 @@ describe('memory', () => {
   async function whileProbed<T>(fault: string, work: () => Promise<T>, limitMs = PROBE_LIMIT_MS): Promise<T> {
     const startedAtMs = performance.now();
     const before = service.memoryMiB('VmRSS').toFixed(0);
-    const probes = startProbes(PORT);
+    const probes = startProbes(service.child.pid, PORT);
     const result = await work();
     const { slowestMs, failures, probes: count } = await probes.end();
     const alive = service.child.exitCode === null && service.child.signalCode === null;

@@ -13,7 +13,6 @@ import { withoutAzure } from '../fake-azure/environment.ts';
 import { imds } from '../fake-azure/identity.ts';
 import { groups, subscriptions } from '../fake-azure/resource-manager.ts';
 import { createMemoryGroup } from './memory-group.ts';
-import { prioritize } from './priority.ts';
 
 const IMDS = '169.254.169.254';
 const AZURE = '127.0.0.2';
@@ -113,7 +112,6 @@ export async function startService(
     },
     stdio: ['ignore', stdout, 'pipe'],
   });
-  prioritize(child.pid);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
   const ended = once(child, 'exit').then(async () => {

@@ -156,7 +156,7 @@ async function watch(): Promise<void> {
   }
 }
 
-const probes = startProbes(PORT);
+const probes = startProbes(service.child.pid, PORT);
 const EXPECTED = [200, 502, 503, 504];
 let isOver = false;
 service.ended.then(({ kills }) => {
