@@ -156,9 +156,11 @@ const NUMBERS = {
   'blocked-tenant': [5000222, 5000224, 5000225],
   /** The resource that the token is for cannot be used. */
   resource: [
-    28000, 28002, 28003, 28004, 50156, 50171, 65005, 65006, 67001, 70011, 90009, 221000, 500013, 500015, 650052, 650053,
-    650054, 650055, 650057, 650058, 650061, 700017, 700018, 700039, 900562, 1002012,
+    28000, 28002, 28003, 28004, 50156, 50171, 65006, 67001, 70011, 90009, 221000, 500013, 500015, 650052, 650053,
+    650054, 650055, 650058, 650061, 700017, 700018, 700039, 900562, 1002012,
   ],
+  /** The registration of the application does not list a permission for the resource. */
+  'resource-not-listed': [65005, 650057],
   /** The tenant does not know the resource that the token is for. */
   'resource-unknown': [50001, 500011, 500012],
   /** The resource that the token is for is disabled in the tenant. */

@@ -132,8 +132,8 @@ function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
     return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
   }
   if (text.provider === 'client-id-unsupported') return 'configuration';
-  // Connected, but a token has not come yet.
-  if (isWaitedFor(finding)) return 'token';
+  // NMI holds a request until the pod has an identity; the metadata service itself never does.
+  if (e.facts.kubernetes && isWaitedFor(finding)) return 'token';
   if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
     return 'configuration';
   if (finding.credential === 'managed-identity' && isUnbound(e, finding) && !isRefusal(finding)) return 'configuration';

@@ -215,12 +215,13 @@ function responderOf(
     if (isGateway(exchange)) return 'gateway';
     if (DOCKER_DESKTOP.test(exchange.body ?? '')) return 'unknown';
     if (facts.kubernetes && content === 'text') return 'nmi';
+    if (content === 'text' && exchange.status >= 500 && RELAY.test(exchange.body ?? '')) return 'imds';
     // A fault of the service may have no body. A refusal without one comes from something else.
     return content === 'nothing' && isFault(exchange.status) ? 'imds' : 'unknown';
   }
   if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
   if (aadsts !== undefined || content === 'json') return 'entra';
-  return facts.proxy.hosts.includes(host) && isProxyStatus(exchange.status) ? 'http-proxy' : 'unknown';
+  return proxyOrUnknown(host, exchange.status, facts);
 }
 
 /** The metadata services of other clouds answer at the same address. */
@@ -232,6 +233,9 @@ const MESH = /envoy|istio|linkerd|squid|zscaler|bluecoat|haproxy|traefik/i;
 
 /** Docker Desktop's network answers in place of an address that it cannot reach, in the language of the system. */
 const DOCKER_DESKTOP = /connecting to 169\.254\.169\.254/i;
+
+/** A container group has a relay in place of the metadata service, which names the request that it could not pass on. */
+const RELAY = /\/metadata\/identity\//;
 
 /** The metadata service itself is behind nothing, so it has no 502 and no 504. */
 function isGateway({ server, status }: Exchange): boolean {
@@ -255,9 +259,9 @@ function contentOf({ body, contentType = '' }: Exchange): Content {
   return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
 }
 
-/** Statuses that a proxy may respond with itself. */
-function isProxyStatus(status: number): boolean {
-  return [403, 407, 502, 503, 504].includes(status);
+/** What is not Azure's comes from the proxy, if there is one. A page with a success is a sign-in page of whatever network this is. */
+function proxyOrUnknown(host: string, status: number, { proxy }: Facts): Responder {
+  return proxy.hosts.includes(host) && status >= 400 ? 'http-proxy' : 'unknown';
 }
 
 /** The error code of a JSON body, in the forms of OAuth 2.0, Resource Manager and its providers. */
@@ -294,9 +298,8 @@ function resourceManagerFinding(failure: Failure, facts: Facts): Finding {
   };
 }
 
-function resourceManagerResponder({ kind, status, isAzureError }: Failure, { proxy, cloud }: Facts): Responder {
+function resourceManagerResponder({ kind, status, isAzureError }: Failure, facts: Facts): Responder {
   if (kind === 'unreachable' || kind === 'timeout') return 'none';
   if (status === undefined || isAzureError || status === 401) return 'resource-manager';
-  const isProxied = proxy.hosts.includes(new URL(cloud.resourceManager).hostname);
-  return isProxied && isProxyStatus(status) ? 'http-proxy' : 'unknown';
+  return proxyOrUnknown(new URL(facts.cloud.resourceManager).hostname, status, facts);
 }

@@ -41,6 +41,13 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
+    when: withPassword(entraMeans('account-unknown')),
+    problem: (c) => `The account of AZURE_USERNAME does not exist in ${tenantInWords(c)}.`,
+    hint: () =>
+      'Set AZURE_USERNAME to the whole sign-in name (user@domain), or AZURE_TENANT_ID to the tenant of the account. Better: a service principal or Workload ID.',
+  },
+  {
+    ...ACCOUNT,
     when: entraMeans('account-unknown'),
     problem: (c) => `There is no such account in ${tenantInWords(c)}; it may have been deleted.`,
     hint: () => 'Use an account that exists in this tenant, or the tenant of the account.',

@@ -1,7 +1,7 @@
 import { bash, guid } from '../bash.ts';
 import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { entraMeans, inPod, isTool, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
   applicationInWords,
   applicationOf,
@@ -15,7 +15,7 @@ import {
 } from '../principal.ts';
 import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
+import { capitalized, clientIdOf, codeOf, hasValue, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
 
 const SERVICE_PRINCIPAL_MISSING_ROW = { ...SERVICE_PRINCIPAL_MISSING, documentation: aboutNumber } as const;
@@ -191,6 +191,18 @@ export const APPLICATION: readonly Row[] = [
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
     hint: () => 'Ask an administrator of the tenant to assign it in the enterprise application that the message names.',
+  },
+  {
+    ...CONSENT,
+    when: only(entraMeans('resource-not-listed'), (_, finding) => !isTool(finding)),
+    problem: (c) =>
+      `The registration of ${applicationInWords(c)} lists no permission for ${c.facts.cloud.resourceManager} (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Add the delegated permission user_impersonation of Azure Service Management to the app registration; an administrator then consents to it.',
+    commands: (c) => [
+      bash`az ad app permission add --id ${applicationWord(c)} --api 797f4846-ba00-4fd7-ba43-dac1f8f63013 --api-permissions 41094075-9dad-400e-a0bd-54e686782033=Scope`,
+      bash`az ad app permission admin-consent --id ${applicationWord(c)}`,
+    ],
   },
   {
     ...CONSENT,

@@ -170,6 +170,15 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...REFUSED,
+    when: ofPod(entraSays(700229)),
+    problem: (c) =>
+      `The token in ${shown(projectedToken(c).file, 'the file')} is one that Microsoft Entra ID issued for a person; it only exchanges those of a managed identity or application.`,
+    hint: () =>
+      "Present the token of the pod's service account, which a federated credential of the identity trusts, or that of a managed identity.",
+    commands: (c) => [...letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`), listFederatedCredentials(c)],
+  },
+  {
+    ...REFUSED,
     when: only(ofPod(refused), (e, finding) => isOfEntra(e, finding)),
     problem: (c) =>
       `The token in ${shown(projectedToken(c).file, 'the file')} was issued by Microsoft Entra ID itself, which does not exchange its own tokens.`,

@@ -3,6 +3,7 @@ import { bash } from '../bash.ts';
 import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
+import { isPipeline } from '../place.ts';
 import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
 import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -127,6 +128,14 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
     hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
     commands: () => [listIdentities()],
+  },
+  {
+    ...CLIENT_SECRET_REFUSED,
+    when: only(fromEnvironment(missing), isPipeline),
+    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
+    hint: () =>
+      'A service connection with workload identity federation has no secret: unset AZURE_CLIENT_SECRET, and run this in a task that logs in with az. Otherwise set it to a current secret.',
+    documentation: DOCUMENTATION.pipelines,
   },
   {
     ...CLIENT_SECRET_REFUSED,

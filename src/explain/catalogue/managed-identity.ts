@@ -159,6 +159,16 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
+    when: only(ON_MACHINE, (_, { status = 0, content }) => (status === 404 || status === 410) && content === 'nothing'),
+    problem: (c) =>
+      `${c.facts.metadataService} answered without a word (${codeOf(c.finding)}): either the metadata service is being updated, or something else answers in its place.`,
+    hint: () =>
+      'Try again in a minute. If it lasts, this machine is not in Azure or has no managed identity: log in with the Azure CLI, or set the variables of a service principal.',
+    commands: (c) => [askMetadataService(c)],
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...IMDS_REFUSED,
     when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410),
     problem: (c) => `The metadata service of this machine is being updated (${codeOf(c.finding)}).`,
     hint: () =>
@@ -216,6 +226,16 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
       `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} to ${shown(c.facts.proxy.server, 'a proxy')}, which cannot pass them on (${codeOf(c.finding)}).`,
     hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
     commands: bypassProxy,
+    documentation: DOCUMENTATION.metadataService,
+  },
+  {
+    ...IMDS_UNREACHABLE,
+    when: only(managedIdentity(isSilent), ({ facts }) => facts.place === 'container'),
+    problem: (c) =>
+      `${c.facts.metadataService} takes the connection from this container and gives no response: either the metadata service hangs, or the container's network is in the way.`,
+    hint: () =>
+      'On a virtual machine, run the container on the host network. Create a container group again, with its managed identity. Elsewhere, log in with the Azure CLI.',
+    commands: (c) => [askMetadataService(c)],
     documentation: DOCUMENTATION.metadataService,
   },
   {

@@ -126,6 +126,15 @@ export const POD_LABELS: readonly Row[] = [
   },
   {
     ...WEBHOOK,
+    when: only(missed, (_, { responder }) => responder === 'nmi'),
+    problem: () =>
+      'The pod has the label azure.workload.identity/use, but the webhook injected nothing, so NMI of pod identity was asked, and has no identity for it.',
+    hint: () =>
+      'Check that the webhook runs and is reachable, and that no annotation skip-containers names this container. Then recreate the pod. NMI can go once no pod needs it.',
+    commands: repairWebhook,
+  },
+  {
+    ...WEBHOOK,
     when: missed,
     problem: () => 'The pod has the label azure.workload.identity/use, but the Workload ID webhook injected nothing.',
     hint: () =>

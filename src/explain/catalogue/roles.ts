@@ -6,7 +6,7 @@ import { isNodeIdentity } from '../node-identity.ts';
 import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, isSet, misnamed, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { capitalized, isSet, misnamed, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
 const NONE = { ...NO_SUBSCRIPTION, documentation: DOCUMENTATION.roles } as const;
@@ -18,6 +18,12 @@ const EMPTY = {
 
 const none = ofKind('no-subscription');
 const forbidden = only(ofKind('not-authorized'), (_, finding) => [undefined, 'role'].includes(classOf(finding)));
+/** A code of which nothing is known but that it is about something else than a role. */
+const forbiddenOtherwise = only(
+  ofKind('not-authorized'),
+  (_, finding) =>
+    finding.errorCode !== undefined && finding.errorCode !== 'Forbidden' && classOf(finding) === undefined,
+);
 
 /** What differs between the identities: what to do about a missing role. */
 const ROLE_ADVICE: readonly {
@@ -114,6 +120,14 @@ export const ROLES: readonly Row[] = [
       'Check that the identity and the linked resource are in the same tenant, and give the identity a role on both.',
     commands: showRoles,
     documentation: DOCUMENTATION.roles,
+  },
+  {
+    ...NOT_AUTHORIZED,
+    when: forbiddenOtherwise,
+    problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'This is not about a role. Follow the message, and ask again in a minute: if nothing here fits it, the fault is on the side of Azure, and its support can tell.',
+    documentation: DOCUMENTATION.status,
   },
   ...byIdentity(
     {

@@ -1,5 +1,5 @@
 import { bash, text } from '../bash.ts';
-import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
+import type { Case, CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
@@ -170,7 +170,23 @@ export const OTHER_TOOLS_REFUSED: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(entraMeans('sign-in', 'mfa'), isOf('azd')),
+    when: only(entraMeans('mfa'), isOf('azd')),
+    problem: (c) => demandsMore('azd', c),
+    hint: () => DEMANDS_MORE,
+    commands: azdLogin,
+    documentation: aboutNumber,
+  },
+  {
+    ...LOGIN,
+    when: only(entraMeans('mfa'), isOf('powershell')),
+    problem: (c) => demandsMore('Azure PowerShell', c),
+    hint: () => DEMANDS_MORE,
+    commands: powerShellLogin,
+    documentation: aboutNumber,
+  },
+  {
+    ...LOGIN,
+    when: only(entraMeans('sign-in'), isOf('azd')),
     problem: ({ finding }) => `Entra ID wants the user of azd to sign in again (${codeOf(finding)}).`,
     hint: () => 'Log in with azd again, then ask again.',
     commands: azdLogin,
@@ -178,13 +194,20 @@ export const OTHER_TOOLS_REFUSED: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(entraMeans('sign-in', 'mfa'), isOf('powershell')),
+    when: only(entraMeans('sign-in'), isOf('powershell')),
     problem: ({ finding }) => `Entra ID wants the user of Azure PowerShell to sign in again (${codeOf(finding)}).`,
     hint: () => 'Log in with Azure PowerShell again, then ask again.',
     commands: powerShellLogin,
     documentation: aboutNumber,
   },
 ];
+
+const DEMANDS_MORE =
+  'Log in again in a browser, to the tenant of the subscription. If a Conditional Access policy still refuses, ask the administrator of the tenant.';
+
+function demandsMore(tool: string, { finding }: Case): string {
+  return `Entra ID demands more of the user of ${tool} than this login has, such as a second factor (${codeOf(finding)}).`;
+}
 
 function isOf(tool: CredentialKind) {
   return (_: Evidence, { credential }: Finding): boolean => credential === tool;

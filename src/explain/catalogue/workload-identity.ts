@@ -2,7 +2,9 @@ import { part } from '../bash.ts';
 import {
   annotateServiceAccount,
   avoidVirtualNodes,
+  inOrder,
   isDefaultServiceAccount,
+  labelPodTemplate,
   listIdentities,
   restart,
   setFsGroup,
@@ -17,9 +19,10 @@ import {
   letWebhookSet,
 } from '../federated-credentials.ts';
 import { findingOf, only, type When } from '../match.ts';
-import { isNoPod, isWindows } from '../place.ts';
+import { isNoPod, isPipeline, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { identityInWords, isEmpty, isSet, projectedToken, serviceAccountInWords, shown } from '../words.ts';
+import { identityInWords, isEmpty, isLabelled, isSet, projectedToken, serviceAccountInWords, shown } from '../words.ts';
+import { unlabelledInWords } from './pod-labels.ts';
 
 const FILE_MISSING = {
   reason: 'token-file-missing',
@@ -87,6 +90,15 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
   },
   {
     ...FILE_MISSING,
+    when: only(missing, (e) => isLabelled(e) === false),
+    problem: (c) =>
+      `${unlabelledInWords(c)}, so the webhook mounted nothing: ${file(c)} does not exist, and the manifest sets AZURE_FEDERATED_TOKEN_FILE.`,
+    hint: () =>
+      'Label the pod template azure.workload.identity/use: "true" and remove AZURE_FEDERATED_TOKEN_FILE from the manifest: the webhook mounts the token and sets the variable.',
+    commands: (c) => inOrder(labelPodTemplate(c), letWebhookSetFile(c)),
+  },
+  {
+    ...FILE_MISSING,
     when: only(missing, (e) => !projectedToken(e).isInjected),
     problem: (c) =>
       `The manifest sets AZURE_FEDERATED_TOKEN_FILE to ${file(c)}, which does not exist. The webhook mounts the token elsewhere.`,
@@ -101,6 +113,14 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
     hint: () =>
       'Leave AZURE_FEDERATED_TOKEN_FILE to the webhook and recreate the pod. Virtual nodes (ACI) do not project tokens: use a real node.',
     commands: letWebhookSetFile,
+  },
+  {
+    ...FILE_MALFORMED,
+    when: only(only(malformed, isNoPod), isPipeline),
+    problem: (c) => `The token file ${file(c)} ${problem(c)}, so this job has no token to present.`,
+    hint: () =>
+      'In GitHub Actions, give the workflow the permission id-token: write. In Azure Pipelines, use a service connection with workload identity federation.',
+    documentation: DOCUMENTATION.pipelines,
   },
   {
     ...FILE_MALFORMED,
