@@ -17,9 +17,9 @@ import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
 export interface Presented {
-  issuer?: string;
-  subject?: string;
-  audience?: string;
+  issuer?: string | undefined;
+  subject?: string | undefined;
+  audience?: string | undefined;
 }
 
 type WithFacts = Pick<Evidence, 'facts'>;
@@ -28,15 +28,10 @@ type Refused = WithFacts & { finding: Finding };
 
 /** The claims that were, or would be, compared: those of the pod's own token, or those that the refusal of a tool's login quotes. */
 export function presented({ facts, finding }: Refused): Presented {
-  const quoted = finding.text.assertion ?? {};
+  const quoted: Presented = finding.text.assertion ?? {};
   if (isTool(finding)) return quoted;
   const { iss = quoted.issuer, sub = quoted.subject, aud = [] } = projectedToken({ facts });
-  const audience = aud.length > 0 ? aud.join(', ') : quoted.audience;
-  return {
-    ...(iss !== undefined && { issuer: iss }),
-    ...(sub !== undefined && { subject: sub }),
-    ...(audience !== undefined && { audience }),
-  };
+  return { issuer: iss, subject: sub, audience: aud.length > 0 ? aud.join(', ') : quoted.audience };
 }
 
 export function issuerOf(c: Refused): IssuerKind {

@@ -29,46 +29,46 @@ import {
  */
 export interface TextFields {
   /** The error number of Microsoft Entra ID. */
-  aadsts?: number;
+  aadsts?: number | undefined;
   /** Why a server was not reached, as an error code of Node, whichever program reported it. */
-  networkCode?: string;
+  networkCode?: string | undefined;
   /** The connection failed at a proxy. */
-  isProxyFailure?: true;
+  isProxyFailure?: true | undefined;
   /** The status of a proxy's response to CONNECT. */
-  proxyStatus?: number;
+  proxyStatus?: number | undefined;
   /** The host that was not reached. */
-  host?: string;
+  host?: string | undefined;
   /** The status that the text quotes. */
-  status?: number;
-  problem?: Problem;
+  status?: number | undefined;
+  problem?: Problem | undefined;
   /** The file or directory with the problem. */
-  path?: string;
+  path?: string | undefined;
   /** The extension with the problem. */
-  extension?: string;
+  extension?: string | undefined;
   /** The tenant, application and subscription in the text: ids or names, as written. */
-  tenant?: string;
-  application?: string;
-  subscription?: string;
+  tenant?: string | undefined;
+  application?: string | undefined;
+  subscription?: string | undefined;
   /** The assertion that was presented, as the text quotes it. */
-  assertion?: { issuer?: string; subject?: string; audience?: string };
+  assertion?: { issuer: string | undefined; subject: string | undefined; audience: string | undefined } | undefined;
   /** Seconds after which to try again. */
-  waitSeconds?: number;
+  waitSeconds?: number | undefined;
   /** The time of Microsoft Entra ID, and when the assertion is valid, in milliseconds since the epoch. */
-  assertionTimes?: { now: number; from: number; to: number };
+  assertionTimes?: { now: number; from: number; to: number } | undefined;
   /** What a service for managed identities says about the identity. */
-  identity?: 'not-found' | 'ambiguous' | 'pending';
+  identity?: 'not-found' | 'ambiguous' | 'pending' | undefined;
   /** What such a service says about itself or about the request. */
-  provider?: ProviderProblem;
+  provider?: ProviderProblem | undefined;
   /** What is wrong with a certificate, its private key, or their file. */
-  certificate?: CertificateProblem;
+  certificate?: CertificateProblem | undefined;
   /** The variable whose value the SDK cannot use. */
-  variable?: string;
+  variable?: string | undefined;
   /** The text names a policy of the tenant's administrator. */
-  isPolicy?: true;
+  isPolicy?: true | undefined;
   /** Whose login a tool uses, if the text shows it; otherwise a user's, or unknown. */
-  login?: 'service-principal' | 'managed-identity';
+  login?: 'service-principal' | 'managed-identity' | undefined;
   /** The claims that Resource Manager demands of a new token, as the text quotes them. */
-  claims?: ClaimsChallenge;
+  claims?: ClaimsChallenge | undefined;
 }
 
 /** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
@@ -87,41 +87,50 @@ export function readText(colored: string): TextFields {
   const text = withoutSkippedModules(
     whole.length <= LONGEST_TEXT ? whole : `${whole.slice(0, half)}\n${whole.slice(-half)}`,
   );
-  const aadsts = aadstsNumber(text);
-  const problem = problemIn(text);
-  const networkCode = NETWORK_CODES.find(([, form]) => form.test(text))?.[0];
-  const isProxyFailure =
-    /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i.test(text);
-  return {
-    ...field('aadsts', aadsts),
-    ...field('networkCode', networkCode),
-    ...(isProxyFailure && { isProxyFailure }),
-    ...field(
-      'proxyStatus',
+  return readOnDemand({
+    aadsts: () => aadstsNumber(text),
+    networkCode: () => meaning(text, NETWORK_CODES),
+    isProxyFailure: () => PROXY_FAILURE.test(text) || undefined,
+    proxyStatus: () =>
       toNumber(/Tunnel connection failed: (\d{3})/.exec(text)?.[1] ?? (/\b407 Proxy/.test(text) ? '407' : undefined)),
-    ),
-    ...field('host', first(text, HOSTS)),
-    ...field('status', toNumber(first(text, STATUSES))),
-    ...field('problem', problem),
-    ...field('path', first(text, PATHS)),
-    ...field('extension', first(text, EXTENSIONS)),
-    ...field('tenant', first(text, TENANTS)),
-    ...field('application', first(text, APPLICATIONS)),
-    ...field('subscription', first(text, SUBSCRIPTIONS)),
-    ...field('assertion', assertionIn(text)),
-    ...field('waitSeconds', toNumber(first(text, WAITS))),
-    ...field('assertionTimes', assertionTimes(text)),
-    ...field('identity', IDENTITIES.find(([, form]) => form.test(text))?.[0]),
-    ...field('provider', PROVIDERS.find(([, form]) => form.test(text))?.[0]),
-    ...field('certificate', CERTIFICATES.find(([, form]) => form.test(text))?.[0]),
-    ...field('variable', first(text, VARIABLES)),
-    ...(/Conditional Access|blocked by (?:a )?(?:tenant )?polic|disabled by policy/i.test(text) && {
-      isPolicy: true as const,
-    }),
-    ...field('login', loginOf(text)),
-    ...field('claims', claimsIn(text)),
-  };
+    host: () => first(text, HOSTS),
+    status: () => toNumber(first(text, STATUSES)),
+    problem: () => problemIn(text),
+    path: () => first(text, PATHS),
+    extension: () => first(text, EXTENSIONS),
+    tenant: () => first(text, TENANTS),
+    application: () => first(text, APPLICATIONS),
+    subscription: () => first(text, SUBSCRIPTIONS),
+    assertion: () => assertionIn(text),
+    waitSeconds: () => toNumber(first(text, WAITS)),
+    assertionTimes: () => assertionTimes(text),
+    identity: () => meaning(text, IDENTITIES),
+    provider: () => meaning(text, PROVIDERS),
+    certificate: () => meaning(text, CERTIFICATES),
+    variable: () => first(text, VARIABLES),
+    isPolicy: () => POLICY.test(text) || undefined,
+    login: () => loginOf(text),
+    claims: () => claimsIn(text),
+  });
 }
+
+/** There are more patterns than a failure needs, and each costs time when it is first used. So a field is read when it is asked for. */
+function readOnDemand(forms: { [Name in keyof TextFields]-?: () => TextFields[Name] }): TextFields {
+  const fields = {};
+  for (const [name, read] of Object.entries(forms)) {
+    let found: { value: unknown } | undefined;
+    const get = () => {
+      found ??= { value: read() };
+      return found.value;
+    };
+    Object.defineProperty(fields, name, { enumerable: true, get });
+  }
+  return fields;
+}
+
+const PROXY_FAILURE =
+  /ProxyError|Cannot connect to proxy|SOCKS support|Tunnel connection failed|proxyconnect|proxy tunnel/i;
+const POLICY = /Conditional Access|blocked by (?:a )?(?:tenant )?polic|disabled by policy/i;
 
 function problemIn(text: string): Problem | undefined {
   // The system refused the connection, not a file.
@@ -143,12 +152,8 @@ function aadstsNumber(text: string): number | undefined {
 /** A refusal quotes what it compared: `Assertion Issuer: '…'` or `presented assertion issuer '…'`. */
 function assertionIn(text: string): TextFields['assertion'] {
   const value = (name: string) => new RegExp(`[Aa]ssertion ${name}:? '([^'\\n]{1,300})'`, 'i').exec(text)?.[1];
-  const assertion = {
-    ...field('issuer', value('issuer')),
-    ...field('subject', value('subject')),
-    ...field('audience', value('audience')),
-  };
-  return Object.keys(assertion).length > 0 ? assertion : undefined;
+  const [issuer, subject, audience] = ['issuer', 'subject', 'audience'].map(value);
+  return (issuer ?? subject ?? audience) ? { issuer, subject, audience } : undefined;
 }
 
 /** `Current time: …, assertion valid from …, expiry time of assertion …`: Entra's time, and two times from the assertion. */
@@ -176,6 +181,11 @@ function loginOf(text: string): TextFields['login'] {
   return undefined;
 }
 
+/** What the first of these patterns that matches stands for. */
+function meaning<Name>(text: string, forms: readonly (readonly [Name, RegExp])[]): Name | undefined {
+  return forms.find(([, form]) => form.test(text))?.[0];
+}
+
 function first(text: string, forms: readonly RegExp[]): string | undefined {
   for (const form of forms) {
     const found = form.exec(text)?.[1];
@@ -186,9 +196,4 @@ function first(text: string, forms: readonly RegExp[]): string | undefined {
 
 function toNumber(digits: string | undefined): number | undefined {
   return digits === undefined ? undefined : Number(digits);
-}
-
-function field<Name extends string, Value>(name: Name, value: Value | undefined): { [name in Name]?: Value } {
-  // The computed key is widened to string.
-  return value === undefined ? {} : ({ [name]: value } as { [name in Name]: Value });
 }
