@@ -112,8 +112,8 @@ function isUnbound(e: Evidence, { responder }: Finding): boolean {
   const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
   if (identityEndpointMissing === true) return true;
   const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
-  const isSilent = responder === 'none' && e.findings.some(({ credential }) => credential === 'projected-token');
-  return kubernetes && (podLabels !== undefined || isSilent) && !isBound;
+  const isForWorkloadIdentity = e.findings.some(({ credential }) => credential === 'projected-token');
+  return kubernetes && isForWorkloadIdentity && (podLabels !== undefined || responder === 'none') && !isBound;
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {

@@ -103,7 +103,7 @@ export const ACCOUNTS: readonly Row[] = [
     ...ENTRA_REFUSED,
     when: withPassword(entraMeans('sign-in', 'mfa')),
     problem: ({ finding }) =>
-      `The account of AZURE_USERNAME must prove more than a password (AADSTS${finding.aadsts}).`,
+      `The account of AZURE_USERNAME must prove more than a password, such as a second factor (AADSTS${finding.aadsts}).`,
     hint: () => withoutPassword,
   },
   {

@@ -124,7 +124,7 @@ export const AZURE_CLI_TENANT: readonly Row[] = [
     problem: ({ identity }) =>
       `The az login is in the tenant ${shown(identity?.tenantId, 'of the account')}, where the account sees no subscription.`,
     hint: () =>
-      'Log in without a tenant to see all of them, and choose a subscription; or get a role on one. Restart this service if it keeps the old token.',
+      'Log in to the tenant of your subscription; a login without a tenant looks in all of them. Or get a role on one. Restart this service if it keeps the old token.',
     commands: (c) => [...loginAgain(c), listSubscriptions()],
     documentation: DOCUMENTATION.azureCli,
   },

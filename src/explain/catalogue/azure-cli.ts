@@ -119,7 +119,7 @@ export const AZURE_CLI: readonly Row[] = [
     when: azureCliHas('cache-corrupt'),
     problem: ({ finding }) => `A file of az is damaged, its token cache or its profile: ${quoted(finding)}.`,
     hint: () =>
-      'Move the damaged file aside and log in again. Two processes that write it at once can damage it: give each its own AZURE_CONFIG_DIR.',
+      'Remove the damaged file and log in again; the command keeps a copy. Two processes that write it at once can damage it: give each its own AZURE_CONFIG_DIR.',
     commands: (c) => [
       // Reads bytes, because some of these files begin with a byte order mark.
       bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,

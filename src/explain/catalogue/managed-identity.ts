@@ -93,7 +93,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} answered, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
     hint: () =>
-      'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. If you meant an identity of the node, correct AZURE_CLIENT_ID.',
+      'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. For an identity of the node, assign it to the scale set of the nodes, or correct AZURE_CLIENT_ID.',
     commands: labelPodTemplate,
     documentation: DOCUMENTATION.workloadIdentity,
   },

@@ -4,7 +4,7 @@ import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords
 import { only } from '../match.ts';
 import { isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, quoted, shown } from '../words.ts';
+import { clientIdOf, codeOf, isSet, quoted, shown } from '../words.ts';
 import { howFar } from './managed-identity.ts';
 import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, MULTIPLE_IDENTITIES } from './reasons.ts';
 
@@ -100,6 +100,16 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     hint: () =>
       'Check what listens there, and that no proxy is in between. On a machine without Azure Arc, unset IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
     commands: () => [bash`azcmagent show`],
+    documentation: DOCUMENTATION.arc,
+  },
+  {
+    ...IDENTITY_ENDPOINT_FAILED,
+    when: only(at('arc'), (e, { status }) => status !== undefined && isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) =>
+      `The agent of Azure Arc gave no token (${codeOf(c.finding)}). AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.`,
+    hint: () =>
+      'Remove AZURE_CLIENT_ID from the environment of this process, and restart it. If that does not help, look at the state of the agent.',
+    commands: () => [bash`azcmagent show`, bash`azcmagent check`],
     documentation: DOCUMENTATION.arc,
   },
   {

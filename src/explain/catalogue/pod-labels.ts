@@ -98,8 +98,9 @@ export const POD_LABELS: readonly Row[] = [
   {
     ...LABEL,
     when: only(unlabelled, (_, finding) => isUnknownToNode(finding)),
-    problem: (c) => `${unlabelledInWords(c)}, and its node has no managed identity either.`,
-    hint: labelInWords,
+    problem: (c) =>
+      `${unlabelledInWords(c)}, and its node has no managed identity that it gives without a client id: none, or several.`,
+    hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID.`,
     commands: labelPodTemplate,
   },
   {

@@ -148,9 +148,10 @@ export const OTHER_TOOLS: readonly Row[] = [
     when: failing('powershell'),
     problem: ({ finding }) => `Azure PowerShell gave no token: ${quoted(finding)}.`,
     hint: () =>
-      'Ask PowerShell for a token in a terminal, as the user who runs this service. If its modules do not fit together, update Az.Accounts.',
-    commands: () => [
+      'Ask PowerShell for a token in a terminal, as the user who runs this service. If it fails there, too, log in again; if its modules do not fit together, update Az.Accounts.',
+    commands: (c) => [
       bash`pwsh -Command 'Get-AzAccessToken | Out-Null'`,
+      ...powerShellLogin(c),
       bash`pwsh -Command 'Update-Module Az.Accounts -Force'`,
     ],
   },
