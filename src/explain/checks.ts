@@ -201,7 +201,7 @@ function resourceManagerCheck({ failure, identity, facts }: Evidence, finding: F
 /** The reasons of the failure and of the warnings, by the check that each belongs to. */
 type ReasonsByCheck = ReadonlyMap<CheckName, string>;
 
-/** Computes the eight checks. Whether one passes comes from the evidence alone; a warning marks the check of its own. */
+/** Computes the checks. Whether one passes comes from the evidence alone; a warning marks the check of its own. */
 export function checksOf(
   e: Evidence,
   found: { failure: string | undefined; warnings: ReasonsByCheck; isTokenOnly: boolean },

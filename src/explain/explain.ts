@@ -30,7 +30,7 @@ export interface Explanation {
   failure: Diagnosis | null;
   /** What works but smells; empty if there is no token. */
   warnings: readonly Diagnosis[];
-  /** The eight checks, in order. */
+  /** All checks, in order. */
   checks: readonly Check[];
   /** The check that the reason of the failure belongs to. The checks come from the evidence alone, and the two agree. */
   check: CheckName | null;
