@@ -140,27 +140,12 @@ function recognize(evidence: Evidence, failure: Failure): Recognized {
 
 /** For a failure before anything was asked. */
 const NO_FINDING: Finding = {
-  credential: undefined,
   name: '',
   outcome: 'failed',
   responder: 'not-asked',
-  host: undefined,
-  phase: undefined,
-  address: undefined,
-  tookMs: undefined,
-  aadsts: undefined,
-  aadstsClass: undefined,
-  status: undefined,
-  content: undefined,
-  server: undefined,
-  errorCode: undefined,
-  networkCode: undefined,
-  serverAheadSeconds: undefined,
-  wwwAuthenticate: undefined,
   message: '',
   summary: '',
   text: {},
-  errorName: undefined,
 };
 
 function written(row: Row, about: Case, message: string): Recognized {

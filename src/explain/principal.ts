@@ -1,8 +1,8 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { guid, isGuid, type Word } from './bash.ts';
-import type { Case, Evidence, Finding } from './evidence.ts';
-import { isTool, only, type When } from './match.ts';
-import { clientIdOf, hasValue, isSet, shown, tenantIdOf } from './words.ts';
+import { type Case, type Evidence, type Finding, isTool } from './evidence.ts';
+import { only, type When } from './match.ts';
+import { clientIdOf, hasValue, isSet, managedName, shown, tenantIdOf } from './words.ts';
 
 /** Who asks for the token, and whose the token is: predicates and words. */
 
@@ -78,11 +78,6 @@ export function isUser({ identity }: Evidence): boolean {
 
 function isManaged({ identity }: Evidence): boolean {
   return identity?.credential === 'ManagedIdentityCredential';
-}
-
-/** The name of the resource that the managed identity belongs to, or its own name if it is user-assigned. */
-function managedName({ identity }: Evidence): string | undefined {
-  return identity?.managedIdentityResourceId?.split('/').at(-1);
 }
 
 export function isSystemAssigned(e: Evidence): boolean {

@@ -16,6 +16,11 @@ export function readLogin(): Word {
   return part`read -r name tenant <<< $(echo $(az account show --query '[user.name,tenantId]' -o tsv))`;
 }
 
+/** Sets az to the cloud of this service. A name that is set already does no harm. */
+export function setCloud(c: Case): string {
+  return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
+}
+
 const asServicePrincipal = (when: When): When => only(when, (_, { text: { login } }) => login === 'service-principal');
 
 /** A refusal of Microsoft Entra ID has rows of its own, although az then advises a login. */
@@ -188,7 +193,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: (c) =>
       `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
     // Each cloud has a login of its own, and az does not say which one it is set to.
-    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
+    commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
 ];
 

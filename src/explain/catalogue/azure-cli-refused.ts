@@ -1,11 +1,11 @@
-import { bash, guid, isName, name, part, text } from '../bash.ts';
+import { bash, guid, isName, part, text } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
-import { readLogin } from './azure-cli-login.ts';
+import { readLogin, setCloud } from './azure-cli-login.ts';
 import {
   AZ_NOT_LOGGED_IN,
   AZ_WRONG_CLOUD,
@@ -33,7 +33,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       `az is set to ${shown(otherCloud(c, c.finding), 'another cloud')} and asks ${shown(c.finding.host, 'a host')} there; this service uses ${shown(cloudName(c), 'the public cloud')}.`,
     hint: (c) =>
       `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there. The network is not the cause.`,
-    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
+    commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
   {
     ...LOGIN,

@@ -1,8 +1,8 @@
 import { findGuids, readIdentityId } from '../app-commands.ts';
 import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { credential, isTool, only, type When } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { credential, only, type When } from '../match.ts';
 import { isNoPod, isPipeline, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';

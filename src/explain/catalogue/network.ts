@@ -1,6 +1,6 @@
 import { bash } from '../bash.ts';
-import type { Case, Finding } from '../evidence.ts';
-import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { type Case, type Finding, isTool } from '../evidence.ts';
+import { only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
 import { isApp, isContainer, isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';

@@ -1,7 +1,7 @@
 import { bash, host, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, workload } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { isTool, only, unreached, type When } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
 import { capitalized, codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';

@@ -1,10 +1,9 @@
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
   either,
   emptySecret,
   halfConfigured,
   inPod,
-  isTool,
   misnamedCredential,
   missingVariables,
   only,

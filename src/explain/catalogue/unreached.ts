@@ -1,7 +1,7 @@
 import { bash, host, name, url, type Word } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { isTool, only } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { only } from '../match.ts';
 import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
 
