@@ -1,7 +1,7 @@
 import { bash } from '../bash.ts';
 import { type Case, type Finding, isTool } from '../evidence.ts';
-import { only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
-import { isApp, isContainer, isPod } from '../place.ts';
+import { inPod, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { isApp, isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
@@ -24,7 +24,7 @@ const noConnection: When = (e) => unreachedWith(NO_WAY)(e) ?? stillIn('connect')
 const NAMES: readonly UnreachedRow[] = [
   {
     ...DNS,
-    when: only(stillIn('lookup'), isPod),
+    when: inPod(stillIn('lookup')),
     problem: (c) => `The name server of the cluster does not respond: the lookup of ${hostOf(c)} never ended.`,
     hint: () =>
       'Check CoreDNS and what it forwards to, and that network policies let this pod reach it on port 53 (UDP and TCP).',
@@ -54,7 +54,7 @@ const NAMES: readonly UnreachedRow[] = [
   },
   {
     ...DNS,
-    when: only(unreachedWith(NAME_FAILURE), isPod),
+    when: inPod(unreachedWith(NAME_FAILURE)),
     problem: (c) => `DNS of the cluster does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: () =>
       'Check CoreDNS and what it forwards to, network policies for port 53, and private DNS zones of the network.',
@@ -106,7 +106,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
   },
   {
     ...EGRESS,
-    when: only(noConnection, isPod),
+    when: inPod(noConnection),
     problem: (c) => `This pod cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
     hint: (c) =>
       `Allow it in the network policies of the namespace, in the firewall or NSG${serviceTag(c)}, and check the route of the subnet.`,
