@@ -2,6 +2,7 @@ import { type AadstsClass, isWithin } from './aadsts.ts';
 import { guid, isGuid, type Word } from './bash.ts';
 import { type Case, type Evidence, type Finding, isTool } from './evidence.ts';
 import { only, type When } from './match.ts';
+import { isPod } from './place.ts';
 import { clientIdOf, hasValue, isSet, managedName, shown, tenantIdOf } from './words.ts';
 
 /** Who asks for the token, and whose the token is: predicates and words. */
@@ -60,6 +61,11 @@ export function fromEnvironment(when: When): When {
 /** Matches a pod identity that NMI gets with a secret or certificate of its own (AzureIdentity of type 1 or 2). */
 export function behindNmi(when: When): When {
   return only(when, (_, { responder }) => responder === 'nmi');
+}
+
+/** What may have been meant instead of the service principal in the variables of this process. */
+export function otherLogin(e: Pick<Evidence, 'facts'>): string {
+  return isPod(e) ? 'Workload ID' : 'another login';
 }
 
 /** The application as a word of a command. */

@@ -5,7 +5,7 @@ import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, 
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
-import { readLogin, setCloud } from './azure-cli-login.ts';
+import { loginAsServicePrincipal, setCloud } from './azure-cli-login.ts';
 import {
   AZ_NOT_LOGGED_IN,
   AZ_WRONG_CLOUD,
@@ -80,10 +80,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     problem: ({ finding }) =>
       `Entra ID refused the secret with which az is logged in as ${application(finding)} (${codeOf(finding)}).`,
     hint: () => 'Log in again as the service principal with its present secret: the value, not the id of the secret.',
-    commands: () => [
-      bash`az account show --query '[user.name,tenantId]' -o tsv`,
-      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
-    ],
+    commands: () => loginAsServicePrincipal(part`--password=$CLIENT_SECRET`),
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,

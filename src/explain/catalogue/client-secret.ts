@@ -4,7 +4,7 @@ import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload }
 import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofPodToken, ofTool, only } from '../match.ts';
 import { isPod } from '../place.ts';
-import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
+import { applicationInWords, applicationOf, behindNmi, fromEnvironment, otherLogin } from '../principal.ts';
 import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
@@ -101,18 +101,11 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(expired)),
-    problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
-    hint: () => 'Create a new secret and set AZURE_CLIENT_SECRET to its value. Workload ID needs no secret at all.',
-    commands: replaceSecret,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(expired),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
-    hint: () =>
-      'Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    hint: (c) =>
+      `Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -154,21 +147,12 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(wrong)),
-    problem: (c) =>
-      `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
-    hint: () =>
-      'Set it to the value of a current secret. If nobody has the value, create a new one. Workload ID needs none.',
-    commands: replaceSecret,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(wrong),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
-    hint: () =>
-      'Set it to the value of a current secret, or to that of a new one. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    hint: (c) =>
+      `Set it to the value of a current secret, or to that of a new one. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+    commands: replaceSecret,
   },
 ];
 

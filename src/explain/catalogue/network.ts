@@ -7,14 +7,13 @@ import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
 import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
-import { atEachLink, connect, lookUp, type UnreachedRow } from './unreached.ts';
+import { atEachLink, connect, lookUp, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
 
-/** The name does not exist; with other codes the name server has failed. */
+/** The name does not exist; with other codes of NAME_FAILURE the name server has failed. */
 const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
-const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
 const FORBIDDEN_HERE = /^(EACCES|EPERM)$/;
 const NO_WAY = /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/;
 

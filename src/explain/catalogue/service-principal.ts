@@ -3,12 +3,12 @@ import {
   either,
   emptySecret,
   halfConfigured,
-  inPod,
   misnamedCredential,
   missingVariables,
   only,
   type When,
 } from '../match.ts';
+import { otherLogin } from '../principal.ts';
 import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import type { Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
@@ -90,17 +90,11 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID'))),
-    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
-    commands: setTenantOfApplication,
-  },
-  {
-    ...NOTHING_CONFIGURED,
     when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
     problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant another login.',
-    commands: (c) => [showTenantOfApplication(c)],
+    hint: (c) =>
+      `Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant ${otherLogin(c)}.`,
+    commands: setTenantOfApplication,
   },
   {
     ...NOTHING_CONFIGURED,

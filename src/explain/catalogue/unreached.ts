@@ -5,6 +5,9 @@ import { only } from '../match.ts';
 import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
 
+/** A name was not resolved. */
+export const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
+
 /** A row about a host that was not reached. Which link of the chain broke depends on who was asked. */
 export type UnreachedRow = Omit<Row, 'check'>;
 
