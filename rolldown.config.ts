@@ -41,8 +41,8 @@ const packagesOnDemand: Plugin = {
 };
 
 /**
- * The SDK checks whether the body of each request is a FormData. Naming that class loads undici, another third of the start. The
- * object's own tag tells the same.
+ * The SDK checks whether the body of each request is a FormData. Naming that class loads undici, which a check needs for nothing
+ * else: 36 of its 276 ms, and 3 MB. The object's own tag tells the same.
  */
 const formsByTag: Plugin = {
   name: 'forms-by-tag',

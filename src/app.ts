@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { originalError } from './azure/errors.ts';
 import type { RefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import { REASONS } from './explain/catalogue.ts';
+import { CHECK_NAMES } from './explain/checks.ts';
 import { acceptsHtml } from './http/accepts-html.ts';
 import { docsPage } from './http/docs-page.ts';
 import { openApi } from './http/openapi.ts';
@@ -86,12 +87,13 @@ export function createApp(deps: {
 
   app.get('/openapi.json', () => toResponse(openApiDocument()));
 
-  const openApiDocument = lazy(() => prepareJson(openApi(deps.version, REASONS)));
+  const document = lazy(() => openApi(deps.version, REASONS, CHECK_NAMES));
+  const openApiDocument = lazy(() => prepareJson(document()));
 
   app.get('/docs', async () => toResponse(await docs()));
 
   const docs = lazy(async () =>
-    prepare(String(await docsPage(openApi(deps.version, REASONS))), 'text/html; charset=UTF-8', 200, PAGE_HEADERS),
+    prepare(String(await docsPage(document())), 'text/html; charset=UTF-8', 200, PAGE_HEADERS),
   );
 
   const routes = routesOf(app);

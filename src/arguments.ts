@@ -21,7 +21,7 @@ export class UsageError extends Error {
 
 export const HELP = `rg-api lists the resource groups that this process's Azure identity sees, and says why when it sees none.
 
-  rg-api                   serve GET /, /whoami, /healthz, /readyz, /metrics, /docs and /openapi.json
+  rg-api                   serve GET /, which lists them, and GET /docs, which describes all routes
   rg-api --check           ask once and print a report; exit 0 if the list is whole and nothing is wrong, else 1
          --wait SECONDS    with --check: try again until all is well or the time is up
          --json            with --check: print one JSON object instead

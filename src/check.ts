@@ -34,9 +34,9 @@ const MARKS = { pass: '✓', warn: '!', fail: '✗', skip: '–' } as const;
 export function checkReport(view: View, columns: number): string {
   const problems = findings(view);
   const [first] = problems;
-  const lines = [
-    first ? `NOT OK: ${first.title}` : `OK: ${view.names ? count(view.names.length) : 'there is a token'}`,
-  ];
+  // The last check counts the resource groups.
+  const seen = view.names ? view.checks.at(-1)?.summary : 'there is a token';
+  const lines = [first ? `NOT OK: ${first.title}` : `OK: ${seen}`];
   for (const { name, status, summary } of view.checks) {
     const link = `  ${MARKS[status]} ${name.padEnd(18)}`;
     lines.push(...wrap(toSafeText(summary), columns, link, ' '.repeat(link.length)));
@@ -60,8 +60,4 @@ function essence(detail: string): string {
 /** The first line, so that a report fits into a terminal of 24 lines; `--json` has all of them. */
 function excerpt([first = '', ...others]: string[]): string {
   return others.length === 0 ? first : first.replace(/\S+$/, '…');
-}
-
-function count(groups: number): string {
-  return groups === 1 ? '1 resource group' : `${groups} resource groups`;
 }

@@ -1,3 +1,4 @@
+import { isGuid } from './explain/bash.ts';
 import { PROXY_VARIABLES } from './explain/proxy.ts';
 
 /** The configuration from the environment. Durations are in milliseconds. */
@@ -55,8 +56,6 @@ export const TOKEN_CREDENTIALS = [
 
 const HOST_NAME = /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){0,10}$/;
 
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /**
  * Parses the environment. An empty variable counts as unset, as in a manifest's `value: ""`.
  *
@@ -92,7 +91,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
   const subscriptionId = text('AZURE_SUBSCRIPTION_ID');
-  if (subscriptionId !== undefined && !GUID.test(subscriptionId)) {
+  if (subscriptionId !== undefined && !isGuid(subscriptionId)) {
     throw new ConfigError(
       'AZURE_SUBSCRIPTION_ID',
       'is not a subscription id',

@@ -13,7 +13,7 @@ import { ConfigError, readConfig } from './config.ts';
 import { createHistory } from './history.ts';
 import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
 import { checkDocument } from './responses.ts';
-import { createService, type Service } from './service.ts';
+import type { Service } from './service.ts';
 import { handleSignals } from './signals.ts';
 import { explained, isHealthy } from './snapshot.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
@@ -47,6 +47,8 @@ if (command.kind === 'check') await runCheck(command);
 else await serve();
 
 async function serve(): Promise<void> {
+  // A check needs nothing of it: no server, no routes, no metrics.
+  const { createService } = await import('./service.ts');
   const service = createService({
     config,
     cloud,

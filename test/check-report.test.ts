@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkReport } from '../src/check.ts';
+import { CHECK_NAMES } from '../src/explain/checks.ts';
 import { SCENARIOS, startOf } from './fake-azure/scenarios.ts';
 import { startService } from './service.ts';
 
@@ -20,7 +21,7 @@ test.each(Object.entries(IN_ONE_PROCESS))('the report of %s fits into a terminal
   const lines = await reportOf(scenario);
   expect(lines.length).toBeLessThanOrEqual(24);
   const marks = lines.slice(1).map((line) => /^ {2}[✓!✗–] ([a-z-]+) /.exec(line)?.[1]);
-  expect(marks.filter(Boolean)).toHaveLength(8);
+  expect(marks.filter(Boolean)).toEqual(CHECK_NAMES);
   // Only a line for the shell, a link, and what has a word longer than a line may be wider.
   const tooWide = lines.filter((line) => line.length > 80 && !/^ {2}(\$|see) |\S{78}/.test(line));
   expect(tooWide).toEqual([]);

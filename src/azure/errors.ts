@@ -1,30 +1,10 @@
-import type { Exchange } from '../explain/outcome.ts';
+import type { Exchange, FailureKind } from '../explain/outcome.ts';
+import { errorChain } from '../explain/plain-error.ts';
 import { fromOutside } from '../redaction.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
 
-/** How authentication or authorization failed. The diagnosis finds the reason. */
-type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
-
-/** How Azure itself failed. `token-timeout` means neither a token nor a refusal. */
-type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
-
-export type FailureKind = IdentityFailureKind | ServiceFailureKind;
-
-/** How the service responds: with an empty list and a reason (`identity`), or with an HTTP error (`service`). */
-export type FailureCategory = 'identity' | 'service';
-
-const CATEGORIES: Record<FailureKind, FailureCategory> = {
-  'no-token': 'identity',
-  'token-rejected': 'identity',
-  'no-subscription': 'identity',
-  'not-authorized': 'identity',
-  throttled: 'service',
-  unreachable: 'service',
-  broken: 'service',
-  timeout: 'service',
-  'token-timeout': 'service',
-  unexpected: 'service',
-};
+/** The kinds that are failures of the identity: the service responds with an empty list and a reason. To the others, with an HTTP error. */
+const OF_IDENTITY: readonly FailureKind[] = ['no-token', 'token-rejected', 'no-subscription', 'not-authorized'];
 
 /** Why there is no list. `cause` is the original error, unchanged. */
 export class AzureFailure extends Error {
@@ -50,8 +30,8 @@ export class AzureFailure extends Error {
     this.attempts = options?.attempts;
   }
 
-  get category(): FailureCategory {
-    return CATEGORIES[this.kind];
+  get category(): 'identity' | 'service' {
+    return OF_IDENTITY.includes(this.kind) ? 'identity' : 'service';
   }
 }
 
@@ -63,17 +43,6 @@ export interface OriginalError {
   code?: string | number;
   /** HTTP status. */
   status?: number;
-}
-
-/** Yields an error, the errors it aggregates (a credential chain has one per credential) and their causes, outermost first. */
-export function* errorChain(error: unknown, depth = 0): Generator<Error> {
-  // Real chains of causes are short. The limit is for one that loops.
-  if (!(error instanceof Error) || depth > 10) return;
-  yield error;
-  if ('errors' in error && Array.isArray(error.errors)) {
-    for (const member of error.errors) yield* errorChain(member, depth + 1);
-  }
-  yield* errorChain(error.cause, depth + 1);
 }
 
 /**
@@ -95,7 +64,7 @@ export function originalError(error: unknown): OriginalError {
 /** Longer than any error code. */
 const MAX_CODE_LENGTH = 200;
 
-function field(error: Error, name: string): string | number | undefined {
+function field(error: object, name: string): string | number | undefined {
   const value: unknown = Reflect.get(error, name);
   if (typeof value === 'string' && value !== '') return fromOutside(value, MAX_CODE_LENGTH);
   return typeof value === 'number' ? value : undefined;

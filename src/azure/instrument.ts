@@ -1,4 +1,5 @@
-import { AzureFailure, type FailureKind } from './errors.ts';
+import type { FailureKind } from '../explain/outcome.ts';
+import { AzureFailure } from './errors.ts';
 
 export type AzureOperation = 'acquire-token' | 'list-subscriptions' | 'list-resource-groups' | 'list-permissions';
 

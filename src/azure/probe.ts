@@ -1,8 +1,9 @@
 import { hasNoToken } from '../explain/evidence.ts';
 import type { Facts } from '../explain/facts.ts';
 import type { Attempt, Exchange, Failure, Listed, Outcome } from '../explain/outcome.ts';
+import { errorChain } from '../explain/plain-error.ts';
 import { type Deadline, withinDeadline } from './deadline.ts';
-import { AzureFailure, errorChain, errorMessage } from './errors.ts';
+import { AzureFailure, errorMessage } from './errors.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
 import type { TokenCache, TokenClaims } from './identity/token-cache.ts';
 import type { ResourceGroupListing, ResourceGroups } from './resource-manager/resource-groups.ts';

@@ -1,11 +1,10 @@
-import type { Evidence, Finding } from './evidence.ts';
+import { type Evidence, type Finding, isTool } from './evidence.ts';
 import {
   clockSkew,
   emptySecret,
   halfConfigured,
   isProjected,
   isRefusalOfTokenProxy,
-  isTool,
   isWaitedFor,
   misnamedCredential,
   otherCloud,
@@ -18,6 +17,7 @@ import {
   codeOf,
   isLabelled,
   managedIdentityHost,
+  managedName,
   shown,
   subscriptionOf,
   usesPodIdentity,
@@ -201,7 +201,7 @@ function resourceManagerCheck({ failure, identity, facts }: Evidence, finding: F
 /** The reasons of the failure and of the warnings, by the check that each belongs to. */
 type ReasonsByCheck = ReadonlyMap<CheckName, string>;
 
-/** Computes the eight checks. Whether one passes comes from the evidence alone; a warning marks the check of its own. */
+/** Computes the checks. Whether one passes comes from the evidence alone; a warning marks the check of its own. */
 export function checksOf(
   e: Evidence,
   found: { failure: string | undefined; warnings: ReasonsByCheck; isTokenOnly: boolean },
@@ -269,8 +269,8 @@ function failed(e: Evidence, name: CheckName): string {
   return `${where}: ${codeOf(finding)}`;
 }
 
-function nodeIdentityInWords({ identity }: Evidence): string {
-  return `the node's identity ${identity?.managedIdentityResourceId?.split('/').at(-1)}`;
+function nodeIdentityInWords(e: Evidence): string {
+  return `the node's identity ${managedName(e)}`;
 }
 
 function phaseInWords(phase: Finding['phase']): string {

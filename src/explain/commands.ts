@@ -1,6 +1,6 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
-import { isPipeline, isRemote } from './place.ts';
+import { isPipeline, isPod, isRemote } from './place.ts';
 import { clientIdOf, subscriptionOf } from './words.ts';
 
 /**
@@ -86,9 +86,9 @@ export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 
-/** Overrides a variable by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
+/** Overrides a variable of the pod by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
 export function emptyVariable(e: WithFacts, variable: string): string[] {
-  if (isOfJob(e)) return [];
+  if (!isPod(e) || isOfJob(e)) return [];
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
 }
 

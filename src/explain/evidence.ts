@@ -57,33 +57,33 @@ type Content = 'json' | 'text' | 'page' | 'nothing';
 
 /** One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager. */
 export interface Finding {
-  credential: CredentialKind | undefined;
+  credential?: CredentialKind | undefined;
   /** The class of the credential; empty for Resource Manager. */
   name: string;
   outcome: Attempt['outcome'];
   responder: Responder;
   /** The host that was asked. */
-  host: string | undefined;
+  host?: string | undefined;
   /** How far the last request came, and the address that it came to. */
-  phase: Exchange['phase'];
-  address: string | undefined;
-  tookMs: number | undefined;
-  aadsts: number | undefined;
-  aadstsClass: AadstsClass | undefined;
+  phase?: Exchange['phase'];
+  address?: string | undefined;
+  tookMs?: number | undefined;
+  aadsts?: number | undefined;
+  aadstsClass?: AadstsClass | undefined;
   /** HTTP status of the response. */
-  status: number | undefined;
+  status?: number | undefined;
   /** The kind of body, if the response is not a token. */
-  content: Content | undefined;
+  content?: Content | undefined;
   /** The Server header of the response. */
-  server: string | undefined;
+  server?: string | undefined;
   /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
-  errorCode: string | undefined;
+  errorCode?: string | undefined;
   /** The system or TLS error code, if there was no response. */
-  networkCode: string | undefined;
+  networkCode?: string | undefined;
   /** How many seconds the server's clock was ahead of ours. */
-  serverAheadSeconds: number | undefined;
+  serverAheadSeconds?: number | undefined;
   /** The WWW-Authenticate header of a refusal, which says what is missing. */
-  wwwAuthenticate: string | undefined;
+  wwwAuthenticate?: string | undefined;
   /** The original message, unchanged. */
   message: string;
   /** The part of the message that is meant for people, without the SDK's additions. */
@@ -91,7 +91,12 @@ export interface Finding {
   /** The fields that the message and the body contain. */
   text: TextFields;
   /** The name of the original error. */
-  errorName: string | undefined;
+  errorName?: string | undefined;
+}
+
+/** Whether this is a developer tool. Its errors are about a person's login, not about the variables of this process. */
+export function isTool({ credential }: Pick<Finding, 'credential'>): boolean {
+  return credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
 }
 
 /** Reads the failure of an outcome, or of another failure such as that of a renewal. */
@@ -125,13 +130,13 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
   // The body of a refusal says more than the SDK's message.
   const text = readText(`${message}\n${exchange?.body ?? ''}`);
   const aadsts = text.aadsts ?? attempt.aadsts;
-  const isTool = credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
+  const isOfTool = isTool({ credential });
   return {
     credential,
     name,
     outcome,
-    responder: isTool ? responderBehindTool(text) : responderOf(credential, attempt, aadsts, facts),
-    host: exchange?.host ?? text.host ?? (isTool ? new URL(facts.cloud.authorityHost).hostname : undefined),
+    responder: isOfTool ? responderBehindTool(text) : responderOf(credential, attempt, aadsts, facts),
+    host: exchange?.host ?? text.host ?? (isOfTool ? new URL(facts.cloud.authorityHost).hostname : undefined),
     phase: exchange?.phase,
     address: exchange?.address,
     tookMs: exchange?.tookMs,
@@ -141,11 +146,10 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
     content: exchange?.status === undefined ? undefined : contentOf(exchange),
     server: exchange?.server,
     errorCode: errorCodeIn(exchange) ?? attempt.code,
-    networkCode: isTool ? text.networkCode : exchange?.code,
+    networkCode: isOfTool ? text.networkCode : exchange?.code,
     serverAheadSeconds: exchange?.serverAheadSeconds,
-    wwwAuthenticate: undefined,
     message,
-    summary: isTool ? toolSummary(message) : ((exchange && bodySummary(exchange)) ?? sdkSummary(message)),
+    summary: isOfTool ? toolSummary(message) : ((exchange && bodySummary(exchange)) ?? sdkSummary(message)),
     text,
     errorName: attempt.errorName,
   };
@@ -274,7 +278,6 @@ function resourceManagerFinding(failure: Failure, facts: Facts): Finding {
   const text = readText(message);
   const networkCode = exchange?.code ?? (failure.kind === 'unreachable' ? code : undefined);
   return {
-    credential: undefined,
     name: '',
     outcome: 'failed',
     responder: resourceManagerResponder(failure, facts),
@@ -285,7 +288,6 @@ function resourceManagerFinding(failure: Failure, facts: Facts): Finding {
     aadsts: text.aadsts,
     aadstsClass: aadstsClass(text.aadsts),
     status,
-    content: undefined,
     server: exchange?.server,
     errorCode: failure.kind === 'unreachable' ? undefined : code,
     networkCode,

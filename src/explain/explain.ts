@@ -30,7 +30,7 @@ export interface Explanation {
   failure: Diagnosis | null;
   /** What works but smells; empty if there is no token. */
   warnings: readonly Diagnosis[];
-  /** The eight checks, in order. */
+  /** All checks, in order. */
   checks: readonly Check[];
   /** The check that the reason of the failure belongs to. The checks come from the evidence alone, and the two agree. */
   check: CheckName | null;
@@ -140,27 +140,12 @@ function recognize(evidence: Evidence, failure: Failure): Recognized {
 
 /** For a failure before anything was asked. */
 const NO_FINDING: Finding = {
-  credential: undefined,
   name: '',
   outcome: 'failed',
   responder: 'not-asked',
-  host: undefined,
-  phase: undefined,
-  address: undefined,
-  tookMs: undefined,
-  aadsts: undefined,
-  aadstsClass: undefined,
-  status: undefined,
-  content: undefined,
-  server: undefined,
-  errorCode: undefined,
-  networkCode: undefined,
-  serverAheadSeconds: undefined,
-  wwwAuthenticate: undefined,
   message: '',
   summary: '',
   text: {},
-  errorName: undefined,
 };
 
 function written(row: Row, about: Case, message: string): Recognized {

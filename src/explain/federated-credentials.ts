@@ -10,9 +10,9 @@ import {
   unsetVariable,
   workload,
 } from './commands.ts';
-import type { Evidence, Finding } from './evidence.ts';
+import { type Evidence, type Finding, isTool } from './evidence.ts';
 import { type IssuerKind, issuerKind } from './issuer.ts';
-import { isTool } from './match.ts';
+
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
@@ -115,9 +115,9 @@ export function updateAudience(c: Refused): string[] {
   return [listFederatedCredentials(c), update(c, part`grep`)];
 }
 
-/** Writes the federated credential that differs in upper and lower case like the token. */
+/** Writes the federated credential that differs in upper and lower case like the token, if the identity may trust that. */
 export function updateCase(c: Refused): string[] {
-  return [listFederatedCredentials(c), update(c, part`grep -i`)];
+  return [listFederatedCredentials(c), ...(isTrustworthy(c) ? [update(c, part`grep -i`)] : [])];
 }
 
 function update(c: Refused, grep: Word): string {

@@ -1,5 +1,5 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
-import { type CredentialKind, type Evidence, type Finding, tokenFinding } from './evidence.ts';
+import { type CredentialKind, type Evidence, type Finding, isTool, tokenFinding } from './evidence.ts';
 import { isPipeline, isPod } from './place.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 import type { Problem } from './text-forms.ts';
@@ -66,11 +66,6 @@ export function findingOf(
 /** Matches the first finding of one of these credentials that meets the condition. */
 export function credential(kinds: readonly CredentialKind[], predicate?: (finding: Finding) => boolean): When {
   return (e) => findingOf(e, kinds, predicate);
-}
-
-/** Whether this is a developer tool. Its errors are about a person's login, not about the variables of this process. */
-export function isTool({ credential }: Pick<Finding, 'credential'>): boolean {
-  return credential === 'azure-cli' || credential === 'powershell' || credential === 'azd';
 }
 
 /** Whether a pod's own token was exchanged. */

@@ -74,13 +74,18 @@ export interface Exchange {
   isProbe?: true;
 }
 
-/** How authentication or authorization failed. */
-type IdentityFailureKind = 'no-token' | 'token-rejected' | 'no-subscription' | 'not-authorized';
-
-/** How Azure itself failed. `token-timeout` means neither a token nor a refusal. */
-type ServiceFailureKind = 'throttled' | 'unreachable' | 'broken' | 'timeout' | 'token-timeout' | 'unexpected';
-
-export type FailureKind = IdentityFailureKind | ServiceFailureKind;
+/** How authentication or authorization failed, then how Azure itself did. `token-timeout` means neither a token nor a refusal. */
+export type FailureKind =
+  | 'no-token'
+  | 'token-rejected'
+  | 'no-subscription'
+  | 'not-authorized'
+  | 'throttled'
+  | 'unreachable'
+  | 'broken'
+  | 'timeout'
+  | 'token-timeout'
+  | 'unexpected';
 
 /** Why there is no list. */
 export interface Failure {

@@ -17,7 +17,7 @@ export function outcomeOf(error: unknown, known: Facts): Outcome {
 }
 
 /** Yields an error, the errors that it aggregates (a chain has one per credential) and their causes, outermost first. */
-function* errorChain(error: unknown, depth = 0): Generator<object> {
+export function* errorChain(error: unknown, depth = 0): Generator<object> {
   // Real chains of causes are short. The limit is for one that loops.
   if (typeof error !== 'object' || error === null || depth > 10) return;
   yield error;

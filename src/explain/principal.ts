@@ -1,8 +1,9 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { guid, isGuid, type Word } from './bash.ts';
-import type { Case, Evidence, Finding } from './evidence.ts';
-import { isTool, only, type When } from './match.ts';
-import { clientIdOf, hasValue, isSet, shown, tenantIdOf } from './words.ts';
+import { type Case, type Evidence, type Finding, isTool } from './evidence.ts';
+import { only, type When } from './match.ts';
+import { isPod } from './place.ts';
+import { clientIdOf, hasValue, isSet, managedName, shown, tenantIdOf } from './words.ts';
 
 /** Who asks for the token, and whose the token is: predicates and words. */
 
@@ -62,6 +63,11 @@ export function behindNmi(when: When): When {
   return only(when, (_, { responder }) => responder === 'nmi');
 }
 
+/** What may have been meant instead of the service principal in the variables of this process. */
+export function otherLogin(e: Pick<Evidence, 'facts'>): string {
+  return isPod(e) ? 'Workload ID' : 'another login';
+}
+
 /** The application as a word of a command. */
 export function applicationWord(c: FindingOf): Word {
   return guid(applicationOf(c), 'CLIENT_ID');
@@ -78,11 +84,6 @@ export function isUser({ identity }: Evidence): boolean {
 
 function isManaged({ identity }: Evidence): boolean {
   return identity?.credential === 'ManagedIdentityCredential';
-}
-
-/** The name of the resource that the managed identity belongs to, or its own name if it is user-assigned. */
-function managedName({ identity }: Evidence): string | undefined {
-  return identity?.managedIdentityResourceId?.split('/').at(-1);
 }
 
 export function isSystemAssigned(e: Evidence): boolean {

@@ -1,6 +1,7 @@
 import { bash, part } from './bash.ts';
 import { findWorkload, inNamespace, isOfJob, workload } from './commands.ts';
 import type { Case } from './evidence.ts';
+import { isPod } from './place.ts';
 import { applicationWord, type FindingOf } from './principal.ts';
 
 /** The commands about the app registration of a service principal, and for the pod that uses it. */
@@ -10,9 +11,9 @@ export function showNewSecret(c: Case): string[] {
   return [bash`az ad app credential reset --id ${applicationWord(c)} --append`];
 }
 
-/** Adds a secret to the application and gives it to the pod, without showing it. */
+/** Adds a secret to the application and gives it to the pod, without showing it; elsewhere, it is shown. */
 export function replaceSecret(c: Case): string[] {
-  if (isOfJob(c)) return showNewSecret(c);
+  if (!isPod(c) || isOfJob(c)) return showNewSecret(c);
   return [
     ...findWorkload(c),
     bash`secret=$(az ad app credential reset --id ${applicationWord(c)} --append --query password -o tsv) && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=\${secret:?})`,
@@ -39,9 +40,9 @@ export function showTenantOfApplication(c: FindingOf): string {
   return bash`az ad app show --id ${applicationWord(c)} --query displayName -o tsv && az account show --query tenantId -o tsv`;
 }
 
-/** Gives the pod the tenant in which az is logged in, if the application is registered there. */
+/** Gives the pod the tenant in which az is logged in, if the application is registered there; elsewhere, shows both. */
 export function setTenantOfApplication(c: Case): string[] {
-  if (isOfJob(c)) return [showTenantOfApplication(c)];
+  if (!isPod(c) || isOfJob(c)) return [showTenantOfApplication(c)];
   return [
     ...findWorkload(c),
     bash`az ad app show --id ${applicationWord(c)} --query displayName -o tsv && tenant=$(az account show --query tenantId -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_TENANT_ID=\${tenant:?}`,

@@ -55,6 +55,9 @@ export function resourceManagerClass(code: string | undefined, message: string):
 }
 
 /** The class of what Resource Manager said. */
-export function classOf(finding: { errorCode: string | undefined; summary: string }): ResourceManagerClass | undefined {
+export function classOf(finding: {
+  errorCode?: string | undefined;
+  summary: string;
+}): ResourceManagerClass | undefined {
   return resourceManagerClass(finding.errorCode, finding.summary);
 }

@@ -67,7 +67,6 @@ export const DOCUMENTATION = {
   conditionalAccess: 'https://learn.microsoft.com/entra/identity/conditional-access/troubleshoot-conditional-access',
   tenantRestrictions: 'https://learn.microsoft.com/entra/external-id/tenant-restrictions-v2',
   tokenProtection: 'https://learn.microsoft.com/entra/identity/conditional-access/concept-token-protection',
-  crossTenant: 'https://learn.microsoft.com/azure/aks/workload-identity-cross-tenant',
   entraErrors: 'https://learn.microsoft.com/entra/identity-platform/reference-error-codes',
 } as const;
 

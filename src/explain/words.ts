@@ -79,9 +79,14 @@ export function serviceAccountInWords({ facts: { pod } }: WithFacts): string {
   return `the service account ${[namespace, serviceAccount].filter(Boolean).join('/')}`;
 }
 
+/** The name of the resource that the managed identity belongs to, or its own name if it is user-assigned. */
+export function managedName({ identity }: Pick<Evidence, 'identity'>): string | undefined {
+  return identity?.managedIdentityResourceId?.split('/').at(-1);
+}
+
 /** "the identity aks-agentpool of its node"; `isNodeIdentity` requires the resource id. */
-export function nodeIdentityInWords({ identity }: Pick<Evidence, 'identity'>): string {
-  return `the identity ${shown(identity?.managedIdentityResourceId?.split('/').at(-1), '')} of its node`;
+export function nodeIdentityInWords(e: Pick<Evidence, 'identity'>): string {
+  return `the identity ${shown(managedName(e), '')} of its node`;
 }
 
 /** "node aks-1", or "this pod's node". */

@@ -186,7 +186,7 @@ interface Schema {
   description?: string;
   type?: string | string[];
   format?: string;
-  enum?: unknown[];
+  enum?: readonly unknown[];
   const?: unknown;
   properties?: Record<string, Schema>;
   required?: string[];

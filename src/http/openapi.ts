@@ -2,15 +2,19 @@ import document from './openapi.json' with { type: 'json' };
 
 /**
  * The OpenAPI document of this version of the service. Its schemas are closed: a response has no member and no header that the
- * document does not describe. A test checks every response against it. The reasons come from the catalogue of the diagnosis, and
- * HEAD is described like GET.
+ * document does not describe. A test checks every response against it. The reasons and checks come from the diagnosis, and HEAD is
+ * described like GET.
  *
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
-export function openApi(version: string, reasons: readonly { reason: string; title: string }[]) {
+export function openApi(
+  version: string,
+  reasons: readonly { reason: string; title: string }[],
+  checks: readonly string[],
+) {
   const { info, paths, components } = document;
   const titles = reasons.map(({ reason, title }) => `- \`${reason}\`: ${title}`).join('\n');
-  const { Reason, ...schemas } = components.schemas;
+  const { Reason, Check, Checks, ...schemas } = components.schemas;
   return {
     ...document,
     info: { ...info, version },
@@ -23,6 +27,8 @@ export function openApi(version: string, reasons: readonly { reason: string; tit
           description: `${Reason.description}\n\n${titles}`,
           enum: reasons.map(({ reason }) => reason),
         },
+        Check: { ...Check, properties: { ...Check.properties, name: { enum: checks } } },
+        Checks: { ...Checks, minItems: checks.length, maxItems: checks.length },
         ...schemas,
       },
     },

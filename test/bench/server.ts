@@ -17,7 +17,8 @@ export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
   });
   const ended = once(child, 'exit');
   // Also if the benchmark fails: no server may outlive it.
-  process.once('exit', () => child.kill('SIGKILL'));
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   const url = `http://127.0.0.1:${port}/`;
   while (!(await isHealthy(`${url}healthz`))) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
@@ -37,7 +38,8 @@ export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
     /** Resident memory, in MB. */
     rss: () => (Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024) / 1e6,
     async end(): Promise<void> {
-      child.kill('SIGKILL');
+      process.off('exit', kill);
+      kill();
       await ended;
     },
   };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Evidence, gatherEvidence } from '../../src/explain/evidence.ts';
+import { type Evidence, gatherEvidence, isTool } from '../../src/explain/evidence.ts';
 import {
   azureCli,
   clockSkew,
@@ -9,7 +9,6 @@ import {
   entraRefusal,
   entraSays,
   isProjected,
-  isTool,
   ofKind,
   only,
   resourceManagerSays,

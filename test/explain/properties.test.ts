@@ -83,7 +83,8 @@ function valuesOf(outcome: Outcome): string[] {
 }
 
 describe('each row', () => {
-  test('can say what it has to say about any evidence', () => {
+  // Five million matches: 10 s alone, and more than a minute beside several other runs.
+  test('can say what it has to say about any evidence', { timeout: 600_000 }, () => {
     const thrown = new Set<string>();
     for (const { where, outcome } of EVERYWHERE) {
       const evidence = gatherEvidence(outcome);
@@ -146,7 +147,7 @@ describe('each row', () => {
 });
 
 describe('the checks', () => {
-  test('are always the same eight, in order', () => {
+  test('are always the same, in order', () => {
     for (const { explanation } of EVERYWHERE) expect(explanation.checks.map(({ name }) => name)).toEqual(CHECK_NAMES);
   });
 

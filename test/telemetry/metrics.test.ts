@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
 import { groups, resourceManager, subscriptions } from '../fake-azure/resource-manager.ts';
@@ -26,6 +27,14 @@ test('a scrape is Prometheus text', async () => {
   expect(response.status).toBe(200);
   expect(response.headers.get('Content-Type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   expect(response.headers.get('Cache-Control')).toBe('no-store');
+});
+
+test('docs/metrics.md has every metric of the service', async () => {
+  const text = await (await startService(healthy).get('/metrics')).text();
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  const documented = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+  const own = names.filter((name) => !/^(process|nodejs)_/.test(name ?? ''));
+  expect(documented.filter((name) => !name?.startsWith('Rgapi')).toSorted()).toEqual(own.toSorted());
 });
 
 test('requests are counted immediately, by route, method and status', async () => {

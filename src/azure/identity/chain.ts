@@ -16,9 +16,10 @@ import {
   WorkloadIdentityCredential,
 } from '@azure/identity';
 import type { Exchange } from '../../explain/outcome.ts';
+import { errorChain } from '../../explain/plain-error.ts';
 import type { Cloud } from '../cloud.ts';
 import { untilAborted } from '../deadline.ts';
-import { errorChain, errorMessage } from '../errors.ts';
+import { errorMessage } from '../errors.ts';
 import { recordExchange } from '../transport.ts';
 import type { WatchedAttempt } from './attempt.ts';
 import { azureCliCredential } from './azure-cli.ts';

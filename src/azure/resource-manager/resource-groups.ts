@@ -1,5 +1,6 @@
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { SubscriptionClient } from '@azure/arm-resources-subscriptions';
+import { isGuid } from '../../explain/bash.ts';
 import { type Identity, isSameIdentity } from '../../explain/claims.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Deadline, withinDeadline } from '../deadline.ts';
@@ -19,8 +20,6 @@ const MAX_GROUPS = 9800;
 
 /** @see https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftresources */
 const MAX_NAME_LENGTH = 90;
-
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How often to begin a list when the identity keeps changing. */
 const MAX_BEGINNINGS = 3;
@@ -77,7 +76,7 @@ export function createResourceGroupListing(options: {
   function firstSubscription(deadline: Deadline, identity: Identity): Promise<Subscription> {
     return readPages('list-subscriptions', deadline, identity, subscriptionClient, async ({ subscriptions }) => {
       for await (const { subscriptionId, displayName } of subscriptions.list()) {
-        if (subscriptionId && GUID.test(subscriptionId)) return { id: subscriptionId, name: displayName };
+        if (isGuid(subscriptionId)) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without a valid id');
       }
       throw new AzureFailure('no-subscription', 'The identity has a token, but no role in any subscription');

@@ -1,7 +1,7 @@
 import { bash } from '../bash.ts';
 import { listSubscriptions, loginToTenant } from '../commands.ts';
-import type { Case } from '../evidence.ts';
-import { entraMeans, isTool, ofAzureCli, only, type When } from '../match.ts';
+import { type Case, isTool } from '../evidence.ts';
+import { entraMeans, ofAzureCli, only, type When } from '../match.ts';
 import { tenantInWords } from '../principal.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { hasValue } from '../words.ts';
@@ -75,16 +75,10 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: ofAzureCli(entraMeans('password', 'password-expired')),
-    problem: () => 'The password of the account is wrong, has expired or has to be changed.',
-    hint: () => 'Set a new password in the browser, then log in again.',
-    commands: logInAgain,
-  },
-  {
-    ...ACCOUNT,
     when: entraMeans('password', 'password-expired'),
     problem: () => 'The password of the account is wrong, has expired or has to be changed.',
     hint: () => 'Set a new password in the browser, then log in again.',
+    commands: logInAgain,
   },
   {
     ...ACCOUNT,
@@ -115,7 +109,8 @@ export const ACCOUNTS: readonly Row[] = [
   },
 ];
 
-/** To the tenant that the text names, if it names one. */
-function logInAgain(c: Case): string[] {
-  return hasValue(c.finding.text.tenant) ? [loginToTenant(c.finding.text.tenant)] : [bash`az login`];
+/** To the tenant that the text names, if it names one. Other tools than az have logins of their own. */
+function logInAgain({ finding: { credential, text } }: Case): string[] {
+  if (credential !== 'azure-cli') return [];
+  return [hasValue(text.tenant) ? loginToTenant(text.tenant) : bash`az login`];
 }

@@ -1,7 +1,7 @@
 import { bash, guid } from '../bash.ts';
 import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, inPod, isTool, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { type Case, isTool } from '../evidence.ts';
+import { entraMeans, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
   applicationInWords,
   applicationOf,
@@ -13,7 +13,7 @@ import {
   tenantInWords,
   tenantOf,
 } from '../principal.ts';
-import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import { listApplications, setTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, clientIdOf, codeOf, hasValue, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
@@ -38,7 +38,6 @@ const disabled = entraMeans('application-disabled');
 
 const notInTenant = (c: Case) =>
   `${capitalized(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
-const isOf = (e: Evidence, finding: Finding, form: RegExp) => form.test(applicationOf({ ...e, finding }) ?? '');
 
 /** The client id of the request is none in the tenant of the request: one of the two is wrong. */
 const CLIENT_ID: readonly Row[] = [
@@ -89,7 +88,16 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
   },
-  ...literalMsi(),
+  {
+    ...CLIENT_ID_UNKNOWN,
+    // AKS shows this word in place of a service principal.
+    when: fromEnvironment(only(unknown, (e, finding) => /^msi$/i.test(applicationOf({ ...e, finding }) ?? ''))),
+    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
+    hint: () =>
+      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
+    commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
   {
     ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e, finding) => !hasClientIdForm({ ...e, finding }))),
@@ -109,45 +117,15 @@ const CLIENT_ID: readonly Row[] = [
   },
   {
     ...CLIENT_ID_UNKNOWN,
-    when: inPod(fromEnvironment(unknown)),
-    problem: notInTenantEither,
-    hint: clientIdHint,
+    when: unknown,
+    problem: (c) =>
+      `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`,
+    hint: () =>
+      'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.',
     commands: (c) => [listApplications(), ...setTenantOfApplication(c)],
     documentation: DOCUMENTATION.applications,
   },
-  {
-    ...CLIENT_ID_UNKNOWN,
-    when: unknown,
-    problem: notInTenantEither,
-    hint: clientIdHint,
-    commands: (c) => [listApplications(), showTenantOfApplication(c)],
-    documentation: DOCUMENTATION.applications,
-  },
 ];
-
-/** AKS shows this word in place of a service principal. */
-function literalMsi(): Row[] {
-  const when = fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i)));
-  const common = {
-    ...CLIENT_ID_UNKNOWN,
-    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
-    hint: () =>
-      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
-    documentation: DOCUMENTATION.workloadIdentity,
-  };
-  return [
-    { ...common, when: inPod(when), commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()] },
-    { ...common, when, commands: () => [listIdentities()] },
-  ];
-}
-
-function notInTenantEither(c: Case): string {
-  return `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`;
-}
-
-function clientIdHint(): string {
-  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.';
-}
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
 export const APPLICATION: readonly Row[] = [

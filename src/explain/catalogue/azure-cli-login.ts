@@ -12,8 +12,21 @@ const LOGIN = { ...AZ_NOT_LOGGED_IN, documentation: DOCUMENTATION.azureCli } as 
 const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
 
 /** The start of a line: reads the service principal and tenant of the present login, which az has in a file. */
-export function readLogin(): Word {
+function readLogin(): Word {
   return part`read -r name tenant <<< $(echo $(az account show --query '[user.name,tenantId]' -o tsv))`;
+}
+
+/** Shows the service principal of the present login, and logs in as it again. */
+export function loginAsServicePrincipal(credential: Word): string[] {
+  return [
+    bash`az account show --query '[user.name,tenantId]' -o tsv`,
+    bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant ${credential})`,
+  ];
+}
+
+/** Sets az to the cloud of this service. A name that is set already does no harm. */
+export function setCloud(c: Case): string {
+  return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
 }
 
 const asServicePrincipal = (when: When): When => only(when, (_, { text: { login } }) => login === 'service-principal');
@@ -32,10 +45,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `az is logged in with a certificate that it can no longer read: ${shown(finding.text.path, quoted(finding))}.`,
     hint: () =>
       'Put the file with the certificate and its private key back, or log in again as the service principal with the present file.',
-    commands: () => [
-      bash`az account show --query '[user.name,tenantId]' -o tsv`,
-      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --certificate $PEM_FILE)`,
-    ],
+    commands: () => loginAsServicePrincipal(part`--certificate $PEM_FILE`),
   },
   {
     ...FAILED,
@@ -62,9 +72,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
       `az is logged in with a managed identity, whose endpoint does not respond in this container: ${quoted(finding)}.`,
     hint: () =>
       'Let the container reach 169.254.169.254 (it may need the network of its host; with Azure Arc it cannot), or log in as a service principal.',
-    commands: () => [
-      bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
-    ],
+    commands: () => [askMetadataService()],
   },
   {
     ...FAILED,
@@ -72,10 +80,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     problem: ({ finding }) => `az is logged in with a managed identity, and its endpoint fails: ${quoted(finding)}.`,
     hint: () =>
       'Check that this machine is in Azure, has a managed identity and reaches 169.254.169.254, then log in with it again; or log in as a user.',
-    commands: () => [
-      bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`,
-      bash`az login --identity`,
-    ],
+    commands: () => [askMetadataService(), bash`az login --identity`],
   },
   {
     ...LOGIN,
@@ -135,10 +140,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     when: asServicePrincipal(needsLogin('account-not-in-cache', 'not-logged-in')),
     problem: () => 'az is set to a service principal, but no longer has its secret or certificate.',
     hint: () => 'Log in again as the service principal, with its present secret.',
-    commands: () => [
-      bash`az account show --query '[user.name,tenantId]' -o tsv`,
-      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
-    ],
+    commands: () => loginAsServicePrincipal(part`--password=$CLIENT_SECRET`),
   },
   {
     ...LOGIN,
@@ -188,9 +190,14 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: (c) =>
       `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
     // Each cloud has a login of its own, and az does not say which one it is set to.
-    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
+    commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
 ];
+
+/** Shows the name of this machine, if the metadata service is there. */
+function askMetadataService(): string {
+  return bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`;
+}
 
 function byManagedIdentity(e: Evidence): Finding | undefined {
   return only(

@@ -1,11 +1,11 @@
-import { bash, guid, isName, name, part, text } from '../bash.ts';
+import { bash, guid, isName, part, text } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
 import type { Case, Finding } from '../evidence.ts';
 import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
-import { readLogin } from './azure-cli-login.ts';
+import { loginAsServicePrincipal, setCloud } from './azure-cli-login.ts';
 import {
   AZ_NOT_LOGGED_IN,
   AZ_WRONG_CLOUD,
@@ -33,7 +33,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       `az is set to ${shown(otherCloud(c, c.finding), 'another cloud')} and asks ${shown(c.finding.host, 'a host')} there; this service uses ${shown(cloudName(c), 'the public cloud')}.`,
     hint: (c) =>
       `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there. The network is not the cause.`,
-    commands: (c) => [bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`, ...loginAgain(c)],
+    commands: (c) => [setCloud(c), ...loginAgain(c)],
   },
   {
     ...LOGIN,
@@ -80,10 +80,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
     problem: ({ finding }) =>
       `Entra ID refused the secret with which az is logged in as ${application(finding)} (${codeOf(finding)}).`,
     hint: () => 'Log in again as the service principal with its present secret: the value, not the id of the secret.',
-    commands: () => [
-      bash`az account show --query '[user.name,tenantId]' -o tsv`,
-      bash`(${readLogin()}; IFS=; az login --service-principal --username $name --tenant $tenant --password=$CLIENT_SECRET)`,
-    ],
+    commands: () => loginAsServicePrincipal(part`--password=$CLIENT_SECRET`),
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,
@@ -124,7 +121,7 @@ export const AZURE_CLI_TENANT: readonly Row[] = [
     problem: ({ identity }) =>
       `The az login is in the tenant ${shown(identity?.tenantId, 'of the account')}, where the account sees no subscription.`,
     hint: () =>
-      'Log in to the tenant of your subscription; a login without a tenant looks in all of them. Or get a role on one. Restart this service if it keeps the old token.',
+      'Log in to the right tenant, that of your subscription; a login without one looks in all of them. Or get a role on one. Restart this service if it keeps the old token.',
     commands: (c) => [...loginAgain(c), listSubscriptions()],
     documentation: DOCUMENTATION.azureCli,
   },

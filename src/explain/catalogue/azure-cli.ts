@@ -5,7 +5,7 @@ import { azureCliHas, cloudName, only } from '../match.ts';
 import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
-import { AZURE_CLI_LOGIN } from './azure-cli-login.ts';
+import { AZURE_CLI_LOGIN, setCloud } from './azure-cli-login.ts';
 import { clockRows } from './clock.ts';
 import { AZ_FAILED, AZ_WRONG_CLOUD } from './reasons.ts';
 
@@ -16,11 +16,6 @@ const CONFIG = {
   documentation: DOCUMENTATION.azureCli,
 } as const;
 const FAILED = { ...AZ_FAILED, documentation: DOCUMENTATION.azureCli } as const;
-
-/** Sets az to the cloud of this service. A name that is set already does no harm. */
-function setCloud(c: Case): string {
-  return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
-}
 
 /** The image is nowhere in the evidence: the first line shows the names that the second one takes. */
 function runContainer(options: Word): string[] {

@@ -1,7 +1,7 @@
 import { bash, part, path, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, findingOf, inPod, isTool, ofTool, only, type When } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { entraMeans, findingOf, inPod, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import type { CertificateProblem } from '../text-forms.ts';

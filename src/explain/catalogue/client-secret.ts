@@ -2,9 +2,9 @@ import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
 import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
-import { isPipeline } from '../place.ts';
-import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
+import { either, entraMeans, entraRefusal, entraSays, inPod, ofPodToken, ofTool, only } from '../match.ts';
+import { isPipeline, isPod } from '../place.ts';
+import { applicationInWords, applicationOf, behindNmi, fromEnvironment, otherLogin } from '../principal.ts';
 import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
@@ -82,7 +82,15 @@ export const CLIENT_SECRET: readonly Row[] = [
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
     hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
   },
-  ...ofManagedIdentity(),
+  {
+    ...CLIENT_SECRET_REFUSED,
+    // Somebody took the client id of a managed identity for that of an application.
+    when: entraMeans('client-secret-of-managed-identity'),
+    problem: (c) => `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
+    hint: () =>
+      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
+    commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET'),
+  },
   {
     ...CLIENT_SECRET_REFUSED,
     when: ofTool(refused),
@@ -93,18 +101,11 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(expired)),
-    problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
-    hint: () => 'Create a new secret and set AZURE_CLIENT_SECRET to its value. Workload ID needs no secret at all.',
-    commands: replaceSecret,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(expired),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
-    hint: () =>
-      'Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    hint: (c) =>
+      `Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -124,7 +125,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: only(missing, (_, { credential }) => credential === 'projected-token' || credential === 'identity-binding'),
+    when: ofPodToken(missing),
     problem: (c) => `The request carried no usable token of the service account for ${applicationInWords(c)}.`,
     hint: () => 'Check that the client id is that of an identity with a federated credential for this service account.',
     commands: () => [listIdentities()],
@@ -144,58 +145,27 @@ export const CLIENT_SECRET: readonly Row[] = [
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
     commands: showNewSecret,
   },
-  ...tooShort(),
   {
     ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(wrong)),
-    problem: (c) =>
-      `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
-    hint: () =>
-      'Set it to the value of a current secret. If nobody has the value, create a new one. Workload ID needs none.',
-    commands: replaceSecret,
+    // A shell, an env file or a pipeline has cut it.
+    when: fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET'))),
+    problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
+    hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
+    commands: (c) => [...showOrigin(c), ...replaceSecret(c)],
   },
   {
     ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(wrong),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
-    hint: () =>
-      'Set it to the value of a current secret, or to that of a new one. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    hint: (c) =>
+      `Set it to the value of a current secret, or to that of a new one. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+    commands: replaceSecret,
   },
 ];
 
-/** Somebody took the client id of a managed identity for that of an application. */
-function ofManagedIdentity(): Row[] {
-  const when = entraMeans('client-secret-of-managed-identity');
-  const common = {
-    ...CLIENT_SECRET_REFUSED,
-    problem: (c: Case) =>
-      `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
-    hint: () =>
-      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
-  };
-  return [
-    { ...common, when: inPod(when), commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET') },
-    { ...common, when },
-  ];
-}
-
-/** A secret that a shell, an env file or a pipeline has cut. */
-function tooShort(): Row[] {
-  const when: When = fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET')));
-  const common = {
-    ...CLIENT_SECRET_REFUSED,
-    problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
-    hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
-  };
-  return [
-    { ...common, when: inPod(when), commands: (c) => [showOrigin(c), ...replaceSecret(c)] },
-    { ...common, when, commands: showNewSecret },
-  ];
-}
-
-/** Shows the Secret that the variable comes from, if it comes from one. */
-function showOrigin(c: Case): string {
-  return bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`;
+/** Shows the Secret that the variable of a pod comes from, if it comes from one. */
+function showOrigin(c: Case): string[] {
+  if (!isPod(c)) return [];
+  return [bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`];
 }

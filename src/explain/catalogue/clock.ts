@@ -1,8 +1,8 @@
 import { bash, name } from '../bash.ts';
 import { findNode } from '../commands.ts';
 import type { Case } from '../evidence.ts';
-import { clockSkew, either, entraSays, ofKind, only, type When } from '../match.ts';
-import { isContainer, isPod, isWindows } from '../place.ts';
+import { clockSkew, either, entraSays, inPod, ofKind, only, type When } from '../match.ts';
+import { isContainer, isWindows } from '../place.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { nodeInWords, quoted, skewInWords } from '../words.ts';
 
@@ -28,7 +28,7 @@ export function clockRows(when: When): Row[] {
   return [
     {
       ...CLOCK,
-      when: only(when, isPod),
+      when: inPod(when),
       problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)}.`,
       hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
       commands: (c) => [

@@ -1,6 +1,6 @@
 import { bash } from '../bash.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, isTool, ofAzureCli, only, type When } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { either, entraMeans, entraRefusal, ofAzureCli, ofPodToken, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, codeOf, quoted, shown } from '../words.ts';
@@ -71,7 +71,7 @@ const OTHERS: readonly Row[] = [
   },
   {
     ...ENTRA_REFUSED,
-    when: only(entraMeans('flow-malformed'), isForPod),
+    when: ofPodToken(entraMeans('flow-malformed')),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): AZURE_CLIENT_ID or AZURE_TENANT_ID is empty or has a quote, a space or a line break.`,
     hint: () => 'Correct the annotations of the service account, or the manifest, and restart.',
@@ -145,10 +145,6 @@ const OTHERS: readonly Row[] = [
 
 function responder({ finding }: Case): string {
   return shown(finding.host, 'Microsoft Entra ID');
-}
-
-function isForPod(_: Evidence, { credential }: Finding): boolean {
-  return credential === 'projected-token' || credential === 'identity-binding';
 }
 
 /** Logins of other tools that have to be made again are rows of these tools. */

@@ -162,19 +162,11 @@ export const FEDERATION: readonly Row[] = [
   },
   {
     ...CASE,
-    when: ofPod(caseDiffers, isTrustworthy),
-    problem: (c) =>
-      `A federated credential of ${identityInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
-    hint: () => 'Write its issuer and subject exactly as they are in the token.',
-    commands: updateCase,
-  },
-  {
-    ...CASE,
     when: ofPod(caseDiffers),
     problem: (c) =>
       `A federated credential of ${identityInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
     hint: () => 'Write its issuer and subject exactly as they are in the token.',
-    commands: (c) => [listFederatedCredentials(c)],
+    commands: updateCase,
   },
   {
     ...CASE,

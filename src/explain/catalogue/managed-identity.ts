@@ -1,9 +1,9 @@
 import { findGuids, readIdentityId } from '../app-commands.ts';
 import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { credential, isTool, only, type When } from '../match.ts';
-import { isNoPod, isPipeline, isPod } from '../place.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { credential, inPod, only, type When } from '../match.ts';
+import { isNoPod, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
 import { IDENTITY_NOT_FOUND, IMDS_PROXIED, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
@@ -15,7 +15,7 @@ export function managedIdentity(predicate: (finding: Finding) => boolean): When 
 
 /** The metadata service itself responded, but without a token. */
 const METADATA_SERVICE = managedIdentity(({ responder, status }) => responder === 'imds' && status !== undefined);
-const IN_POD = only(METADATA_SERVICE, isPod);
+const IN_POD = inPod(METADATA_SERVICE);
 const ON_MACHINE = only(METADATA_SERVICE, isNoPod);
 
 const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
@@ -197,7 +197,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(GATEWAY, isPod),
+    when: inPod(GATEWAY),
     problem: (c) =>
       `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
     hint: (c) =>
@@ -250,7 +250,7 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   },
   {
     ...IMDS_UNREACHABLE,
-    when: only(UNREACHED, isPod),
+    when: inPod(UNREACHED),
     problem: (c) =>
       `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), and this pod has no token of Workload ID.`,
     hint: () =>
@@ -298,7 +298,7 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(STRANGER, isPod),
+    when: inPod(STRANGER),
     problem: (c) =>
       `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>

@@ -1,20 +1,19 @@
 import { bash } from '../bash.ts';
-import type { Case, Finding } from '../evidence.ts';
-import { isTool, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
-import { isApp, isContainer, isPod } from '../place.ts';
+import { type Case, type Finding, isTool } from '../evidence.ts';
+import { inPod, only, stillIn, unreached, unreachedWith, type When } from '../match.ts';
+import { isApp, isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
 import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
-import { atEachLink, connect, lookUp, type UnreachedRow } from './unreached.ts';
+import { atEachLink, connect, lookUp, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
 
-/** The name does not exist; with other codes the name server has failed. */
+/** The name does not exist; with other codes of NAME_FAILURE the name server has failed. */
 const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
-const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
 const FORBIDDEN_HERE = /^(EACCES|EPERM)$/;
 const NO_WAY = /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT)$/;
 
@@ -24,7 +23,7 @@ const noConnection: When = (e) => unreachedWith(NO_WAY)(e) ?? stillIn('connect')
 const NAMES: readonly UnreachedRow[] = [
   {
     ...DNS,
-    when: only(stillIn('lookup'), isPod),
+    when: inPod(stillIn('lookup')),
     problem: (c) => `The name server of the cluster does not respond: the lookup of ${hostOf(c)} never ended.`,
     hint: () =>
       'Check CoreDNS and what it forwards to, and that network policies let this pod reach it on port 53 (UDP and TCP).',
@@ -54,7 +53,7 @@ const NAMES: readonly UnreachedRow[] = [
   },
   {
     ...DNS,
-    when: only(unreachedWith(NAME_FAILURE), isPod),
+    when: inPod(unreachedWith(NAME_FAILURE)),
     problem: (c) => `DNS of the cluster does not resolve ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: () =>
       'Check CoreDNS and what it forwards to, network policies for port 53, and private DNS zones of the network.',
@@ -106,7 +105,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
   },
   {
     ...EGRESS,
-    when: only(noConnection, isPod),
+    when: inPod(noConnection),
     problem: (c) => `This pod cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
     hint: (c) =>
       `Allow it in the network policies of the namespace, in the firewall or NSG${serviceTag(c)}, and check the route of the subnet.`,

@@ -1,7 +1,7 @@
 import { bash, choice, host, name } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
-import type { Case, Finding } from '../evidence.ts';
-import { either, inPod, isTool, ofTool, only, unanswered, type When } from '../match.ts';
+import { type Case, type Finding, isTool } from '../evidence.ts';
+import { either, inPod, ofTool, only, unanswered, type When } from '../match.ts';
 import { isContainer } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, isSet, managedIdentityHost, quoted, shown } from '../words.ts';

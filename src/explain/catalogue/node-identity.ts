@@ -14,9 +14,8 @@ import {
 } from '../commands.ts';
 import type { Evidence } from '../evidence.ts';
 import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
-import { only, token } from '../match.ts';
+import { inPod, only, token } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
-import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import {
   clientIdOf,
@@ -165,7 +164,7 @@ export const OTHER_CLIENT_ID: readonly Row[] = [
   },
   {
     ...OTHER,
-    when: only(isOther, isPod),
+    when: inPod(isOther),
     problem: otherInWords,
     hint: () =>
       'Compare AZURE_CLIENT_ID with the annotation of the service account and with the AzureIdentity, and keep the one that you mean.',

@@ -1,11 +1,11 @@
 import { bash, host, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, workload } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { isTool, only, unreached, type When } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
 import { capitalized, codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
-import { atEachLink, hostWord, isProxied, type UnreachedRow } from './unreached.ts';
+import { atEachLink, hostWord, isProxied, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
   reason: 'proxy-failed',
@@ -15,8 +15,6 @@ const PROXY = {
 
 /** The codes of a TLS failure behind the proxy. EPROTO instead means a proxy that does not speak TLS itself. */
 const TLS = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH|KEY_IDENTIFIER|BCONS|KEY_USAGE/;
-
-const NAME = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
 
 const proxied: When = only(unreached, (e, finding) => isProxied(e, finding) && !TLS.test(finding.networkCode ?? ''));
 
@@ -92,7 +90,8 @@ const ROWS: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: proxiedWith(
-      ({ networkCode, phase }) => NAME.test(networkCode ?? '') || (networkCode === undefined && phase === 'lookup'),
+      ({ networkCode, phase }) =>
+        NAME_FAILURE.test(networkCode ?? '') || (networkCode === undefined && phase === 'lookup'),
     ),
     problem: (c) => `The name of ${server(c)} in ${variable(c)} cannot be resolved (${codeOf(c.finding)}).`,
     hint: (c) => `Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,

@@ -1,15 +1,14 @@
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
   either,
   emptySecret,
   halfConfigured,
-  inPod,
-  isTool,
   misnamedCredential,
   missingVariables,
   only,
   type When,
 } from '../match.ts';
+import { otherLogin } from '../principal.ts';
 import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
 import type { Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
@@ -91,17 +90,11 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: inPod(half((e) => lacksOnly(e, 'AZURE_TENANT_ID'))),
-    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant Workload ID.',
-    commands: setTenantOfApplication,
-  },
-  {
-    ...NOTHING_CONFIGURED,
     when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
     problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
-    hint: () => 'Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant another login.',
-    commands: (c) => [showTenantOfApplication(c)],
+    hint: (c) =>
+      `Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant ${otherLogin(c)}.`,
+    commands: setTenantOfApplication,
   },
   {
     ...NOTHING_CONFIGURED,
@@ -189,8 +182,6 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   ...CLIENT_CERTIFICATE_FILE,
 ];
 
-const onlyMisnamed = (condition: (e: Evidence) => boolean = () => true) => only(misnamedCredential, condition);
-
 /** The names that are set, each with the one that is meant. */
 function names({ facts }: Pick<Evidence, 'facts'>): [string, string][] {
   return Object.entries(facts.misnamed ?? {}).filter(
@@ -206,29 +197,27 @@ const absentIds = (e: Pick<Evidence, 'facts'>) =>
 export const MISNAMED: readonly Row[] = [
   {
     ...NOTHING_CONFIGURED,
-    when: onlyMisnamed((e) => whole(e) !== undefined),
+    when: only(misnamedCredential, (e) => whole(e) !== undefined),
     problem: (c) => `${whole(c)} is set, but only azure/login reads it; here it configures nothing.`,
     hint: () =>
       'Run azure/login before this, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET to its single values.',
   },
   {
     ...NOTHING_CONFIGURED,
-    when: onlyMisnamed((e) => absentIds(e).length > 0),
-    problem: misnamedInWords,
-    hint: (c) => `Rename ${renames(c)}, and set ${list(absentIds(c))}.`,
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: onlyMisnamed(),
-    problem: misnamedInWords,
-    hint: (c) => `Rename ${renames(c)}.`,
+    when: misnamedCredential,
+    problem: (c) => `A service principal is set in ${misnamedInWords(c)}, which nothing here reads.`,
+    hint: (c) => `Rename ${renames(c)}${andSet(absentIds(c))}.`,
   },
 ];
 
 function misnamedInWords(c: Case): string {
-  return `A service principal is set in ${names(c)
+  return names(c)
     .map(([name]) => name)
-    .join(', ')}, which nothing here reads.`;
+    .join(', ');
+}
+
+function andSet(variables: readonly string[]): string {
+  return variables.length === 0 ? '' : `, and set ${list(variables)}`;
 }
 
 function renames(c: Case): string {

@@ -1,8 +1,7 @@
 import { bash, guid, host, part } from '../bash.ts';
 import { listSubscriptions, loginToTenant, unsetVariable } from '../commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { ofKind, only, resourceManagerMeans } from '../match.ts';
-import { isPod } from '../place.ts';
+import { inPod, ofKind, only, resourceManagerMeans } from '../match.ts';
 import { principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -99,7 +98,7 @@ export const SUBSCRIPTION: readonly Row[] = [
   },
   {
     ...UNKNOWN,
-    when: only(configured, isPod),
+    when: inPod(configured),
     problem: missing,
     hint: () =>
       'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',

@@ -1,6 +1,6 @@
 import { bash, name } from '../bash.ts';
 import type { Case } from '../evidence.ts';
-import { azureCliHas, credential, either, ofTool, only, stillIn, unreachedWith } from '../match.ts';
+import { azureCliHas, credential, either, inPod, ofTool, only, stillIn, unreachedWith } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
@@ -31,7 +31,7 @@ function showTimes(c: Case): string {
 const ROWS: readonly UnreachedRow[] = [
   {
     ...EXPIRED,
-    when: only(unreachedWith(/CERT_NOT_YET_VALID/), isPod),
+    when: inPod(unreachedWith(/CERT_NOT_YET_VALID/)),
     problem: (c) =>
       `By the clock of ${nodeInWords(c)}, the certificate of ${hostOf(c)} is not valid yet: the clock is slow, or something on the way presents it.`,
     hint: () =>
@@ -106,7 +106,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), isPod),
+    when: inPod(unreachedWith(NOT_TRUSTED)),
     problem: (c) =>
       `The certificate of ${hostOf(c)} is not trusted (${shown(c.finding.networkCode, 'TLS')}): a firewall or proxy on the way probably re-signs TLS.`,
     hint: () =>

@@ -2,8 +2,7 @@ import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import type { Case } from '../evidence.ts';
-import { either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
-import { isPod } from '../place.ts';
+import { either, inPod, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { hasValue, hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
@@ -137,7 +136,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: only(rejected, isPod),
+    when: inPod(rejected),
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
     commands: restart,

@@ -1,9 +1,12 @@
 import { bash, host, name, url, type Word } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
-import { isTool, only } from '../match.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+import { only } from '../match.ts';
 import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
+
+/** A name was not resolved. */
+export const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
 
 /** A row about a host that was not reached. Which link of the chain broke depends on who was asked. */
 export type UnreachedRow = Omit<Row, 'check'>;
