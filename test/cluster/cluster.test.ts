@@ -9,7 +9,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
 import { FOREIGN, GROUP_COUNT, IDENTITIES } from './azure.ts';
-import { apply, askPod, get, isReachable, kubectl } from './kubectl.ts';
+import { apply, asList, askPod, get, isReachable, kubectl } from './kubectl.ts';
 import {
   fakeAzure,
   loadPod,
@@ -137,8 +137,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const before = await generations();
     // kubectl diff exits with 1 where there is a difference. What apply prints says less: it says "configured" for each disruption
     // budget, because the schema of its selector makes kubectl send a patch without a change.
-    const input = manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n');
-    expect((await kubectl(['diff', '-f', '-'], input)).stdout).toBe('');
+    expect((await kubectl(['diff', '-f', '-'], asList(manifests))).stdout).toBe('');
     await apply(...manifests);
     expect(await generations()).toEqual(before);
   });
@@ -412,8 +411,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   test('delete removes everything but the namespace', async () => {
-    const manifests = render('workload-identity').map((manifest) => JSON.stringify(manifest));
-    await kubectl(['delete', '-f', '-', '--timeout=120s'], manifests.join('\n---\n'));
+    await kubectl(['delete', '-f', '-', '--timeout=120s'], asList(render('workload-identity')));
     const kinds = 'deployments,services,poddisruptionbudgets,networkpolicies,jobs,serviceaccounts';
     const { items } = await get('-n', NAMESPACE, kinds, '-l', 'app.kubernetes.io/part-of=rgapi');
     expect(items).toEqual([]);
