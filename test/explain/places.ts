@@ -32,7 +32,6 @@ export const PLACES: Record<string, Partial<Facts>> = {
   'pod with pod identity': label('orders', null),
   'pod without a label': label(null, null),
   'pod of a Job': { ...label(null, 'true'), pod: { ...POD.pod, owner: { kind: 'Job', name: 'orders-1' } } },
-  'pod of a Rollout': { ...label(null, 'true'), pod: { ...POD.pod, owner: { kind: 'Rollout', name: 'orders' } } },
   'App Service': {
     ...ELSEWHERE,
     container: true,
