@@ -9,7 +9,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
 import { FOREIGN, GROUP_COUNT, IDENTITIES } from './azure.ts';
-import { apply, asList, askPod, get, isReachable, kubectl } from './kubectl.ts';
+import { apply, askPod, asList, get, isReachable, kubectl } from './kubectl.ts';
 import {
   fakeAzure,
   loadPod,
