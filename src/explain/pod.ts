@@ -61,9 +61,9 @@ export function podFrom(known: {
 export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, string> | undefined): Owner | undefined {
   // These two own the Deployment or Job that owns the pod. Knative undoes changes to its Deployments.
   const service = labels?.get('serving.knative.dev/service');
-  if (service !== undefined) return { kind: 'Knative Service', name: service };
+  if (service) return { kind: 'Knative Service', name: service };
   const scaledJob = labels?.get('scaledjob.keda.sh/name');
-  if (scaledJob !== undefined) return { kind: 'ScaledJob', name: scaledJob };
+  if (scaledJob) return { kind: 'ScaledJob', name: scaledJob };
   for (const [label, kind] of TEMPLATE_HASHES) {
     const hash = labels?.get(label);
     if (hash !== undefined && /^[a-z0-9]{1,63}$/.test(hash)) {
@@ -71,7 +71,7 @@ export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, str
     }
   }
   const job = labels?.get('batch.kubernetes.io/job-name') ?? labels?.get('job-name');
-  if (job !== undefined) {
+  if (job) {
     // A CronJob appends the minute of its schedule.
     const cronJob = /^(.{1,52})-\d{8}$/.exec(job)?.[1];
     return cronJob === undefined ? { kind: 'Job', name: job } : { kind: 'CronJob', name: cronJob };

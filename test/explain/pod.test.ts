@@ -77,6 +77,13 @@ describe('the owner of a pod', () => {
     expect(ownerOf(pod, labels && new Map(Object.entries(labels)))).toEqual(owner);
   });
 
+  test.each(['serving.knative.dev/service', 'scaledjob.keda.sh/name', 'job-name'])(
+    'an empty %s names nothing',
+    (label) => {
+      expect(ownerOf('orders-x7k2p', new Map([[label, '']]))).toBeUndefined();
+    },
+  );
+
   test('a label that is no hash is no pattern', () => {
     expect(ownerOf('orders-76dfdc59dc-lhprq', new Map([['pod-template-hash', '.*']]))).toBeUndefined();
   });
