@@ -24,24 +24,23 @@ export function workload({ facts }: WithFacts): Word {
   return part`${choice(owner.kind.toLowerCase())} ${name(owner.name, 'WORKLOAD')}`;
 }
 
-/** Shows what owns the pod, for a person to fill in `$WORKLOAD`; nothing where it is known. */
+/**
+ * Shows what owns the pod, for a person to fill in `$WORKLOAD`; nothing where it is known. A ReplicaSet or a Job may own the pod, and
+ * then what owns that is the one to change.
+ */
 export function findWorkload(e: WithFacts): string[] {
   const { pod } = e.facts;
   if (isName(pod?.owner?.name)) return [];
-  if (isName(pod?.name)) {
-    return [bash`kubectl get pod ${name(pod.name, 'POD')} ${inNamespace(e)} -o jsonpath='{.metadata.ownerReferences}'`];
-  }
   const where = isName(pod?.namespace) ? inNamespace(e) : choice('-A');
   return [
-    bash`kubectl get pods ${where} -o custom-columns='NAMESPACE:.metadata.namespace,POD:.metadata.name,KIND:.metadata.ownerReferences[0].kind,WORKLOAD:.metadata.ownerReferences[0].name'`,
+    bash`kubectl get pods,replicasets,jobs ${where} -o custom-columns='NAMESPACE:.metadata.namespace,NAME:.metadata.name,KIND:.metadata.ownerReferences[0].kind,WORKLOAD:.metadata.ownerReferences[0].name'`,
   ];
 }
 
 /** Restarts what made the pod: variables and tokens are only injected into new pods. */
 export function restart(e: WithFacts): string[] {
-  const { owner } = e.facts.pod ?? {};
-  // A Job's template cannot be changed; it has to be created anew, and only its author has the manifest.
-  if (owner?.kind === 'Job' || owner?.kind === 'CronJob') return [];
+  // The next Job of a CronJob makes a new pod.
+  if (isOnlyInManifest(e) || e.facts.pod?.owner?.kind === 'CronJob') return [];
   return [...findWorkload(e), bash`kubectl rollout restart ${workload(e)} ${inNamespace(e)}`];
 }
 
@@ -50,9 +49,17 @@ export function isOfJob({ facts }: WithFacts): boolean {
   return facts.pod?.owner?.kind === 'Job';
 }
 
+/**
+ * Whether only the author of what made the pod can change the pod template, in the manifest: that of a Job is fixed, and `kubectl set`
+ * and `kubectl rollout` do not know custom resources.
+ */
+export function isOnlyInManifest(e: WithFacts): boolean {
+  return isOfJob(e) || ['ScaledJob', 'Rollout', 'Knative Service'].includes(e.facts.pod?.owner?.kind ?? '');
+}
+
 /** Merges a part in YAML, without quotes, into the pod template, which makes new pods. */
 function patchPodTemplate(e: WithFacts, patch: Word): string[] {
-  if (isOfJob(e)) return [];
+  if (isOnlyInManifest(e)) return [];
   // A CronJob has the template of its Jobs, which have that of the pods.
   const template =
     e.facts.pod?.owner?.kind === 'CronJob'
@@ -81,14 +88,14 @@ export function avoidVirtualNodes(e: WithFacts): string[] {
 
 /** Removes variables from the manifest, which makes new pods. The names are ours. */
 export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
-  if (isOfJob(e)) return [];
+  if (isOnlyInManifest(e)) return [];
   const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
 }
 
 /** Overrides a variable of the pod by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
 export function emptyVariable(e: WithFacts, variable: string): string[] {
-  if (!isPod(e) || isOfJob(e)) return [];
+  if (!isPod(e) || isOnlyInManifest(e)) return [];
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
 }
 
@@ -169,7 +176,7 @@ function listServiceAccounts(e: WithFacts): string {
 }
 
 export function useServiceAccount(e: WithFacts): string[] {
-  if (isOfJob(e)) return [listServiceAccounts(e)];
+  if (isOnlyInManifest(e)) return [listServiceAccounts(e)];
   return [
     listServiceAccounts(e),
     ...findWorkload(e),

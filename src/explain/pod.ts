@@ -9,15 +9,24 @@ export interface Pod {
 }
 
 export interface Owner {
-  kind: 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob';
+  kind: 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Job' | 'CronJob' | 'ScaledJob' | 'Rollout' | 'Knative Service';
   /** Undefined where only the kind is known. */
   name?: string;
 }
 
 /** Kubernetes generates suffixes from this alphabet: no vowels, and nothing that looks like another character. */
 const GENERATED = '[bcdfghjklmnpqrstvwxz2456789]';
-/** The hash of a pod template is a number, written with ten letters of that alphabet. The schedule of a CronJob looks different. */
-const TEMPLATE_HASH = '[bcdf4-9]{5,10}';
+/**
+ * The hash of a pod template is a number of 32 bits, written with ten letters of that alphabet. Nearly all have eight digits or more;
+ * shorter ones could be the number of somebody's Job. The schedule of a CronJob looks different.
+ */
+const TEMPLATE_HASH = '[bcdf4-9]{8,10}';
+
+/** The labels with the hash of the pod template, and what puts them there. */
+const TEMPLATE_HASHES = [
+  ['pod-template-hash', 'Deployment'],
+  ['rollouts-pod-template-hash', 'Rollout'],
+] as const;
 
 /** Puts together what is known. The claims are those of the service account's own token. */
 export function podFrom(known: {
@@ -50,12 +59,19 @@ export function podFrom(known: {
  * is certain enough: the template's hash and five more characters, both of the generated alphabet.
  */
 export function ownerOf(pod: string | undefined, labels: ReadonlyMap<string, string> | undefined): Owner | undefined {
-  const hash = labels?.get('pod-template-hash');
-  if (hash !== undefined && /^[a-z0-9]{1,63}$/.test(hash)) {
-    return { kind: 'Deployment', ...member('name', before(pod, `-${hash}-[a-z0-9]{5}`)) };
+  // These two own the Deployment or Job that owns the pod. Knative undoes changes to its Deployments.
+  const service = labels?.get('serving.knative.dev/service');
+  if (service) return { kind: 'Knative Service', name: service };
+  const scaledJob = labels?.get('scaledjob.keda.sh/name');
+  if (scaledJob) return { kind: 'ScaledJob', name: scaledJob };
+  for (const [label, kind] of TEMPLATE_HASHES) {
+    const hash = labels?.get(label);
+    if (hash !== undefined && /^[a-z0-9]{1,63}$/.test(hash)) {
+      return { kind, ...member('name', before(pod, `-${hash}-[a-z0-9]{5}`)) };
+    }
   }
   const job = labels?.get('batch.kubernetes.io/job-name') ?? labels?.get('job-name');
-  if (job !== undefined) {
+  if (job) {
     // A CronJob appends the minute of its schedule.
     const cronJob = /^(.{1,52})-\d{8}$/.exec(job)?.[1];
     return cronJob === undefined ? { kind: 'Job', name: job } : { kind: 'CronJob', name: cronJob };

@@ -1,5 +1,5 @@
 import { bash, part } from './bash.ts';
-import { findWorkload, inNamespace, isOfJob, workload } from './commands.ts';
+import { findWorkload, inNamespace, isOnlyInManifest, workload } from './commands.ts';
 import type { Case } from './evidence.ts';
 import { isPod } from './place.ts';
 import { applicationWord, type FindingOf } from './principal.ts';
@@ -13,7 +13,7 @@ export function showNewSecret(c: Case): string[] {
 
 /** Adds a secret to the application and gives it to the pod, without showing it; elsewhere, it is shown. */
 export function replaceSecret(c: Case): string[] {
-  if (!isPod(c) || isOfJob(c)) return showNewSecret(c);
+  if (!isPod(c) || isOnlyInManifest(c)) return showNewSecret(c);
   return [
     ...findWorkload(c),
     bash`secret=$(az ad app credential reset --id ${applicationWord(c)} --append --query password -o tsv) && (IFS=; kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_SECRET=\${secret:?})`,
@@ -22,7 +22,7 @@ export function replaceSecret(c: Case): string[] {
 
 /** Takes the white space out of the value: in the manifest, or in the Secret that the manifest refers to. */
 export function trimSecret(c: Case): string[] {
-  if (isOfJob(c)) return [];
+  if (isOnlyInManifest(c)) return [];
   const list = part`kubectl set env ${workload(c)} ${inNamespace(c)} --list`;
   return [
     ...findWorkload(c),
@@ -42,7 +42,7 @@ export function showTenantOfApplication(c: FindingOf): string {
 
 /** Gives the pod the tenant in which az is logged in, if the application is registered there; elsewhere, shows both. */
 export function setTenantOfApplication(c: Case): string[] {
-  if (!isPod(c) || isOfJob(c)) return [showTenantOfApplication(c)];
+  if (!isPod(c) || isOnlyInManifest(c)) return [showTenantOfApplication(c)];
   return [
     ...findWorkload(c),
     bash`az ad app show --id ${applicationWord(c)} --query displayName -o tsv && tenant=$(az account show --query tenantId -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_TENANT_ID=\${tenant:?}`,

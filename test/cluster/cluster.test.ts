@@ -3,18 +3,29 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HOSTS, makeCertificate } from '../fake-azure/certificate.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
-import { GROUP_COUNT, IDENTITIES } from './azure.ts';
-import { apply, askPod, get, isReachable, kubectl } from './kubectl.ts';
+import { FOREIGN, GROUP_COUNT, IDENTITIES } from './azure.ts';
+import { apply, askPod, asList, get, isReachable, kubectl } from './kubectl.ts';
+import {
+  fakeAzure,
+  loadPod,
+  type Manifest,
+  type Mistake,
+  onFakeAzure,
+  ownerOf,
+  podLike,
+  serviceAccount,
+} from './objects.ts';
 import { injectWorkloadIdentity } from './webhook.ts';
 
 const NAMESPACE = 'rgapi';
 /** The namespace of the fake Azure. */
 const AZURE = 'rgapi-fake-azure';
+const NAMESPACES = [NAMESPACE, AZURE, FOREIGN.namespace];
 const { IMAGE, FAKE_AZURE_IMAGE, CI } = process.env;
 
 const missing = !isReachable()
@@ -24,15 +35,7 @@ const missing = !isReachable()
     : undefined;
 if (missing) process.stderr.write(`the cluster tests are skipped: ${missing}\n`);
 
-// Manifests and responses of the API server have no types.
-// biome-ignore lint/suspicious/noExplicitAny: each test states what it expects
-type Manifest = any;
-
-/** The level "restricted", for the pods that the tests add. */
-const RESTRICTED = {
-  pod: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
-  container: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-};
+const bash = (script: string) => promisify(execFile)('bash', ['-euc', script]);
 
 describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   const copy = mkdtempSync(join(tmpdir(), 'rg-api-cluster-'));
@@ -42,7 +45,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   let isOurs = false;
 
   beforeAll(async () => {
-    const { stdout } = await kubectl(['get', 'namespace', NAMESPACE, AZURE, '--ignore-not-found', '-o', 'name']);
+    const { stdout } = await kubectl(['get', 'namespace', ...NAMESPACES, '--ignore-not-found', '-o', 'name']);
     if (stdout)
       throw new Error(
         `the cluster already has ${stdout.trim().replaceAll('\n', ' and ')}, which the tests would overwrite`,
@@ -52,56 +55,21 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
       (await kubectl(['get', 'mutatingwebhookconfigurations', '-o', 'name'])).stdout,
     );
     const { certificate, key } = makeCertificate();
-    await kubectl(['create', 'namespace', AZURE]);
-    await kubectl(['-n', AZURE, 'create', 'secret', 'tls', 'tls', `--cert=${certificate}`, `--key=${key}`]);
     await kubectl(['apply', '-f', 'k8s/namespace.yaml']);
-    await kubectl(['-n', NAMESPACE, 'create', 'configmap', 'ca-certificate', `--from-file=ca.crt=${certificate}`]);
-
-    const metadata = { name: 'azure', namespace: AZURE, labels: { app: 'azure' } };
-    await apply(
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata,
-        spec: { selector: metadata.labels, ports: [{ port: 443, protocol: 'TCP' }] },
-      },
-      {
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata,
-        spec: {
-          selector: { matchLabels: metadata.labels },
-          template: {
-            metadata: { labels: metadata.labels },
-            spec: {
-              securityContext: {
-                ...RESTRICTED.pod,
-                // Port 443 in the pod as well: a network policy checks the port of the pod, not of the Service.
-                sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }],
-              },
-              containers: [
-                {
-                  name: 'azure',
-                  image: FAKE_AZURE_IMAGE,
-                  args: ['test/cluster/azure.ts', '/tls', '443'],
-                  securityContext: RESTRICTED.container,
-                  readinessProbe: { tcpSocket: { port: 443 }, periodSeconds: 1 },
-                  volumeMounts: [{ name: 'tls', mountPath: '/tls', readOnly: true }],
-                },
-              ],
-              volumes: [{ name: 'tls', secret: { secretName: 'tls' } }],
-            },
-          },
-        },
-      },
-    );
+    for (const namespace of [AZURE, FOREIGN.namespace]) await kubectl(['create', 'namespace', namespace]);
+    await kubectl(['label', 'namespace', FOREIGN.namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    await kubectl(['-n', AZURE, 'create', 'secret', 'tls', 'tls', `--cert=${certificate}`, `--key=${key}`]);
+    for (const namespace of [NAMESPACE, FOREIGN.namespace]) {
+      await kubectl(['-n', namespace, 'create', 'configmap', 'ca-certificate', `--from-file=ca.crt=${certificate}`]);
+    }
+    await apply(...fakeAzure(AZURE, FAKE_AZURE_IMAGE));
     await kubectl(['-n', AZURE, 'rollout', 'status', 'deployment/azure', '--timeout=180s']);
     azureAddress = (await get('-n', AZURE, 'service', 'azure')).spec.clusterIP;
   });
 
   afterAll(async () => {
     rmSync(copy, { recursive: true });
-    if (isOurs) await kubectl(['delete', 'namespace', NAMESPACE, AZURE, '--ignore-not-found', '--timeout=180s']);
+    if (isOurs) await kubectl(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--timeout=180s']);
   });
 
   /**
@@ -139,7 +107,6 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const template = injectWorkloadIdentity(manifest.spec.template, annotations);
     return { ...manifest, spec: { ...manifest.spec, template } };
   }
-  const WITH_IDENTITY = { 'azure.workload.identity/use': 'true' };
   const ANNOTATIONS: Record<string, string> = annotationsOf(IDENTITIES.rgapi.clientId);
 
   function annotationsOf(clientId: string): Record<string, string> {
@@ -155,6 +122,8 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     return items.flatMap(({ metadata }: Manifest) => (metadata.deletionTimestamp ? [] : [metadata.name]));
   }
 
+  /** The pod template of the Deployment. */
+  const ourTemplate = async () => (await get('-n', NAMESPACE, 'deployment', 'rgapi')).spec.template;
   const rolledOut = () => kubectl(['-n', NAMESPACE, 'rollout', 'status', 'deployment/rgapi', '--timeout=180s']);
 
   test('apply works without a warning of Pod Security, and a second apply changes nothing', async () => {
@@ -168,8 +137,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const before = await generations();
     // kubectl diff exits with 1 where there is a difference. What apply prints says less: it says "configured" for each disruption
     // budget, because the schema of its selector makes kubectl send a patch without a change.
-    const input = manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n');
-    expect((await kubectl(['diff', '-f', '-'], input)).stdout).toBe('');
+    expect((await kubectl(['diff', '-f', '-'], asList(manifests))).stdout).toBe('');
     await apply(...manifests);
     expect(await generations()).toEqual(before);
   });
@@ -185,12 +153,6 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     );
     const { stdout } = await kubectl(['apply', '--dry-run=server', '-o', 'json', '-f', '-'], JSON.stringify(binding));
     expect(JSON.parse(stdout).subjects).toEqual([{ kind: 'ServiceAccount', name: 'rgapi', namespace: 'team-a' }]);
-  });
-
-  test('one overlay has the Deployment and its Job', async () => {
-    const manifests = render('workload-identity', {}, { resources: ['../check'] });
-    const input = manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n');
-    await kubectl(['apply', '--dry-run=server', '-f', '-'], input);
   });
 
   test('each pod lists the groups, and says who it is', async () => {
@@ -215,39 +177,11 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
 
   describe('a pod like those of the Deployment, but with one mistake', () => {
     /** Runs such a pod beside the Deployment, and returns its responses on these paths. */
-    async function askFaultyPod(
-      name: string,
-      paths: string[],
-      { labels = {}, annotations }: { labels?: Record<string, string>; annotations?: Record<string, string> },
-    ): Promise<Response[]> {
-      const serviceAccount = annotations === undefined ? 'rgapi' : name;
-      if (annotations !== undefined) {
-        const metadata = { name, namespace: NAMESPACE, annotations };
-        await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-      }
-      const { template } = (await get('-n', NAMESPACE, 'deployment', 'rgapi')).spec;
-      const [container] = template.spec.containers;
-      const isInjected = ({ name: of }: Manifest) =>
-        /^AZURE_(CLIENT_ID|TENANT_ID|FEDERATED_TOKEN_FILE|AUTHORITY_HOST)$|^azure-identity-token$/.test(of);
-      const keep = (list: Manifest[]) => list.filter((item) => !isInjected(item));
-      const pod = {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: {
-          name,
-          namespace: NAMESPACE,
-          // The network policy applies to this pod, the Service does not.
-          labels: { ...template.metadata.labels, 'app.kubernetes.io/instance': 'rgapi-check', ...labels },
-        },
-        spec: {
-          ...template.spec,
-          topologySpreadConstraints: undefined,
-          serviceAccountName: serviceAccount,
-          serviceAccount: undefined,
-          volumes: keep(template.spec.volumes),
-          containers: [{ ...container, env: keep(container.env), volumeMounts: keep(container.volumeMounts) }],
-        },
-      };
+    async function askFaultyPod(name: string, paths: string[], mistake: Mistake): Promise<Response[]> {
+      const { annotations } = mistake;
+      if (annotations !== undefined) await apply(serviceAccount(NAMESPACE, name, annotations));
+      const { metadata, spec } = podLike(await ourTemplate(), annotations === undefined ? 'rgapi' : name, mistake);
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name, namespace: NAMESPACE }, spec };
       await apply(mutated(pod, annotations));
       try {
         await kubectl(['-n', NAMESPACE, 'wait', '--for=condition=Ready', '--timeout=120s', `pod/${name}`]);
@@ -277,18 +211,75 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
       expect(list?.headers.get('Fallback-Reason')).toBe('no-subscription');
       expect(await whoami?.json()).toMatchObject({ warnings: [{ reason: 'no-subscription' }] });
     });
+
+    test('a client id from an annotation that the pod does not have is empty, which is told from missing', async () => {
+      const fieldPath = "metadata.annotations['azure.workload.identity/client-id']";
+      const env = [{ name: 'AZURE_CLIENT_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } }];
+      const [whoami] = await askFaultyPod('empty-client-id', ['/whoami'], { env });
+      expect(await whoami?.json()).toMatchObject({
+        reason: 'client-id-missing',
+        problem: expect.stringContaining('AZURE_CLIENT_ID is empty'),
+        commands: expect.arrayContaining([expect.stringMatching(/^kubectl set env .+ AZURE_CLIENT_ID-$/)]),
+      });
+    });
+
+    test.each(['True', 'yes'])('the label "%s" is named while the node answers', async (value) => {
+      const [whoami] = await askFaultyPod(`label-${value.toLowerCase()}`, ['/whoami'], {
+        // The network policy keeps other pods away from a metadata service.
+        labels: { 'azure.workload.identity/use': value, 'app.kubernetes.io/instance': 'rgapi-pod-identity' },
+        env: [{ name: 'AZURE_POD_IDENTITY_AUTHORITY_HOST', value: `http://${azureAddress}` }],
+      });
+      expect(await whoami?.json()).toMatchObject({
+        warnings: [{ reason: 'node-identity', problem: expect.stringContaining(`is "${value}", not "true"`) }],
+      });
+    });
+  });
+
+  describe('a pod without the label', () => {
+    /** Runs an owner of such pods, and returns the answer of the first one on /whoami. */
+    async function askPodOf(kind: Parameters<typeof ownerOf>[0], name: string): Promise<Manifest> {
+      const pod = podLike(await ourTemplate(), 'rgapi', { labels: { 'azure.workload.identity/use': undefined } });
+      await apply(ownerOf(kind, NAMESPACE, name, pod));
+      const pods = ['-n', NAMESPACE, 'pods', '-l', `app=${name}`];
+      const isReady = ['--for=condition=Ready', '--timeout=120s'];
+      // It fails while there is no pod.
+      await vi.waitFor(() => kubectl(['wait', ...pods, ...isReady]), { timeout: 200_000, interval: 1000 });
+      const [{ metadata }] = (await get(...pods)).items;
+      const [whoami] = await askPod(NAMESPACE, metadata.name, ['/whoami']);
+      return whoami?.json();
+    }
+
+    test.each([
+      { kind: 'DaemonSet', name: 'my-daemonset', patched: 'daemonset.apps/my-daemonset' },
+      { kind: 'StatefulSet', name: 'web', patched: 'statefulset.apps/web' },
+      { kind: 'CronJob', name: 'nightly-report', patched: 'cronjob.batch/nightly-report' },
+    ] as const)('of a $kind: the command patches the $kind', async ({ kind, name, patched }) => {
+      try {
+        const { reason, commands } = await askPodOf(kind, name);
+        expect(reason).toBe('pod-label-missing');
+        expect(commands).toHaveLength(1);
+        expect((await bash(`${commands[0]} --dry-run=server -o name`)).stdout.trim()).toBe(patched);
+      } finally {
+        await kubectl(['-n', NAMESPACE, 'delete', kind, name]);
+      }
+    });
+
+    test('of a Job: there is no command, because the template of a Job cannot be changed', async () => {
+      try {
+        expect(await askPodOf('Job', 'message-producer')).toMatchObject({
+          reason: 'pod-label-missing',
+          hint: expect.stringContaining('create the Job again'),
+          commands: [],
+        });
+      } finally {
+        await kubectl(['-n', NAMESPACE, 'delete', 'job', 'message-producer']);
+      }
+    });
   });
 
   /** Runs busy clients of the Service inside the cluster during an action; returns what became of their requests. */
   async function underLoad(name: string, action: () => Promise<unknown>): Promise<{ answered: number; lost: object }> {
-    const container = {
-      name: 'load',
-      image: FAKE_AZURE_IMAGE,
-      args: ['test/cluster/load.ts', 'http://rgapi/'],
-      securityContext: RESTRICTED.container,
-    };
-    const spec = { restartPolicy: 'Never', securityContext: RESTRICTED.pod, containers: [container] };
-    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: NAMESPACE }, spec });
+    await apply(loadPod(NAMESPACE, name, FAKE_AZURE_IMAGE));
     const inNamespace = (...args: string[]) => kubectl(['-n', NAMESPACE, ...args]);
     await inNamespace('wait', '--for=condition=Ready', '--timeout=120s', `pod/${name}`);
     await action();
@@ -336,8 +327,8 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   describe('the Job', () => {
-    async function runCheck(change: (job: Manifest) => Manifest): Promise<{ condition: string; log: string }> {
-      await apply(...render('check').map(change));
+    async function runCheck(...manifests: Manifest[]): Promise<{ condition: string; log: string }> {
+      await apply(...manifests);
       try {
         const condition = await Promise.any(
           ['complete', 'failed'].map(async (either) => {
@@ -352,22 +343,19 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
       }
     }
 
-    test('completes if the identity works, and prints a report', async () => {
-      const { condition, log } = await runCheck((job) => job);
+    test('completes if the identity works, and prints a report; one overlay has it and the Deployment', async () => {
+      const { condition, log } = await runCheck(...render('workload-identity', {}, { resources: ['../check'] }));
       expect(condition).toBe('complete');
       expect(log).toContain(IDENTITIES.rgapi.clientId);
     });
 
     test('fails if the identity does not work, and its log says why', async () => {
-      const metadata = { name: 'another', namespace: NAMESPACE, annotations: ANNOTATIONS };
-      await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-      const { condition, log } = await runCheck((job) => {
-        const failing = structuredClone(job);
-        // The federated credential does not name this service account.
-        failing.spec.template.spec.serviceAccountName = 'another';
-        failing.spec.template.spec.containers[0].args = ['--check'];
-        return failing;
-      });
+      await apply(serviceAccount(NAMESPACE, 'another', ANNOTATIONS));
+      const [job] = render('check');
+      // The federated credential does not name this service account.
+      job.spec.template.spec.serviceAccountName = 'another';
+      job.spec.template.spec.containers[0].args = ['--check'];
+      const { condition, log } = await runCheck(job);
       expect(condition).toBe('failed');
       expect(log).toContain('federated-credential-subject');
     });
@@ -377,45 +365,45 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
     const blocks = [...readFileSync('docs/gate.md', 'utf8').matchAll(/^```sh\n(.+?)^```$/gms)].map(
       ([, block = '']) => block,
     );
-    /** The block with these words, in our namespace, and without the scope of another service. */
-    const blockWith = (words: string) =>
+    /** The block with these words, in this namespace. */
+    const blockWith = (words: string, namespace: string) =>
       (blocks.find((block) => block.includes(words)) ?? '')
-        .replaceAll('-n shop', `-n ${NAMESPACE}`)
-        .replaceAll(/registry\.example\S+/g, `${IMAGE}`)
-        .replace(/ --scope \S+/, '');
-    const bash = (script: string) => promisify(execFile)('bash', ['-euc', script]);
+        .replaceAll('-n shop', `-n ${namespace}`)
+        .replaceAll(/registry\.example\S+/g, `${IMAGE}`);
 
-    test('kubectl run checks an existing service account, and ends like the check', async () => {
-      const metadata = { name: 'orders', namespace: NAMESPACE, annotations: ANNOTATIONS };
-      await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-      const block = blockWith('kubectl run idcheck');
-      const [, overrides = ''] = /--overrides='(.+?)'/s.exec(block) ?? [];
-      // What a user of this cluster would have to add: the CA and the address of the fake Azure.
-      const { spec } = mutated({ kind: 'Pod', metadata: { labels: WITH_IDENTITY }, spec: JSON.parse(overrides).spec });
-      const [container] = spec.containers;
-      const onFakeAzure = {
-        ...spec,
-        hostAliases: [{ ip: azureAddress, hostnames: HOSTS }],
-        volumes: [...(spec.volumes ?? []), { name: 'ca', configMap: { name: 'ca-certificate' } }],
-        containers: [
-          {
-            ...container,
-            env: [...(container.env ?? []), { name: 'NODE_EXTRA_CA_CERTS', value: '/etc/ca/ca.crt' }],
-            volumeMounts: [...(container.volumeMounts ?? []), { name: 'ca', mountPath: '/etc/ca', readOnly: true }],
-          },
-        ],
-      };
-      // The federated credential does not name this service account.
-      await expect(bash(block.replace(overrides, () => JSON.stringify({ spec: onFakeAzure })))).rejects.toMatchObject({
-        code: 1,
-        stdout: expect.stringContaining('federated-credential-subject'),
+    describe('kubectl run', () => {
+      /** Runs the line for this service account of a namespace that is not ours. */
+      async function idcheck(name: string): Promise<{ stdout: string }> {
+        const annotations = annotationsOf(IDENTITIES.foreign.clientId);
+        await apply(serviceAccount(FOREIGN.namespace, name, annotations));
+        const block = blockWith('kubectl run idcheck', FOREIGN.namespace);
+        const [, overrides = ''] = /--overrides='(.+?)'/s.exec(block) ?? [];
+        const { spec } = JSON.parse(overrides);
+        const labels = { 'azure.workload.identity/use': 'true' };
+        const pod = mutated(
+          { kind: 'Pod', metadata: { labels }, spec: { ...spec, serviceAccountName: name } },
+          annotations,
+        );
+        // What a user of this cluster would have to add: the CA and the address of the fake Azure.
+        return bash(block.replace(overrides, () => JSON.stringify({ spec: onFakeAzure(pod.spec, azureAddress) })));
+      }
+
+      test('passes for a service account that its identity trusts', async () => {
+        expect((await idcheck(FOREIGN.serviceAccount)).stdout).toContain(IDENTITIES.foreign.clientId);
+      });
+
+      test('fails for another one, says why, and ends like the check', async () => {
+        await expect(idcheck('another')).rejects.toMatchObject({
+          code: 1,
+          stdout: expect.stringContaining('federated-credential-subject'),
+        });
       });
     });
 
     test('kubectl debug checks a copy of a running pod', async () => {
       const [pod = ''] = await podNames();
       const { stdout } = await bash(
-        blockWith('--copy-to').replace(/^POD=\S+ CONTAINER=\S+/m, `POD=${pod} CONTAINER=rgapi`),
+        blockWith('--copy-to', NAMESPACE).replace(/^POD=\S+ CONTAINER=\S+/m, `POD=${pod} CONTAINER=rgapi`),
       );
       expect(stdout).toContain(IDENTITIES.rgapi.clientId);
       expect(await podNames()).toContain(pod);
@@ -423,8 +411,7 @@ describe.skipIf(missing !== undefined && !CI)('on a cluster', () => {
   });
 
   test('delete removes everything but the namespace', async () => {
-    const manifests = render('workload-identity').map((manifest) => JSON.stringify(manifest));
-    await kubectl(['delete', '-f', '-', '--timeout=120s'], manifests.join('\n---\n'));
+    await kubectl(['delete', '-f', '-', '--timeout=120s'], asList(render('workload-identity')));
     const kinds = 'deployments,services,poddisruptionbudgets,networkpolicies,jobs,serviceaccounts';
     const { items } = await get('-n', NAMESPACE, kinds, '-l', 'app.kubernetes.io/part-of=rgapi');
     expect(items).toEqual([]);

@@ -1,15 +1,27 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { jwt } from '../fake-azure/tokens.ts';
+import { parse } from 'yaml';
+import { unknownFields, validate } from '../container/kubernetes-schema.ts';
+import { violations } from '../container/pod-security.ts';
+import { jwt, readClaims } from '../fake-azure/tokens.ts';
 import { SERVICE_ACCOUNT } from '../fake-azure/workload-identity.ts';
-import { answer, GROUP_COUNT, IDENTITIES } from './azure.ts';
+import { answer, answerOfNode, GROUP_COUNT, IDENTITIES } from './azure.ts';
+import { fakeAzure, loadPod, type Manifest, onFakeAzure, ownerOf, podLike, serviceAccount } from './objects.ts';
 import { injectWorkloadIdentity } from './webhook.ts';
 
 describe('the fake Azure of the cluster tests', () => {
-  async function exchange(clientId: string, claims: object): Promise<Record<string, unknown>> {
+  const OF_RESOURCE_MANAGER = 'https://management.azure.com/.default';
+
+  async function exchange(
+    clientId: string,
+    claims: object,
+    scope = OF_RESOURCE_MANAGER,
+  ): Promise<Record<string, unknown>> {
+    const assertion = jwt({ ...SERVICE_ACCOUNT, ...claims });
     const response = await answer(
       new Request('https://login.microsoftonline.com/tenant/oauth2/v2.0/token', {
         method: 'POST',
-        body: new URLSearchParams({ client_id: clientId, client_assertion: jwt({ ...SERVICE_ACCOUNT, ...claims }) }),
+        body: new URLSearchParams({ client_id: clientId, client_assertion: assertion, scope }),
       }),
     );
     return JSON.parse(await response.text());
@@ -26,6 +38,21 @@ describe('the fake Azure of the cluster tests', () => {
     const { access_token } = await exchange(clientId, { sub: subject });
     expect(await list('/subscriptions', access_token)).toHaveLength(1);
     expect(await list('/subscriptions/made-up/resourcegroups', access_token)).toHaveLength(GROUP_COUNT);
+  });
+
+  test('gives a token of the scope that was asked for', async () => {
+    const { clientId, subject } = IDENTITIES.foreign;
+    const { access_token } = await exchange(clientId, { sub: subject }, 'https://vault.azure.net/.default openid');
+    expect(readClaims(String(access_token))).toMatchObject({ aud: 'https://vault.azure.net', appid: clientId });
+  });
+
+  test("gives a token of the node's identity as the metadata service, at any address", async () => {
+    const resource = new URLSearchParams({ resource: 'https://management.azure.com' });
+    const url = `http://10.96.0.7/metadata/identity/oauth2/token?${resource}`;
+    const response = await answerOfNode(new Request(url, { headers: { Metadata: 'true' } }));
+    const { access_token } = JSON.parse(await response.text());
+    expect(readClaims(access_token)).toMatchObject({ xms_mirid: expect.stringMatching(/-agentpool$/) });
+    expect(await list('/subscriptions', access_token)).toHaveLength(1);
   });
 
   test('shows no subscription to an identity without a role', async () => {
@@ -71,5 +98,54 @@ describe('the fake Workload ID webhook', () => {
 
   test('does not change a pod without the label', () => {
     expect(injectWorkloadIdentity({ spec }, annotations)).toEqual({ spec });
+  });
+});
+
+describe('the objects that the cluster tests add', () => {
+  const [namespace, image] = ['rgapi', 'registry.example/rgapi:9.9.9'];
+  const { spec: deployment } = parse(readFileSync('k8s/workload-identity/deployment.yaml', 'utf8'));
+  const webhook = { 'azure.workload.identity/client-id': 'id' };
+  const asInjected = injectWorkloadIdentity(deployment.template, webhook);
+  const pod = podLike(asInjected, 'another', {
+    labels: { 'azure.workload.identity/use': undefined, more: 'yes' },
+    env: [{ name: 'MORE', value: 'yes' }],
+  });
+  const podTemplateOf = ({ kind, spec }: Manifest) => (kind === 'CronJob' ? spec.jobTemplate.spec : spec).template;
+  const KINDS = ['DaemonSet', 'StatefulSet', 'Job', 'CronJob'] as const;
+
+  test.each<Manifest>([
+    ...fakeAzure(namespace, image),
+    loadPod(namespace, 'load', image),
+    serviceAccount(namespace, 'another', webhook),
+    { apiVersion: 'v1', kind: 'Pod', ...pod, metadata: { ...pod.metadata, name: 'another', namespace } },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'idcheck' }, spec: onFakeAzure(pod.spec, '10.96.0.7') },
+    ...KINDS.map((kind) => ownerOf(kind, namespace, 'orders', pod)),
+  ])('$kind $metadata.name matches the schema of Kubernetes, without unknown fields', (manifest) => {
+    // As kubectl sends it: without members that are undefined.
+    const sent = JSON.parse(JSON.stringify(manifest));
+    expect(() => validate(sent)).not.toThrow();
+    expect(unknownFields(sent)).toEqual([]);
+  });
+
+  test('a pod with a mistake has nothing that the webhook injects, and else differs only by the mistake', () => {
+    const { metadata, spec } = JSON.parse(JSON.stringify(pod));
+    expect(metadata.labels).toEqual({
+      'app.kubernetes.io/name': 'rgapi',
+      'app.kubernetes.io/instance': 'rgapi-check',
+      more: 'yes',
+    });
+    const { topologySpreadConstraints, ...ours } = deployment.template.spec;
+    const [container] = ours.containers;
+    const containers = [{ ...container, env: [...container.env, { name: 'MORE', value: 'yes' }] }];
+    expect(topologySpreadConstraints).toBeDefined();
+    expect(spec).toEqual({ ...ours, serviceAccountName: 'another', containers });
+  });
+
+  test.each(KINDS)('the pods of a %s are those of its selector, and comply with "restricted"', (kind) => {
+    const owner = JSON.parse(JSON.stringify(ownerOf(kind, namespace, 'orders', pod)));
+    const { metadata, spec } = podTemplateOf(owner);
+    expect(metadata.labels).toMatchObject({ app: 'orders', ...owner.spec.selector?.matchLabels });
+    expect(metadata.labels).not.toHaveProperty(['azure.workload.identity/use']);
+    expect(violations(spec)).toEqual([]);
   });
 });

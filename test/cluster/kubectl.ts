@@ -27,9 +27,14 @@ export async function get(...args: string[]): Promise<any> {
   return JSON.parse((await kubectl(['get', ...args, '-o', 'json'])).stdout);
 }
 
+/** Objects as an input of kubectl. Not every release of it reads JSON with `---` between the objects. */
+export function asList(objects: object[]): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+}
+
 /** Applies objects. */
 export function apply(...objects: object[]): Promise<{ stdout: string; stderr: string }> {
-  return kubectl(['apply', '-f', '-'], objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+  return kubectl(['apply', '-f', '-'], asList(objects));
 }
 
 /** Sends requests to a pod through kubectl port-forward, on a free port of this machine. */

@@ -37,10 +37,10 @@ describe('the owner of a pod', () => {
     ],
     ['a Job without visible labels', 'message-producer-x7k2p', undefined, undefined],
     [
-      'a Job of KEDA',
+      'a ScaledJob of KEDA',
       'consumer-bq8vf-x7k2p',
       { 'job-name': 'consumer-bq8vf', 'scaledjob.keda.sh/name': 'consumer' },
-      { kind: 'Job', name: 'consumer-bq8vf' },
+      { kind: 'ScaledJob', name: 'consumer' },
     ],
     [
       'a CronJob',
@@ -52,14 +52,37 @@ describe('the owner of a pod', () => {
     ['a CronJob without visible labels', 'nightly-report-29745678-x7k2p', undefined, undefined],
     ['a pod of its own', 'rgapi', {}, undefined],
     [
-      'something else that has labels',
+      'a Rollout of Argo',
       'orders-76dfdc59dc-lhprq',
       { 'rollouts-pod-template-hash': '76dfdc59dc' },
-      undefined,
+      { kind: 'Rollout', name: 'orders' },
     ],
+    // Knative undoes changes to the Deployment that it makes.
+    [
+      'a Service of Knative',
+      'hello-00001-deployment-76dfdc59dc-lhprq',
+      { ...HASH, 'serving.knative.dev/service': 'hello', 'serving.knative.dev/revision': 'hello-00001' },
+      { kind: 'Knative Service', name: 'hello' },
+    ],
+    ['something else that has labels', 'orders-76dfdc59dc-lhprq', { app: 'orders' }, undefined],
+    [
+      'a StatefulSet whose name ends like a hash',
+      'cache-76dfdc59dc-0',
+      { 'statefulset.kubernetes.io/pod-name': 'cache-76dfdc59dc-0', 'controller-revision-hash': 'cache-5f8' },
+      { kind: 'StatefulSet', name: 'cache-76dfdc59dc' },
+    ],
+    // The hash of a template is a number of 32 bits, so nearly always one of eight to ten digits.
+    ['a Job whose name ends with a number, without visible labels', 'load-46578-x7k2p', undefined, undefined],
   ])('%s', (_, pod, labels, owner) => {
     expect(ownerOf(pod, labels && new Map(Object.entries(labels)))).toEqual(owner);
   });
+
+  test.each(['serving.knative.dev/service', 'scaledjob.keda.sh/name', 'job-name'])(
+    'an empty %s names nothing',
+    (label) => {
+      expect(ownerOf('orders-x7k2p', new Map([[label, '']]))).toBeUndefined();
+    },
+  );
 
   test('a label that is no hash is no pattern', () => {
     expect(ownerOf('orders-76dfdc59dc-lhprq', new Map([['pod-template-hash', '.*']]))).toBeUndefined();
@@ -106,6 +129,9 @@ describe('a manifest', () => {
     AZURE_TENANT_ID: TENANT_ID,
   };
   const files = { [TOKEN_FILE]: jwt(claims) };
+  /** A pod may be of a ReplicaSet or a Job, whose own owner is the one to change. */
+  const OWNERS =
+    "kubectl get pods,replicasets,jobs -n shop -o custom-columns='NAMESPACE:.metadata.namespace,NAME:.metadata.name,KIND:.metadata.ownerReferences[0].kind,WORKLOAD:.metadata.ownerReferences[0].name'";
   const PATCH = `--patch 'spec: {template: {metadata: {labels: {azure.workload.identity/use: !!str true}}}}'`;
 
   test.each<{
@@ -150,12 +176,55 @@ describe('a manifest', () => {
       commands: [],
     },
     {
-      title: 'of a Job of KEDA without the label',
+      title: 'of a ScaledJob of KEDA without the label',
       env: { ...names, POD_NAME: 'consumer-bq8vf-x7k2p' },
       labels: { 'job-name': 'consumer-bq8vf', 'scaledjob.keda.sh/name': 'consumer' },
       reason: 'pod-label-missing',
-      says: 'create the Job again',
+      says: '(spec.jobTargetRef.template.metadata.labels), not only on the ScaledJob',
       commands: [],
+    },
+    {
+      title: 'of a Rollout of Argo without the label',
+      env: { ...names, POD_NAME: 'orders-76dfdc59dc-lhprq' },
+      labels: { 'rollouts-pod-template-hash': '76dfdc59dc' },
+      reason: 'pod-label-missing',
+      says: '(spec.template.metadata.labels), not only on the Rollout',
+      commands: [],
+    },
+    {
+      title: 'of a Service of Knative with the label in a wrong place of the chart',
+      env: { ...names, POD_NAME: 'hello-00001-deployment-76dfdc59dc-lhprq' },
+      labels: { 'pod-template-hash': '76dfdc59dc', 'serving.knative.dev/service': 'hello', podLabels: '' },
+      reason: 'pod-label-missing',
+      says: 'not only on the Knative Service',
+      commands: [],
+    },
+    {
+      title: 'of a pod of its own without the label',
+      env: { ...names, POD_NAME: 'orders' },
+      labels: { app: 'orders' },
+      reason: 'pod-label-missing',
+      says: 'not only on the workload itself',
+      commands: [OWNERS, `kubectl patch $WORKLOAD -n shop ${PATCH}`],
+    },
+    {
+      title: 'with the label on the service account, and a second container without our variables',
+      env: { HOSTNAME: 'orders-76dfdc59dc-lhprq' },
+      files: {
+        '/var/run/secrets/kubernetes.io/serviceaccount/token': jwt({ sub: 'system:serviceaccount:shop:orders' }),
+      },
+      reason: 'webhook-missed',
+      says: 'not visible',
+      commands: [`kubectl patch deployment orders -n shop ${PATCH}`],
+    },
+    {
+      title: 'with the client id as an annotation of the Deployment',
+      env: { ...injected, POD_NAME: 'orders-76dfdc59dc-lhprq' },
+      labels: { 'pod-template-hash': '76dfdc59dc', 'azure.workload.identity/use': 'true' },
+      files,
+      reason: 'client-id-missing',
+      says: 'the service account shop/orders had no annotation',
+      commands: ['kubectl rollout restart deployment orders -n shop'],
     },
     {
       title: 'of a CronJob without the label',
@@ -174,7 +243,7 @@ describe('a manifest', () => {
       says: 'not visible',
       commands: [
         'kubectl get pods -A -l azure-workload-identity.io/system=true',
-        "kubectl get pod message-producer-x7k2p -n shop -o jsonpath='{.metadata.ownerReferences}'",
+        OWNERS,
         `kubectl patch $WORKLOAD -n shop ${PATCH}`,
         'kubectl rollout restart $WORKLOAD -n shop',
       ],
@@ -207,5 +276,24 @@ describe('a manifest', () => {
     expect(`${failure?.problem} ${failure?.hint}`).toContain(says);
     expect(failure?.commands).toEqual(commands.length === 0 ? [] : expect.arrayContaining(commands));
     expect(checks.find(({ status }) => status === 'fail')).toMatchObject({ name: 'configuration', reason });
+  });
+
+  // `kubectl set` and `kubectl rollout` know no custom resources.
+  test.each([
+    ['Job', { 'job-name': 'orders' }],
+    ['ScaledJob', { 'scaledjob.keda.sh/name': 'orders' }],
+    ['Rollout', { 'rollouts-pod-template-hash': '76dfdc59dc' }],
+    ['Knative Service', { 'serving.knative.dev/service': 'orders' }],
+  ])('of a %s: no command tries to change or restart it', async (kind, label) => {
+    const place = {
+      env: { ...injected, POD_NAME: 'orders-76dfdc59dc-lhprq', AZURE_CLIENT_ID: '' },
+      labels: { ...label, 'azure.workload.identity/use': 'true' },
+      files,
+    };
+    const outcome = await withoutToken(place, NOTHING_INJECTED);
+    expect(outcome.facts.pod?.owner?.kind).toBe(kind);
+    const { failure } = explain(outcome);
+    expect(failure?.reason).toBe('client-id-missing');
+    expect(failure?.commands.filter((line) => /^kubectl (set|patch|rollout)\b/.test(line))).toEqual([]);
   });
 });

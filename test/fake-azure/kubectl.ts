@@ -60,6 +60,8 @@ function withGlobal({ required, optional = '', switches, lists }: Command): Flag
 /** Names and short names of the kinds, and the form in which kubectl refers to an object. */
 const KINDS: { kind: string; names: string[]; group?: string; isClusterWide?: true }[] = [
   { kind: 'Deployment', names: ['deployment', 'deployments', 'deploy'], group: 'apps' },
+  { kind: 'ReplicaSet', names: ['replicaset', 'replicasets', 'rs'], group: 'apps' },
+  { kind: 'Job', names: ['job', 'jobs'], group: 'batch' },
   { kind: 'Pod', names: ['pod', 'pods', 'po'] },
   { kind: 'ServiceAccount', names: ['serviceaccount', 'serviceaccounts', 'sa'] },
   { kind: 'ClusterRole', names: ['clusterrole'], group: 'rbac.authorization.k8s.io', isClusterWide: true },

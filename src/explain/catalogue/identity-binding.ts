@@ -3,7 +3,7 @@ import {
   findWorkload,
   inNamespace,
   isDefaultServiceAccount,
-  isOfJob,
+  isOnlyInManifest,
   listClusters,
   serviceAccount,
   useServiceAccount,
@@ -116,7 +116,7 @@ export const IDENTITY_BINDING: readonly Row[] = [
 
 /** What NO_PROXY holds now stays. */
 function addToNoProxy(c: Case): string[] {
-  if (isOfJob(c)) return [];
+  if (isOnlyInManifest(c)) return [];
   return [
     ...findWorkload(c),
     bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(authorityHost(c))}`,

@@ -152,8 +152,17 @@ export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
     : `The label azure.workload.identity/use is "${value}", not "true"`;
 }
 
+/** Where the pod template is in the specification of what made the pod; elsewhere it is `template`. */
+const TEMPLATE: Readonly<Record<string, string>> = {
+  CronJob: 'jobTemplate.spec.template',
+  ScaledJob: 'jobTargetRef.template',
+};
+
 function labelInWords({ facts }: Evidence): string {
-  return `Put the label azure.workload.identity/use: "true" on the pod template (spec.template.metadata.labels), not only on the ${facts.pod?.owner?.kind ?? 'Deployment'}.`;
+  const kind = facts.pod?.owner?.kind;
+  const labels = `spec.${TEMPLATE[kind ?? ''] ?? 'template'}.metadata.labels`;
+  const owner = kind === undefined ? 'the workload itself' : `the ${kind}`;
+  return `Put the label azure.workload.identity/use: "true" on the pod template (${labels}), not only on ${owner}.`;
 }
 
 /** Where the labels are not visible, the pod may have the label, and then the patch changes nothing. */
