@@ -3,6 +3,7 @@ import {
   clockSkew,
   emptySecret,
   halfConfigured,
+  isFaultOfNode,
   isProjected,
   isRefusalOfTokenProxy,
   isWaitedFor,
@@ -113,7 +114,13 @@ function isUnbound(e: Evidence, { responder }: Finding): boolean {
   if (identityEndpointMissing === true) return true;
   const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
   const isForWorkloadIdentity = e.findings.some(({ credential }) => credential === 'projected-token');
-  return kubernetes && isForWorkloadIdentity && (podLabels !== undefined || responder === 'none') && !isBound;
+  return (
+    kubernetes &&
+    isForWorkloadIdentity &&
+    (podLabels !== undefined || responder === 'none') &&
+    !isBound &&
+    !isFaultOfNode(e)
+  );
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {

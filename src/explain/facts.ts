@@ -99,7 +99,7 @@ export const SHORT_SECRET = '(set, but too short)';
 const IMDS_HOST = '169.254.169.254';
 
 const RELEVANT =
-  /^(AZURE_(?!DEADLINE_MS$)\w+|(IDENTITY|IMDS|MSI)_\w+|KUBERNETES_SERVICE_HOST|NODE_EXTRA_CA_CERTS|WEBSITE_DISABLE_MSI)$/;
+  /^(AZURE_(?!DEADLINE_MS$)\w+|(IDENTITY|IMDS|MSI)_\w+|KUBERNETES_SERVICE_HOST|NODE_EXTRA_CA_CERTS|WEBSITE_(DISABLE_MSI|PRIVATE_IP))$/;
 
 /** The variables whose values may be shown: ids, if they look like one, and choices that the configuration has checked. */
 const SHOWN = /^AZURE_(CLIENT_ID|TENANT_ID|SUBSCRIPTION_ID|TOKEN_CREDENTIALS|AUTHORITY_HOST)$/;

@@ -172,6 +172,13 @@ export function isWaitedFor({ credential, outcome, status, phase, responder }: F
   return responder === 'none' ? phase === 'response' : status === undefined;
 }
 
+/** Whether a pod for which nothing is configured asked its node, whose metadata service would have answered, but has a fault. */
+export function isFaultOfNode(e: Evidence): boolean {
+  const isFault = ({ responder, status = 0 }: Finding) =>
+    responder === 'imds' && (status === 410 || status === 429 || status >= 500);
+  return !isSet(e, 'AZURE_CLIENT_ID') && findingOf(e, ['managed-identity'], isFault) !== undefined;
+}
+
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;
 
 /** The variables that make a credential together with the two ids. */

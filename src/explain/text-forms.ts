@@ -53,6 +53,7 @@ export type CertificateProblem =
   | 'certificate-absent'
   | 'not-registered'
   | 'key-mismatch'
+  | 'key-too-short'
   | 'revoked'
   | 'not-yet-valid'
   | 'expired'
@@ -96,7 +97,7 @@ export const PROBLEMS: [Problem, RegExp][] = [
   ],
   [
     'cache-corrupt',
-    /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
+    /JSONDecodeError|json\.decoder|Extra data: line|Expecting value: line|Expecting property name|Unterminated string|Invalid control character|can't decode byte|UnicodeDecodeError|Can't get attribute|UnpicklingError|invalid load key|unsupported pickle|configparser\.(?:MissingSectionHeader|Parsing|Duplicate)\w{0,40}Error/,
   ],
   [
     'locked',
@@ -162,6 +163,7 @@ export const CERTIFICATES: [CertificateProblem, RegExp][] = [
   ['key-unusable', /must be an asymmetric key|DECODER routines::unsupported|no start line|PEM_read_bio_PrivateKey/],
   ['certificate-absent', /does not contain a PEM-encoded certificate/],
   ['key-mismatch', /did not match the expected signature|signature verification failed/i],
+  ['key-too-short', /key (?:size|length) .{0,40}(?:less|smaller|shorter) than/i],
   ['not-registered', /key was not found|not registered on application/i],
   ['revoked', /certificate (?:has been|was|is) revoked/i],
   ['not-yet-valid', /(?:certificate|key)[^.\n]{0,60} not yet valid/i],

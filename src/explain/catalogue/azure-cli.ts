@@ -112,10 +112,13 @@ export const AZURE_CLI: readonly Row[] = [
   {
     ...CONFIG,
     when: azureCliHas('cache-corrupt'),
-    problem: ({ finding }) => `A file of az is damaged, its token cache or its profile: ${quoted(finding)}.`,
+    problem: ({ finding }) =>
+      `az cannot read one of its files, which is damaged or was written by another version: ${quoted(finding)}.`,
     hint: () =>
-      'Remove the damaged file and log in again; the command keeps a copy. Two processes that write it at once can damage it: give each its own AZURE_CONFIG_DIR.',
+      'Remove the damaged file and log in again; the command keeps a copy. Processes that write it at once, or versions of az that share it, need an AZURE_CONFIG_DIR each.',
     commands: (c) => [
+      // The cache of responses is not JSON, and az makes a new one.
+      bash`rm -f ~/.azure/msal_http_cache.bin`,
       // Reads bytes, because some of these files begin with a byte order mark.
       bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,
       ...loginAgain(c),

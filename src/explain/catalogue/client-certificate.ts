@@ -160,6 +160,14 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,
+    when: says(refused, 'key-too-short'),
+    problem: (c) =>
+      `${certificate(c)} has a key that is too short: Microsoft Entra ID accepts RSA keys from 2,048 bits on.`,
+    hint: () => 'Create a certificate with a longer key, register it with the application, and put it in place.',
+    commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -text | grep Public-Key`],
+  },
+  {
+    ...CLIENT_CERTIFICATE_REFUSED,
     when: says(refused, 'not-yet-valid'),
     problem: (c) => `${certificate(c)} is not yet valid.`,
     hint: () => 'Wait until it is, use the former one until then, or create one that is valid from now on.',

@@ -159,7 +159,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
     hint: (c) =>
-      `Set it to the value of a current secret, or to that of a new one. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+      `Set it to the value of a current secret, or to that of a new one, which takes a minute. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
     commands: replaceSecret,
   },
 ];

@@ -121,7 +121,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isGuid(clientIdOf(e))),
     problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
     hint: () =>
-      'Assign it to this app, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
+      'Assign it to this app, or correct AZURE_CLIENT_ID: the client id, not the object id, of an assigned identity. Without AZURE_CLIENT_ID, the system-assigned one is used.',
     commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
   },
   {
@@ -191,6 +191,16 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
       'Try again. If it lasts, a firewall must allow egress to *.identity.azure.net, *.login.microsoft.com and *.servicebus.windows.net, or the identity was deleted and must be assigned again.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
     documentation: DOCUMENTATION.containerAppsFirewall,
+  },
+  {
+    ...FAILED,
+    when: only(at(...APPS), (e, { status = 0 }) => status >= 500 && isSet(e, 'WEBSITE_PRIVATE_IP')),
+    problem: (c) =>
+      `The identity endpoint of ${appInWords(c)}, which is in a virtual network, could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      'Try again. If it lasts, let the routes, firewall and NSG of the network pass to AzureActiveDirectory. If the identity was recreated, assign it again, with its roles.',
+    commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
+    documentation: DOCUMENTATION.virtualNetworkIntegration,
   },
   {
     ...FAILED,

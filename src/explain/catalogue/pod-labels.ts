@@ -11,7 +11,7 @@ import {
   showWebhookLogs,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { credential, findingOf, inPod, isWaitedFor, only, type When } from '../match.ts';
+import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
 import { MULTIPLE_IDENTITIES } from './reasons.ts';
@@ -30,7 +30,8 @@ const WEBHOOK = {
   documentation: DOCUMENTATION.workloadIdentity,
 } as const;
 
-const unlabelled: When = (e) => (isLabelled(e) === false && !usesPodIdentity(e) ? notInjected(e) : undefined);
+const unlabelled: When = (e) =>
+  isLabelled(e) === false && !usesPodIdentity(e) && !isFaultOfNode(e) ? notInjected(e) : undefined;
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
 /** The metadata service of the node answered, where NMI or the webhook would have come first. */
 const severalOnNode: When = (e) =>
@@ -86,6 +87,14 @@ export const POD_LABELS: readonly Row[] = [
     problem: (c) =>
       `${unlabelledInWords(c)}, so its node was asked for the identity of AZURE_CLIENT_ID, which it does not have.`,
     hint: labelInWords,
+    commands: labelPodTemplate,
+  },
+  {
+    ...LABEL,
+    when: only(unlabelled, (_, { responder }) => responder === 'nmi'),
+    problem: (c) => `${unlabelledInWords(c)}, so NMI of pod identity was asked, and it has no identity for this pod.`,
+    hint: () =>
+      'Put the label azure.workload.identity/use: "true" on the pod template. To reach an identity of the node past NMI, add an AzurePodIdentityException.',
     commands: labelPodTemplate,
   },
   {
