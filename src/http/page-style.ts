@@ -120,13 +120,14 @@ main > nav { margin-bottom: 1.25rem; }
 @media (min-width: 60rem) { :is(#identity, #configuration) { grid-row: span 2; } }
 @media (forced-colors: active) { .checks .fail, .finding.fail { border-width: 5px; } }
 @media print {
-  * { print-color-adjust: exact; }
+  .mark, .checks li { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; }
-  :root { color-scheme: light; }
+  :root { color-scheme: light; --ground: white; }
   body { max-width: none; padding: 0; font-size: 0.8rem; }
   h1 { font-size: 1.6rem; }
   .copy, .copy-all, .filter, .lost { display: none !important; }
-  section, li, .block { break-inside: avoid; }
+  li, .block, tr, dl { break-inside: avoid; }
+  h2, summary, .caption { break-after: avoid; }
   .word { white-space: normal; overflow-wrap: anywhere; }
 }
 `;

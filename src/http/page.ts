@@ -194,7 +194,7 @@ function caption(command: string, before: readonly string[]): Html | false {
   if (names.length > 0) {
     return html`<p class="caption">First, with your values: <code>export ${names.map((name) => `${name}=…`).join(' ')}</code></p>`;
   }
-  return READS.test(unquoted(command)) && html`<p class="caption">Only shows, changes nothing:</p>`;
+  return READS.test(unquoted(command)) && html`<p class="caption">The next command only shows:</p>`;
 }
 
 /** The variables in capitals, which nobody could look up. */

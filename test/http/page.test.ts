@@ -108,13 +108,13 @@ test('each command is a separate block, complete and unchanged', async () => {
 });
 
 test.each([
-  ['kubectl get pods -n kube-system -l k8s-app=kube-dns -o wide', 'Only shows, changes nothing:'],
-  ["az identity list --query '[].[clientId,name]' -o table", 'Only shows, changes nothing:'],
+  ['kubectl get pods -n kube-system -l k8s-app=kube-dns -o wide', 'The next command only shows:'],
+  ["az identity list --query '[].[clientId,name]' -o table", 'The next command only shows:'],
   ["kubectl patch deployment rgapi -n rgapi --patch 'spec: {}'", ''],
   ['az identity list -o tsv | while read -r group name; do az identity delete -g $group -n $name; done', ''],
   ["read -r name <<< $(az webapp list --query '[].name' -o tsv)", ''],
   ['kubectl rollout restart $WORKLOAD -n $NAMESPACE', 'First, with your values: export WORKLOAD=… NAMESPACE=…'],
-  ["az aks list --query '[?name==`$MADE_UP`]'", 'Only shows, changes nothing:'],
+  ["az aks list --query '[?name==`$MADE_UP`]'", 'The next command only shows:'],
   ['sudo usermod -aG himds $USER', ''],
   ['kubectl delete pod $POD', 'First, with your values: export POD=…'],
 ])('the caption of the command %s is "%s"', async (command, caption) => {
