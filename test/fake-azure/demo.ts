@@ -83,7 +83,8 @@ const tools = await serveTools(world, handlersIn(scenario, world), {
   },
 }).catch(({ message }) => {
   process.stderr.write(
-    `rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}. Choose another PORT.\n`,
+    `rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}.\n` +
+      `End the other demo with Ctrl+C in its terminal, or choose another PORT.\n`,
   );
   process.exit(1);
 });
