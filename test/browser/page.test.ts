@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test as vitest } from 'vitest';
 import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { forgetManagedIdentities } from '../fake-azure/managed-identities.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { SCENARIOS, startOf } from '../fake-azure/scenarios.ts';
 import { problemsOf } from '../html.ts';
@@ -34,6 +35,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   beforeAll(async () => {
     if (isRun) browser = await launch();
   });
+  // MSAL chooses the endpoint for managed identities, and caches their tokens, once per process.
+  beforeEach(forgetManagedIdentities);
   afterEach(async () => {
     const { faults = [] } = opened ?? {};
     await opened?.close();
@@ -85,11 +88,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
     expect(await violations()).toEqual([]);
   });
 
-  // MSAL chooses the endpoint for managed identities once per process.
-  const { 'app-service': _, ...inOneProcess } = SCENARIOS;
-
   // This tests the server more than the browser, so one browser is enough.
-  chromiumTest.each(Object.entries(inOneProcess))(
+  chromiumTest.each(Object.entries(SCENARIOS))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
       const { handlers, environment } = startOf(scenario);
@@ -286,7 +286,7 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
     expect(await hidden()).toBe(0);
   });
 
-  test.each(['wrong-subject', 'no-webhook', 'no-role', 'no-dns', 'slow'])(
+  test.each(['node-identity', 'wrong-subject', 'no-webhook', 'no-role', 'no-dns', 'slow'])(
     'the first screen of a small laptop shows what is wrong in scenario %s, and the first command',
     async (name) => {
       const scenario = SCENARIOS[name];
