@@ -12,6 +12,13 @@ test.each([
   expect(names.toSorted()).toEqual(Object.keys(dependencies).toSorted());
 });
 
+test('npm installs one rolldown for Vite and for the bundle: each is 33 MB', () => {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+  expect(Object.keys(packages).filter((path) => path.endsWith('node_modules/rolldown'))).toEqual([
+    'node_modules/rolldown',
+  ]);
+});
+
 test('all versions are exact', () => {
   for (const [name, version] of Object.entries({ ...packageJson.dependencies, ...packageJson.devDependencies })) {
     expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);

@@ -18,11 +18,11 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; padding: clamp(1rem, 2.5vw, 2.5rem); max-width: 90rem;
+  margin: 0 auto; padding: clamp(1rem, 1.8vw, 2rem) clamp(1rem, 2.5vw, 2.5rem); max-width: 90rem;
   background: var(--ground); color: var(--text);
   font: 1.125rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
 }
-h1 { margin: 0; font-size: clamp(1.9rem, 4.5vw, 3.25rem); line-height: 1.1; letter-spacing: -0.02em; text-wrap: balance; }
+h1 { margin: 0; font-size: clamp(1.75rem, 3vw, 3rem); line-height: 1.15; letter-spacing: -0.02em; text-wrap: balance; }
 h2 { margin: 0 0 0.75rem; font-size: 1rem; font-weight: 600; color: var(--quiet); }
 h3 { margin: 1.5rem 0 0.5rem; font-size: 1rem; }
 p { margin: 0.5rem 0 0; }
@@ -34,11 +34,16 @@ pre { margin: 0; white-space: pre-wrap; overflow: auto; overflow-wrap: normal; f
 .long { display: inline-block; max-width: 100%; }
 pre code { font-size: 1em; }
 .id { white-space: nowrap; font-size: min(1em, 4.4cqi); }
-.badge { display: inline-block; margin: 0 0 1rem; padding: 0.2rem 0.75rem; border: 2px solid currentColor; border-radius: 2rem; color: var(--warn); font-weight: 600; }
+.badge { display: inline-block; margin: 0 0 0.5rem; padding: 0.1rem 0.75rem; border: 2px solid currentColor; border-radius: 2rem; color: var(--warn); font-weight: 600; }
 header, section { container-type: inline-size; }
-header { padding-bottom: 1.25rem; }
+header { padding-bottom: 0.75rem; }
 header p { color: var(--quiet); }
-.lead { font-size: clamp(1.1rem, 2vw, 1.5rem); }
+.headline { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 1.5rem; }
+.headline [role] { display: contents; }
+.headline h1 { flex-basis: 100%; }
+.headline p { margin: 0; }
+.headline .lead { flex-grow: 1; }
+.lead { font-size: clamp(1.1rem, 1.6vw, 1.4rem); }
 .healthy h1::before { content: "✓" / ""; color: var(--good); margin-right: 0.3em; }
 .warning h1::before { content: "!" / ""; color: var(--warn); margin-right: 0.3em; }
 .failing h1::before { content: "✗" / ""; color: var(--bad); margin-right: 0.3em; }
@@ -55,28 +60,29 @@ dd { margin: 0; }
 .filter { display: none; margin: 0 0 1rem; }
 [data-script] .filter { display: block; }
 input { font: inherit; padding: 0.3rem 0.6rem; max-width: 100%; color: inherit; background: var(--inset); border: 1px solid var(--quiet); border-radius: 0.4rem; }
-.hint { font-size: clamp(1.1rem, 2vw, 1.4rem); line-height: 1.4; }
-.reason { color: var(--bad); font-weight: 600; }
+.hint { font-size: clamp(1.1rem, 1.5vw, 1.4rem); line-height: 1.4; }
+.reason { display: inline-block; max-width: 100%; color: var(--bad); font-weight: 600; }
 .warning .reason { color: var(--warn); }
-.problem { font-size: clamp(1.25rem, 2.4vw, 1.75rem); line-height: 1.35; margin-top: 0; }
-.checks { display: grid; gap: 0.6rem; margin: 0 0 1.25rem; padding: 0; list-style: none; }
-.checks li { position: relative; container-type: inline-size; min-height: 3.6rem; padding: 0.5rem 0.6rem 0.5rem 3.3rem; background: var(--card); border: 2px solid var(--line); border-radius: 0.75rem; }
-.checks .mark { position: absolute; left: 0.6rem; top: 0.7rem; }
+.problem { font-size: clamp(1.2rem, 1.8vw, 1.75rem); line-height: 1.35; margin-top: 0; }
+.checks { display: grid; gap: 0.5rem; margin: 0 0 1rem; padding: 0; list-style: none; }
+.checks li { position: relative; container-type: inline-size; padding: 0.4rem 0.6rem; background: var(--card); border: 2px solid var(--line); border-radius: 0.75rem; }
+.checks .mark { width: 1.6rem; height: 1.6rem; font-size: 1rem; vertical-align: middle; }
 .checks b { font-size: 1.05rem; }
 .checks a { color: inherit; }
 .checks a::after { content: ""; position: absolute; inset: 0; }
 .checks .status { color: var(--quiet); font-size: 0.85em; }
 .checks .summary { display: block; font-size: 0.85em; line-height: 1.35; color: var(--quiet); }
-.checks .id { font-size: min(1em, 4.6cqi); }
+.checks .id { font-size: min(1em, 4.4cqi); }
 .mark { display: inline-grid; place-content: center; width: 2rem; height: 2rem; border: 2px solid; border-radius: 50%; font: 700 1.25rem/1 system-ui, sans-serif; }
 .checks .pass { border-color: var(--good); } .pass .mark { color: var(--card); background: var(--good); border-color: var(--good); }
 .checks .warn { border-color: var(--warn); } .warn .mark { color: var(--card); background: var(--warn); border-color: var(--warn); border-radius: 0 50% 50%; }
 .checks .fail { border-color: var(--bad); background: var(--bad); } .fail .mark { color: var(--card); background: var(--bad); border-color: var(--card); border-radius: 0.3rem; }
 .checks .fail :is(a, b, .status, .summary) { color: var(--card); }
 .checks .skip { border-style: dashed; background: none; } .skip :is(.mark, b) { color: var(--quiet); } .skip .mark { border-style: dashed; }
-.finding h2 { color: var(--text); font-size: 1.2rem; }
-.finding { border-width: 2px; } .finding.fail { border-color: var(--bad); } .finding.warn { border-color: var(--warn); }
+.finding h2 { margin-bottom: 0.25rem; color: var(--text); font-size: 1.2rem; }
+.finding { border-width: 2px; padding-block: clamp(1rem, 1.3vw, 1.75rem); } .finding.fail { border-color: var(--bad); } .finding.warn { border-color: var(--warn); }
 .detail { color: var(--quiet); white-space: pre-wrap; }
+.caption { margin-top: 0.75rem; font-size: 0.85em; color: var(--quiet); } .caption + .block { margin-top: 0.25rem; }
 .block { display: flex; gap: 0.75rem; align-items: start; margin: 0.75rem 0 0; padding: 0.75rem 1rem; background: var(--inset); border: 1px solid var(--line); border-radius: 0.5rem; }
 .block pre { flex: 1; min-width: 0; }
 .copy, .copy-all { display: none; user-select: none; position: relative; font: 600 0.9rem/1.4 system-ui, sans-serif; padding: 0.2rem 0.75rem; color: var(--link); background: var(--card); border: 1px solid currentColor; border-radius: 0.4rem; cursor: pointer; }
@@ -106,18 +112,22 @@ details details { margin-left: 1.25rem; }
 main > nav { margin-bottom: 1.25rem; }
 @container (max-width: 24rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 0.5rem; } dl .id { font-size: min(1em, 4.4cqi); } }
 @container (max-width: 31rem) {
-  .block { flex-direction: column; } .block pre { width: 100%; }
+  .block { flex-direction: column; padding-inline: 0.75rem; } .block pre { width: 100%; font-size: 0.7em; }
   table, tbody, tr, td { display: block; } thead { display: none; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: 0.35rem 0; } td:first-child { white-space: normal; }
 }
 @media (min-width: 42rem) { .checks { grid: repeat(4, auto) / auto-flow 1fr; } }
 @media (min-width: 72rem) { .checks { grid: auto-flow / repeat(4, 1fr); } }
 @media (min-width: 60rem) { :is(#identity, #configuration) { grid-row: span 2; } }
+@media (forced-colors: active) { .checks .fail, .finding.fail { border-width: 5px; } }
 @media print {
-  :root { color-scheme: light; }
+  .mark, .checks li { print-color-adjust: exact; }
+  details::details-content { content-visibility: visible; }
+  :root { color-scheme: light; --ground: white; }
   body { max-width: none; padding: 0; font-size: 0.8rem; }
   h1 { font-size: 1.6rem; }
   .copy, .copy-all, .filter, .lost { display: none !important; }
-  section, li, .block { break-inside: avoid; }
+  li, .block, tr, dl { break-inside: avoid; }
+  h2, summary, .caption { break-after: avoid; }
   .word { white-space: normal; overflow-wrap: anywhere; }
 }
 `;

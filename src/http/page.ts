@@ -102,8 +102,8 @@ export function page(view: PageView): Html {
 <body class="${state}">
 <header>
 ${view.badge && html`<p class="badge">${view.badge}</p>`}
-<div role="status"><h1>${title}</h1><p class="lead">${subtitle}</p></div>
-<p id="as-of">As of ${moment(asOf)}</p>
+<div class="headline"><div role="status"><h1>${title}</h1><p class="lead">${subtitle}</p></div>
+<p id="as-of">As of ${moment(asOf)}</p></div>
 <noscript><p>This page does not refresh itself without scripts. Reload it to see changes.</p></noscript>
 <p class="lost" role="alert">Connection lost. Retrying… If this is a port-forward, start kubectl port-forward again.</p>
 </header>
@@ -178,10 +178,33 @@ ${detail !== '' && html`<p class="detail">${unbroken(detail)}</p>`}</section>
 }
 
 /** A command wraps at its spaces; a longer word scrolls. */
-function block(command: string): Html {
+function block(command: string, index: number, commands: readonly string[]): Html {
   const words = command.split(' ').map((word, i) => html`${i > 0 && ' '}<span class="word">${word}</span>`);
-  return html`<div class="block"><pre tabindex="0"><code>${words}</code></pre><button type="button" class="copy" aria-label="Copy: ${beginning(command)}">Copy</button></div>
+  return html`${caption(command, commands.slice(0, index))}<div class="block"><pre tabindex="0"><code>${words}</code></pre><button type="button" class="copy" aria-label="Copy: ${beginning(command)}">Copy</button></div>
 `;
+}
+
+/** One call that only reads: no other program gets its output, and it expands nothing. */
+const READS = /^(kubectl (get|logs|describe|auth can-i)|az( [a-z-]+)* (list|show))\b[^;&|$]*$/;
+
+/** What a person wonders about before running a command: which values it needs, or whether it changes anything. */
+function caption(command: string, before: readonly string[]): Html | false {
+  const asked = new Set(before.flatMap(openVariables));
+  const names = openVariables(command).filter((name) => !asked.has(name));
+  if (names.length > 0) {
+    return html`<p class="caption">First, with your values: <code>export ${names.map((name) => `${name}=…`).join(' ')}</code></p>`;
+  }
+  return READS.test(unquoted(command)) && html`<p class="caption">The next command only shows:</p>`;
+}
+
+/** The variables in capitals, which nobody could look up. */
+function openVariables(command: string): string[] {
+  return [...new Set(unquoted(command).match(/(?<=\$\{?)(?!(?:USER|HOME)\b)[A-Z][A-Z0-9_]*/g))];
+}
+
+/** Without what bash does not expand. */
+function unquoted(command: string): string {
+  return command.replaceAll(/'[^']*'/g, '');
 }
 
 const NAME_LENGTH = 40;
@@ -272,7 +295,8 @@ function history({ history, asOf }: PageView): Html {
     return html`<li>${time} ${outcome}${lasted}</li>\n`;
   });
   return html`<section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
-<ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol></section>`;
+<ol class="history" reversed>${items.reverse().slice(0, CHANGES_SHOWN)}</ol>
+<p class="caption">Since this process started. A restart, such as a new pod, begins a new history.</p></section>`;
 }
 
 function groups(names: readonly string[]): Html {

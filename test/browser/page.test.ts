@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test as vitest } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test as vitest } from 'vitest';
 import { type PageView, page } from '../../src/http/page.ts';
 import { identityNotFound, imds } from '../fake-azure/identity.ts';
+import { forgetManagedIdentities } from '../fake-azure/managed-identities.ts';
 import { groups, subscriptionId, subscriptions } from '../fake-azure/resource-manager.ts';
 import { SCENARIOS, startOf } from '../fake-azure/scenarios.ts';
 import { problemsOf } from '../html.ts';
@@ -34,6 +35,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
   beforeAll(async () => {
     if (isRun) browser = await launch();
   });
+  // MSAL chooses the endpoint for managed identities, and caches their tokens, once per process.
+  beforeEach(forgetManagedIdentities);
   afterEach(async () => {
     const { faults = [] } = opened ?? {};
     await opened?.close();
@@ -85,11 +88,8 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
     expect(await violations()).toEqual([]);
   });
 
-  // MSAL chooses the endpoint for managed identities once per process.
-  const { 'app-service': _, ...inOneProcess } = SCENARIOS;
-
   // This tests the server more than the browser, so one browser is enough.
-  chromiumTest.each(Object.entries(inOneProcess))(
+  chromiumTest.each(Object.entries(SCENARIOS))(
     'scenario %s is shown with its reason and hint, and is accessible',
     async (_, scenario) => {
       const { handlers, environment } = startOf(scenario);
@@ -231,6 +231,24 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
       expect(await page.getByRole('button').count()).toBe(0);
     });
 
+    chromiumTest('without colors the failing check still stands out from a distance', async () => {
+      const { page } = await seeView(FAILING, { forcedColors: 'active' });
+      const [pass = 0, fail = 0]: number[] = await page.evaluate(
+        "['pass', 'fail'].map((each) => parseFloat(getComputedStyle(document.querySelector('.checks .' + each)).borderTopWidth))",
+      );
+      expect(fail).toBeGreaterThanOrEqual(2 * pass);
+    });
+
+    test('a reason stays on one line of a phone', async () => {
+      const { page } = await seeView(FAILING, { viewport: { width: 390, height: 844 } });
+      const lines = await page.evaluate(`[...document.querySelectorAll('.reason')].map((reason) => {
+        const range = document.createRange();
+        range.selectNodeContents(reason);
+        return range.getClientRects().length;
+      })`);
+      expect(lines).toEqual([1, 1]);
+    });
+
     test('no id and no word of a command wraps to a second line, at any width', async () => {
       for (const width of [320, 390, 720, 1024, 1440]) {
         const { page } = await seeView(FAILING, { viewport: { width, height: 800 } });
@@ -256,6 +274,36 @@ describe.for(BROWSERS)('the page in $name', ({ name: browserName, isInstalled, l
       await opened?.close();
     }
   });
+
+  chromiumTest('a print of /docs has what is closed on the screen', async () => {
+    const { page } = await see(healthy, {}, {}, '/docs');
+    const hidden = () =>
+      page
+        .locator('details > :not(summary)')
+        .evaluateAll((contents) => contents.filter((content) => !content.checkVisibility()).length);
+    expect(await hidden()).toBeGreaterThan(10);
+    await page.emulateMedia({ media: 'print' });
+    expect(await hidden()).toBe(0);
+  });
+
+  test.each(['node-identity', 'wrong-subject', 'no-webhook', 'no-role', 'no-dns', 'slow'])(
+    'the first screen of a small laptop shows what is wrong in scenario %s, and the first command',
+    async (name) => {
+      const scenario = SCENARIOS[name];
+      if (!scenario) throw new Error(name);
+      const { handlers, environment } = startOf(scenario);
+      const { page } = await see(
+        handlers,
+        { ...environment, AZURE_DEADLINE_MS: '2000', PAGE_BADGE: 'made up' },
+        { viewport: { width: 1280, height: 720 } },
+      );
+      for (const part of ['h1', '.problem', '.hint', '.block']) {
+        const box = await page.locator(part).first().boundingBox();
+        expect(box && box.y + box.height, part).toBeLessThanOrEqual(720);
+      }
+      opened?.faults.splice(0, Infinity, ...opened.faults.filter((fault) => !fault.includes('status of 504')));
+    },
+  );
 
   test('values from Azure are text, never markup', async () => {
     const evil = '<img src=x onerror=alert(1)>';

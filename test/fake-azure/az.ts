@@ -26,7 +26,7 @@ export function az(world: World, words: string[]): Ran {
   const length = [4, 3, 2, 1].find((each) => isCommand(head.slice(0, each).join(' ')) && head.length >= each);
   try {
     if (length === undefined) {
-      throw new ToolError(`'${head.at(-1) ?? ''}' is misspelled or not recognized by the system.`, 2);
+      throw new ToolError(`the az of the demo has no '${head.join(' ')}'. It knows what the page prints.`, 2);
     }
     const path = head.slice(0, length).join(' ');
     const command = COMMANDS[path];

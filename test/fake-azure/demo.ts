@@ -77,13 +77,14 @@ const tools = await serveTools(world, handlersIn(scenario, world), {
     if (processOf(world) === running) return tell();
     running = processOf(world);
     output.write(
-      `demo: this makes a new ${world.place === 'pod' ? `pod, ${world.pod.name}` : 'process'}: the service starts again\n`,
+      `demo: this makes a new ${world.place === 'pod' ? `pod, ${world.pod.name}` : 'process'}: the service starts again, with an empty history\n`,
     );
     await replaceService();
   },
 }).catch(({ message }) => {
   process.stderr.write(
-    `rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}. Choose another PORT.\n`,
+    `rg-api demo: port ${toolsPort} is needed for az and kubectl: ${message}.\n` +
+      `End the other demo with Ctrl+C in its terminal, or choose another PORT.\n`,
   );
   process.exit(1);
 });
@@ -101,6 +102,16 @@ if (isService) {
   const width = Math.max(...next.map(([command = '']) => command.length)) + 2;
   const lines = next.map(([command = '', shows]) => `  ${command.padEnd(width)}${shows}\n`);
   output.write(`\n${lines.join('')}\n`);
+}
+
+for (const { name: identity, federatedCredentials } of world.identities) {
+  for (const { effectiveAtMs = 0 } of federatedCredentials) {
+    if (effectiveAtMs < Date.now()) continue;
+    const time = new Date(effectiveAtMs).toISOString().slice(11, 19);
+    output.write(
+      `demo: the federated credential of ${identity} takes effect at ${time} UTC; the page shows the time, too\n`,
+    );
+  }
 }
 
 let service = startService();

@@ -19,13 +19,14 @@ interface Command extends Flags {
 /** The fake kubectl: as strict as the real one about its arguments, with what the service prints and its like. */
 export function kubectl(world: World, words: string[], stdin: string): Ran {
   try {
-    const [verb = '', second = ''] = words;
-    const path = COMMANDS[`${verb} ${second}`] ? `${verb} ${second}` : verb;
-    const command = COMMANDS[path];
-    if (!command) throw new ToolError(`unknown command "${verb}" for "kubectl"`);
     // What follows `--` is for the container.
     const end = words.indexOf('--');
-    const own = end < 0 ? words : words.slice(0, end);
+    const own = verbFirst(end < 0 ? words : words.slice(0, end));
+    const [verb = '', second = ''] = own;
+    const path = COMMANDS[`${verb} ${second}`] ? `${verb} ${second}` : verb;
+    const command = COMMANDS[path];
+    if (!command)
+      throw refuse(`the kubectl of the demo has no "${verb}". ${INSTEAD[verb] ?? 'It knows what the page prints.'}`);
     const flags = parse(own.slice(path.split(' ').length), withGlobal(command), wording(path));
     const inContainer = end < 0 ? [] : words.slice(end + 1);
     const parsed = { ...flags, positional: [...flags.positional, ...inContainer] };
@@ -35,6 +36,17 @@ export function kubectl(world: World, words: string[], stdin: string): Ran {
     if (error instanceof ToolError) return { code: error.code, stdout: '', stderr: `${error.message}\n` };
     throw error;
   }
+}
+
+/** What a person who tries the commands of the documentation here can do instead. */
+const INSTEAD: Record<string, string> = {
+  exec: 'For the report, run npm run demo -- SCENARIO --check in another terminal.',
+  'port-forward': 'The demo needs none: its page is at the address that npm run demo printed.',
+};
+
+/** `-n NAMESPACE get` means `get -n NAMESPACE`. */
+function verbFirst([flag = '', value = '', ...rest]: string[]): string[] {
+  return flag === '-n' || flag === '--namespace' ? [...rest, flag, value] : [flag, value, ...rest].filter(Boolean);
 }
 
 /** kubectl says so and succeeds. */

@@ -20,7 +20,8 @@ socket.destroy();
 const isTerminal = process.stdin.isTTY === true;
 if (isTerminal) {
   process.stdout.write(
-    `Here, az and kubectl change the fake Azure of the demo. Paste the commands of http://localhost:${port}; exit leaves.\n`,
+    `Here, az and kubectl change the fake Azure of the demo. Paste the commands of http://localhost:${port}, one after the other.\n` +
+      `One that finds nothing to do prints nothing. exit leaves.\n`,
   );
 }
 const shell = spawn('bash', ['--noprofile', '--norc', ...(isTerminal ? ['-i'] : [])], {

@@ -108,6 +108,33 @@ test('each command is a separate block, complete and unchanged', async () => {
   ]);
 });
 
+test.each([
+  ['kubectl get pods -n kube-system -l k8s-app=kube-dns -o wide', 'The next command only shows:'],
+  ["az identity list --query '[].[clientId,name]' -o table", 'The next command only shows:'],
+  ["kubectl patch deployment rgapi -n rgapi --patch 'spec: {}'", ''],
+  ['az identity list -o tsv | while read -r group name; do az identity delete -g $group -n $name; done', ''],
+  ["read -r name <<< $(az webapp list --query '[].name' -o tsv)", ''],
+  ['kubectl rollout restart $WORKLOAD -n $NAMESPACE', 'First, with your values: export WORKLOAD=… NAMESPACE=…'],
+  ["az aks list --query '[?name==`$MADE_UP`]'", 'The next command only shows:'],
+  ['sudo usermod -aG himds $USER', ''],
+  ['kubectl delete pod $POD', 'First, with your values: export POD=…'],
+])('the caption of the command %s is "%s"', async (command, caption) => {
+  const finding = { ...FAILURE, commands: [command] };
+  const [, about = ''] =
+    /<p class="caption">(.*?)<\/p><div/.exec(await render({ ...FAILING, findings: [finding] })) ?? [];
+  expect(about.replace(/<[^>]+>/g, '')).toBe(caption);
+});
+
+test('a value is asked for once', async () => {
+  const commands = ['kubectl get pod $POD', `kubectl delete pod \${POD:?} -n $NAMESPACE`];
+  const text = await read({ ...FAILING, findings: [{ ...FAILURE, commands }] });
+  expect(text.match(/export \S+=…/g)).toEqual(['export POD=…', 'export NAMESPACE=…']);
+});
+
+test('a short history says where the earlier one is', async () => {
+  expect(await read(HEALTHY)).toContain('A restart, such as a new pod, begins a new history.');
+});
+
 test('ids do not wrap', async () => {
   const markup = await render(FAILING);
   const ids = markup.match(/22222222-2222-4222-8222-222222222222/g) ?? [];
@@ -184,7 +211,7 @@ test('the history comes before the identity, and that before the instance', asyn
 
 test('what began this second has no duration', async () => {
   const history = [{ at: HEALTHY.asOf, reason: null, resourceGroups: 3 }];
-  expect(await read({ ...HEALTHY, history })).toContain('10:00:06 3 resource groups Identity');
+  expect(await read({ ...HEALTHY, history })).toContain('10:00:06 3 resource groups Since');
 });
 
 test('a badge is shown if there is one', async () => {
