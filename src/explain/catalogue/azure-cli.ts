@@ -117,10 +117,10 @@ export const AZURE_CLI: readonly Row[] = [
     hint: () =>
       'Remove the damaged file and log in again; the command keeps a copy. Processes that write it at once, or versions of az that share it, need an AZURE_CONFIG_DIR each.',
     commands: (c) => [
-      // The cache of responses is not JSON, and az makes a new one.
-      bash`rm -f ~/.azure/msal_http_cache.bin`,
       // Reads bytes, because some of these files begin with a byte order mark.
       bash`for file in msal_token_cache.json azureProfile.json commandIndex.json versionCheck.json; do python3 -c 'import json,pathlib,sys; json.loads(pathlib.Path(sys.argv[1]).read_bytes())' ~/.azure/$file 2> /dev/null || mv ~/.azure/$file ~/.azure/$file.damaged; done`,
+      // The cache of responses is not JSON, and az makes a new one.
+      bash`mv ~/.azure/msal_http_cache.bin ~/.azure/msal_http_cache.bin.damaged 2> /dev/null || true`,
       ...loginAgain(c),
     ],
   },
