@@ -136,6 +136,12 @@ function applicationOf({ applications }: World, flags: Parsed) {
   return found;
 }
 
+/** By the client id or the object id, as the real one finds it. */
+function servicePrincipalOf(world: World, flags: Parsed) {
+  const found = world.applications.find(({ objectId }) => objectId === flags.one('--id'));
+  return found ?? applicationOf(world, flags);
+}
+
 function accounts({ cli, subscriptions }: World) {
   const { login } = cli;
   if (!login) return [];
@@ -423,7 +429,13 @@ const COMMANDS: Record<string, Command> = {
     },
   },
   'ad sp create': { required: '--id', run: (world, flags) => ({ appId: applicationOf(world, flags).clientId }) },
-  'ad sp show': { required: '--id', run: (world, flags) => ({ accountEnabled: applicationOf(world, flags).enabled }) },
+  'ad sp show': {
+    required: '--id',
+    run(world, flags) {
+      const { clientId, name, objectId, enabled } = servicePrincipalOf(world, flags);
+      return { accountEnabled: enabled, appId: clientId, displayName: name, id: objectId };
+    },
+  },
   'ad sp update': {
     required: '--id',
     optional: '--set --add --remove',

@@ -1,7 +1,8 @@
 import { bash, guid } from '../bash.ts';
-import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
+import { listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
+import { dropVariables } from '../environment-commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { entraMeans, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { entraMeans, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
   applicationInWords,
   applicationOf,
@@ -13,7 +14,7 @@ import {
   tenantInWords,
   tenantOf,
 } from '../principal.ts';
-import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import { correctApplication, listApplications } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, clientIdOf, hasValue, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
@@ -89,7 +90,16 @@ const CLIENT_ID: readonly Row[] = [
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.managedIdentity,
   },
-  ...literalMsi(),
+  {
+    ...CLIENT_ID_UNKNOWN,
+    // AKS shows this word in place of a service principal.
+    when: fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i))),
+    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
+    hint: () =>
+      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
+    commands: (c) => [...dropVariables(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
+    documentation: DOCUMENTATION.workloadIdentity,
+  },
   {
     ...CLIENT_ID_UNKNOWN,
     when: fromEnvironment(only(unknown, (e, finding) => !hasClientIdForm({ ...e, finding }))),
@@ -97,7 +107,7 @@ const CLIENT_ID: readonly Row[] = [
       `AZURE_CLIENT_ID is not a client id, which is a GUID: ${shown(applicationOf(c), 'it has another form')}.`,
     hint: () =>
       'Set it to the application (client) id. Look for a placeholder that was not filled in, and for quotes or spaces.',
-    commands: () => [listApplications()],
+    commands: correctApplication,
   },
   {
     ...CLIENT_ID_UNKNOWN,
@@ -105,49 +115,19 @@ const CLIENT_ID: readonly Row[] = [
     problem: (c) =>
       `AZURE_CLIENT_ID is the same as AZURE_TENANT_ID, ${shown(clientIdOf(c), '')}, so it is no application.`,
     hint: () => 'Set AZURE_CLIENT_ID to the application (client) id of the app registration.',
-    commands: () => [listApplications()],
-  },
-  {
-    ...CLIENT_ID_UNKNOWN,
-    when: inPod(fromEnvironment(unknown)),
-    problem: notInTenantEither,
-    hint: clientIdHint,
-    commands: (c) => [listApplications(), ...setTenantOfApplication(c)],
-    documentation: DOCUMENTATION.applications,
+    commands: correctApplication,
   },
   {
     ...CLIENT_ID_UNKNOWN,
     when: unknown,
-    problem: notInTenantEither,
-    hint: clientIdHint,
-    commands: (c) => [listApplications(), showTenantOfApplication(c)],
+    problem: (c) =>
+      `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`,
+    hint: () =>
+      'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.',
+    commands: correctApplication,
     documentation: DOCUMENTATION.applications,
   },
 ];
-
-/** AKS shows this word in place of a service principal. */
-function literalMsi(): Row[] {
-  const when = fromEnvironment(only(unknown, (e, finding) => isOf(e, finding, /^msi$/i)));
-  const common = {
-    ...CLIENT_ID_UNKNOWN,
-    problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
-    hint: () =>
-      'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
-    documentation: DOCUMENTATION.workloadIdentity,
-  };
-  return [
-    { ...common, when: inPod(when), commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()] },
-    { ...common, when, commands: () => [listIdentities()] },
-  ];
-}
-
-function notInTenantEither(c: Case): string {
-  return `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`;
-}
-
-function clientIdHint(): string {
-  return 'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.';
-}
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
 export const APPLICATION: readonly Row[] = [

@@ -1,6 +1,7 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { dropVariables } from '../environment-commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationOf, behindNmi, fromEnvironment } from '../principal.ts';
@@ -43,7 +44,7 @@ function leftOver(credential: CredentialKind, variable: string): Row {
     problem: ({ finding }) =>
       `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
     hint: () => `Remove ${variable} from the manifest, also where it comes from an envFrom. Workload ID needs none.`,
-    commands: (c) => emptyVariable(c, variable),
+    commands: (c) => dropVariables(c, variable),
   };
 }
 
@@ -80,8 +81,16 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
     hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
+    commands: trimSecret,
   },
-  ...ofManagedIdentity(),
+  {
+    ...CLIENT_SECRET_REFUSED,
+    when: entraMeans('client-secret-of-managed-identity'),
+    problem: (c) => `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
+    hint: () =>
+      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
+    commands: (c) => dropVariables(c, 'AZURE_CLIENT_SECRET'),
+  },
   {
     ...CLIENT_SECRET_REFUSED,
     when: ofTool(refused),
@@ -103,7 +112,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: () =>
       'Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -112,7 +121,7 @@ export const CLIENT_SECRET: readonly Row[] = [
       `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
     hint: () =>
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -133,7 +142,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     when: missing,
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
   ...tooShort(),
   {
@@ -152,25 +161,9 @@ export const CLIENT_SECRET: readonly Row[] = [
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
     hint: () =>
       'Set it to the value of a current secret, or to that of a new one. If you meant another login, unset AZURE_CLIENT_SECRET, which comes before it.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
 ];
-
-/** Somebody took the client id of a managed identity for that of an application. */
-function ofManagedIdentity(): Row[] {
-  const when = entraMeans('client-secret-of-managed-identity');
-  const common = {
-    ...CLIENT_SECRET_REFUSED,
-    problem: (c: Case) =>
-      `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
-    hint: () =>
-      'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
-  };
-  return [
-    { ...common, when: inPod(when), commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET') },
-    { ...common, when },
-  ];
-}
 
 /** A secret that a shell, an env file or a pipeline has cut. */
 function tooShort(): Row[] {
@@ -182,7 +175,7 @@ function tooShort(): Row[] {
   };
   return [
     { ...common, when: inPod(when), commands: (c) => [showOrigin(c), ...replaceSecret(c)] },
-    { ...common, when, commands: showNewSecret },
+    { ...common, when, commands: replaceSecret },
   ];
 }
 

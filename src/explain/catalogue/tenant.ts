@@ -1,17 +1,10 @@
-import { bash, choice, name, part, type Word } from '../bash.ts';
-import {
-  findWorkload,
-  inNamespace,
-  listSubscriptions,
-  loginAgain,
-  loginToTenant,
-  showNmiBindings,
-  workload,
-} from '../commands.ts';
+import { bash, choice, name, part } from '../bash.ts';
+import { listSubscriptions, loginAgain, loginToTenant, showNmiBindings } from '../commands.ts';
+import { setVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
-import { cloudName, entraMeans, entraSays, inPod, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { cloudName, entraMeans, entraSays, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../principal.ts';
-import { setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import { correctApplication, READ_CLOUD, setTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, misnamed, shown } from '../words.ts';
 import { TENANT_UNKNOWN, WRONG_CLOUD } from './reasons.ts';
@@ -58,13 +51,28 @@ export const TENANT: readonly Row[] = [
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
   },
-  ...cloudMisnamed(),
-  ...governmentElsewhere(),
-  ...managedIdentityElsewhere(),
   {
     ...WRONG_CLOUD_ROW,
-    when: inPod(only(cloud, (_, { aadstsClass }) => aadstsClass === 'cloud')),
-    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+    when: only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
+    problem: (c) =>
+      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
+    commands: setAuthorityOfAz,
+  },
+  {
+    ...WRONG_CLOUD_ROW,
+    // The number itself names the cloud.
+    when: entraSays(900439),
+    problem: (c) => `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
+    commands: (c) => setVariables(c, { AZURE_AUTHORITY_HOST: choice(GOVERNMENT) }),
+  },
+  {
+    ...WRONG_CLOUD_ROW,
+    // A metadata service gives tokens of its own cloud only.
+    when: only(cloud, (_, { credential }) => credential === 'managed-identity'),
+    problem: (c) =>
+      `The managed identity belongs to ${tenantInWords(c)}, which is in a different cloud from ${c.facts.cloud.resourceManager}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: setAuthorityOfAz,
   },
@@ -73,7 +81,7 @@ export const TENANT: readonly Row[] = [
     when: entraMeans('cloud'),
     problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
-    commands: showClouds,
+    commands: setAuthorityOfAz,
   },
   {
     ...WRONG_CLOUD_ROW,
@@ -81,7 +89,7 @@ export const TENANT: readonly Row[] = [
     problem: (c) =>
       `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
     hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
-    commands: (c) => [...showClouds(), showTenantOfApplication(c)],
+    commands: (c) => [...showClouds(), ...setTenantOfApplication(c)],
   },
   {
     ...BLOCKED,
@@ -139,93 +147,29 @@ export const TENANT: readonly Row[] = [
     when: entraMeans('tenant-missing'),
     problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
-    commands: (c) => [showTenantOfApplication(c)],
-  },
-  {
-    ...TENANT_UNKNOWN,
-    when: inPod(unknown),
-    problem: tenantAbsent,
-    hint: tenantHint,
     commands: setTenantOfApplication,
   },
   {
     ...TENANT_UNKNOWN,
     when: unknown,
-    problem: tenantAbsent,
-    hint: tenantHint,
-    commands: (c) => [showTenantOfApplication(c)],
+    problem: (c) =>
+      `${capitalized(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`,
+    hint: () =>
+      'Set AZURE_TENANT_ID to the id of the tenant of the application. If it is in another cloud, set AZURE_AUTHORITY_HOST.',
+    commands: correctApplication,
   },
 ];
 
-function tenantAbsent(c: Case): string {
-  return `${capitalized(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`;
-}
-
-function tenantHint(): string {
-  return 'Set AZURE_TENANT_ID to the id of the tenant of the application. If it is in another cloud, set AZURE_AUTHORITY_HOST.';
-}
-
 function blockedTenant(c: Case): string {
   return `${capitalized(tenantInWords(c))} is blocked, for inactivity or by Microsoft.`;
-}
-
-/** Another tool's variable names the cloud. */
-function cloudMisnamed(): Row[] {
-  const when = only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined);
-  const common = {
-    ...WRONG_CLOUD_ROW,
-    problem: (c: Case) =>
-      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
-  };
-  return [
-    { ...common, when: inPod(when), commands: setAuthorityOfAz },
-    { ...common, when, commands: showClouds },
-  ];
-}
-
-/** The number itself names the cloud. */
-function governmentElsewhere(): Row[] {
-  const common = {
-    ...WRONG_CLOUD_ROW,
-    when: entraSays(900439),
-    problem: (c: Case) =>
-      `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
-  };
-  return [
-    { ...common, when: inPod(common.when), commands: (c) => setAuthority(c, part`${choice(GOVERNMENT)}`) },
-    common,
-  ];
-}
-
-/** A metadata service gives tokens of its own cloud only. */
-function managedIdentityElsewhere(): Row[] {
-  const common = {
-    ...WRONG_CLOUD_ROW,
-    problem: (c: Case) =>
-      `The managed identity belongs to ${tenantInWords(c)}, which is in a different cloud from ${c.facts.cloud.resourceManager}.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
-  };
-  const when = only(cloud, (_, { credential }) => credential === 'managed-identity');
-  return [
-    { ...common, when: inPod(when), commands: setAuthorityOfAz },
-    { ...common, when, commands: showClouds },
-  ];
 }
 
 function showClouds(): string[] {
   return [bash`az cloud list --query '[].[endpoints.activeDirectory,name,isActive]' -o table`];
 }
 
-function setAuthority(c: Case, host: Word): string[] {
-  return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=${host}`];
-}
-
-/** Gives the pod the cloud in which az is logged in, which has the identity. */
+/** Gives this process the cloud in which az is logged in, which has the identity. */
 function setAuthorityOfAz(c: Case): string[] {
-  return [
-    ...findWorkload(c),
-    bash`host=$(az cloud show --query endpoints.activeDirectory -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=\${host:?}`,
-  ];
+  const set = setVariables(c, { AZURE_AUTHORITY_HOST: part`\${host:?}` }, READ_CLOUD);
+  return set.length > 0 ? set : showClouds();
 }
