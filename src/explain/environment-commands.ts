@@ -69,7 +69,10 @@ export function correctClientId(e: WithFacts): string[] {
   );
 }
 
-/** Gives the values of variables that nothing here reads to those that were meant. Whoever set them has chosen their names. */
+/**
+ * Gives the values of variables that nothing here reads to those that were meant. Whoever set them has chosen their names. Neither
+ * ids nor secrets have white space in them.
+ */
 export function renameVariables(e: WithFacts, names: readonly (readonly [set: string, meant: string])[]): string[] {
   const pairs = names.map(([set, meant]): [Word, string] => [name(set, 'VARIABLE'), meant]);
   if (isPod(e)) {
@@ -85,7 +88,10 @@ export function renameVariables(e: WithFacts, names: readonly (readonly [set: st
     e,
     Object.fromEntries(pairs.map(([, meant]) => [meant, part`$${choice(`value_of_${meant}`.toLowerCase())}`])),
     joined(
-      pairs.map(([set, meant]) => part`${choice(`value_of_${meant}`.toLowerCase())}=$(${readVariable(e, set)}) && `),
+      pairs.map(
+        ([set, meant]) =>
+          part`${choice(`value_of_${meant}`.toLowerCase())}=$(${readVariable(e, set)} | tr -d '[:space:]') && `,
+      ),
     ),
   );
 }

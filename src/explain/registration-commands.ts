@@ -79,7 +79,8 @@ export function correctApplication(c: Case): string[] {
     },
     part`id=$(${find}az ad app show --id \${CLIENT_ID:?} --query appId -o tsv) && ${READ_TENANT}${cloud ? READ_CLOUD : part``}`,
   );
-  return [listApplications(), ...(corrected.length > 0 ? corrected : [showTenantOfApplication(c)])];
+  if (corrected.length > 0) return [listApplications(), ...corrected];
+  return hasClientIdForm(c) ? [listApplications(), showTenantOfApplication(c)] : [listApplications()];
 }
 
 const READ_TENANT = part`tenant=$(az account show --query tenantId -o tsv) && `;

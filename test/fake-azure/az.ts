@@ -3,7 +3,15 @@ import { type Flags, type Parsed, parse, type Wording } from './arguments.ts';
 import { format, type Ran, select, ToolError } from './output.ts';
 import { madeUpToken } from './tokens.ts';
 import { SERVICE_ACCOUNT } from './workload-identity.ts';
-import { type Host, type ManagedIdentity, resourceIdOf, systemIdentity, USER, type World } from './world.ts';
+import {
+  type Host,
+  type ManagedIdentity,
+  machineIdOf,
+  resourceIdOf,
+  systemIdentity,
+  USER,
+  type World,
+} from './world.ts';
 
 interface Command extends Flags {
   /** Returns what az shows, or undefined for nothing. */
@@ -232,10 +240,15 @@ function assignRole(world: World, flags: Parsed) {
 
 const listed = (host: Host) => ({ name: host.name, resourceGroup: host.group, location: 'westeurope' });
 
-function hostOf({ host }: World, kind: Host['kind'], flags: Parsed): Host {
+function hostOf(world: World, kind: Host['kind'], flags: Parsed): Host {
+  const { host } = world;
   const { name, group } = host;
-  const isThis =
-    host.kind === kind && isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group);
+  const [id] = flags.many('--ids');
+  const isNamed =
+    id === undefined
+      ? isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group)
+      : isSame(id, machineIdOf(world));
+  const isThis = host.kind === kind && isNamed;
   if (!isThis) throw notFound(kind, flags.one('--name'), flags.one('--resource-group'));
   return host;
 }
@@ -255,18 +268,21 @@ function hostIdentity(world: World) {
 
 /** The commands of a host that has identities: `flag` is what the kind calls the list of those to assign. */
 function hostCommands(kind: Host['kind'], flag: string, more: Pick<Command, 'switches'> = {}): Record<string, Command> {
+  // A machine can be named by its resource id, too.
+  const named =
+    kind === 'vm' ? { optional: `${NAMED} --ids`, lists: '--ids' } : { required: NAMED, optional: '', lists: '' };
   const isHere = (world: World) => world.place !== 'pod' && world.place !== 'laptop' && world.host.kind === kind;
   return {
     [`${kind} list`]: { optional: GROUP, run: (world) => (isHere(world) ? [listed(world.host)] : []) },
     [`${kind} identity show`]: {
-      required: NAMED,
-      optional: '--slot/-s',
+      ...named,
+      optional: `${named.optional} --slot/-s`,
       run: (world, flags) => hostOf(world, kind, flags) && hostIdentity(world),
     },
     [`${kind} identity assign`]: {
-      required: NAMED,
-      optional: `--slot/-s --role --scope ${flag}`,
-      lists: flag,
+      ...named,
+      optional: `${named.optional} --slot/-s --role --scope ${flag}`,
+      lists: `${named.lists} ${flag}`,
       ...more,
       run(world, flags) {
         const host = hostOf(world, kind, flags);
@@ -317,6 +333,16 @@ function siteCommands(kind: 'webapp' | 'functionapp'): Record<string, Command> {
         removeSettings(host, flags.many('--setting-names'));
         return Object.entries(host.settings).map(([name, value]) => ({ name, slotSetting: false, value }));
       },
+    },
+    [`${kind} config appsettings list`]: {
+      required: NAMED,
+      optional,
+      run: (world, flags) =>
+        Object.entries(hostOf(world, kind, flags).settings).map(([name, value]) => ({
+          name,
+          slotSetting: false,
+          value,
+        })),
     },
     [`${kind} restart`]: {
       required: NAMED,

@@ -20,6 +20,7 @@ import { type Answer, refuses } from './responses.ts';
 import { madeUpToken, readClaims } from './tokens.ts';
 import {
   type ManagedIdentity,
+  machineIdOf,
   NAMESPACE,
   resourceIdOf,
   type Subscription,
@@ -196,6 +197,9 @@ function metadataService(world: World): RequestHandler {
   return http.get('http://169.254.169.254/*', async (info) => {
     const { request } = info;
     if (isProxied(world)) return new HttpResponse('Forbidden', { status: 403 });
+    if (new URL(request.url).pathname === '/metadata/instance/compute/resourceId') {
+      return new HttpResponse(machineIdOf(world));
+    }
     if (new URL(request.url).pathname.startsWith('/metadata/instance')) {
       return HttpResponse.json({ compute: { name: world.host.name, resourceGroupName: world.host.group } });
     }

@@ -389,6 +389,6 @@ function bypassProxy(c: Case): string[] {
   return setVariables(
     c,
     { NO_PROXY: part`$hosts,${host(c.facts.metadataService, 'METADATA_SERVICE')}` },
-    part`hosts=$(${readVariable(c, part`NO_PROXY`)}) && `,
+    part`hosts=$(${readVariable(c, part`NO_PROXY`)} | tr ' ' ,) && `,
   );
 }
