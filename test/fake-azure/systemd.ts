@@ -1,17 +1,7 @@
 import type { Ran } from './output.ts';
-import type { Host, World } from './world.ts';
+import type { Host, Unit, World } from './world.ts';
 
-/**
- * The service of systemd that is a virtual machine's process, as far as its variables go. A drop-in counts once systemd has read it
- * again, and only for a process that starts after that.
- */
-export interface Unit {
-  name: string;
-  /** What root wrote, by path. */
-  files: Record<string, string>;
-  /** The drop-ins as systemd has read them. */
-  loaded: string[];
-}
+/** The part of systemd, sudo and coreutils that the printed commands use on a machine. */
 
 const done = (stdout = ''): Ran => ({ code: 0, stdout, stderr: '' });
 const failed = (code: number, message: string): Ran => ({ code, stdout: '', stderr: `${message}\n` });

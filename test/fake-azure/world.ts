@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Unit } from './systemd.ts';
 import { IDENTITY } from './tokens.ts';
 import { SERVICE_ACCOUNT, serviceAccountToken, temporaryFile } from './workload-identity.ts';
 
@@ -153,6 +152,18 @@ export interface Host {
   restarts: number;
   /** The service of systemd that runs the process of a virtual machine, where it is one. */
   unit?: Unit;
+}
+
+/**
+ * The service of systemd that is a virtual machine's process, as far as its variables go. A drop-in counts once systemd has read it
+ * again, and only for a process that starts after that.
+ */
+export interface Unit {
+  name: string;
+  /** What root wrote, by path. */
+  files: Record<string, string>;
+  /** The drop-ins as systemd has read them. */
+  loaded: string[];
 }
 
 export interface Cli {
