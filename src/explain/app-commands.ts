@@ -91,7 +91,7 @@ export function setSettings(e: WithFacts, values: Word, lookUp: Word): string {
 /** Prints the present value of a setting, after `readApp`. */
 export function readSetting(e: WithFacts, setting: Word): Word {
   const { app, list, values } = appOf(e);
-  return part`az ${choice(app)} ${choice(list)} ${thisApp(e)} --query ${choice(values)} -o tsv | grep -i ^${setting}[[:space:]] | cut -f2-`;
+  return part`az ${choice(app)} ${choice(list)} ${thisApp(e)} --query ${choice(values)} -o tsv | grep -i '^'${setting}'[[:space:]]' | cut -f2-`;
 }
 
 /** Removes settings, which restarts the app. */

@@ -4,6 +4,7 @@ import { format, type Ran, select, ToolError } from './output.ts';
 import { madeUpToken } from './tokens.ts';
 import { SERVICE_ACCOUNT } from './workload-identity.ts';
 import {
+  type Application,
   type Host,
   type ManagedIdentity,
   machineIdOf,
@@ -75,7 +76,12 @@ function withGlobal({ required, optional = '', switches = '', lists, isLocal }: 
 }
 
 /** Throws what az says if the login can give no token. */
-function tokenError({ cli: { login } }: World): void {
+function tokenError({ cli: { login, brokenExtension } }: World): void {
+  if (brokenExtension !== undefined) {
+    throw new ToolError(
+      `Error loading command module: Unable to load extension '${brokenExtension}: cannot import name 'made_up''. Use --debug for more information.`,
+    );
+  }
   if (login?.isExpired) {
     throw new ToolError(
       login.type === 'servicePrincipal'
@@ -142,6 +148,13 @@ function applicationOf({ applications }: World, flags: Parsed) {
     );
   }
   return found;
+}
+
+/** Gives the application what its tenant lacks of it. */
+function grant(world: World, flags: Parsed, what: NonNullable<Application['lacks']>) {
+  const application = applicationOf(world, flags);
+  if (application.lacks === what) delete application.lacks;
+  return { appId: application.clientId };
 }
 
 /** By the client id or the object id, as the real one finds it. */
@@ -454,7 +467,9 @@ const COMMANDS: Record<string, Command> = {
       return { appId: clientId, displayName: name };
     },
   },
-  'ad sp create': { required: '--id', run: (world, flags) => ({ appId: applicationOf(world, flags).clientId }) },
+  'ad app permission admin-consent': { required: '--id', run: (world, flags) => grant(world, flags, 'consent') },
+  'ad app permission list': { required: '--id', run: (world, flags) => applicationOf(world, flags) && [] },
+  'ad sp create': { required: '--id', run: (world, flags) => grant(world, flags, 'service principal') },
   'ad sp show': {
     required: '--id',
     run(world, flags) {
@@ -512,7 +527,13 @@ const COMMANDS: Record<string, Command> = {
     run: () => undefined,
   },
   'extension list': { isLocal: true, run: () => [] },
-  'extension update': { isLocal: true, required: '--name/-n', run: () => undefined },
+  'extension update': {
+    isLocal: true,
+    required: '--name/-n',
+    run({ cli }, flags) {
+      if (cli.brokenExtension === flags.one('--name')) delete cli.brokenExtension;
+    },
+  },
   'identity list': { optional: GROUP, run: ({ identities }) => identities.map(shownIdentity) },
   'identity show': {
     optional: `${NAMED} --ids`,

@@ -103,6 +103,15 @@ async function exchange(world: World, request: Request, throughProxy = false): P
       `Application with identifier '${clientId}' was not found in the directory '${tenant?.name}'.`,
     );
   }
+  if (application?.lacks === 'service principal') {
+    return refuse(
+      7000229,
+      `The client application ${clientId} is missing service principal in the tenant ${tenant?.id}.`,
+    );
+  }
+  if (application?.lacks === 'consent') {
+    return refuse(65001, `The user or administrator has not consented to use the application with ID '${clientId}'.`);
+  }
   if (application?.enabled === false)
     return refuse(7000112, `Application '${clientId}'(${application.name}) is disabled.`);
 

@@ -61,6 +61,8 @@ export interface Application {
   tenantId: string;
   objectId: string;
   enabled: boolean;
+  /** What its tenant lacks of it. */
+  lacks?: 'service principal' | 'consent';
   secrets: { value: string; expires: string }[];
 }
 
@@ -177,6 +179,8 @@ export interface Cli {
     /** Why its tokens cannot be renewed. */
     isExpired: boolean;
   } | null;
+  /** The extension that keeps az from starting. */
+  brokenExtension?: string;
 }
 
 export const NAMESPACE = 'rgapi';

@@ -1,3 +1,6 @@
+import { aadsts, appServiceEndpoint, entra, imds, noImds } from '../fake-azure/identity.ts';
+import { resourceManager } from '../fake-azure/resource-manager.ts';
+import { html, refuses, unreachable } from '../fake-azure/responses.ts';
 import { annotate, type Scenario, unlabel, withoutRoles } from '../fake-azure/scenarios.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
 import {
@@ -412,5 +415,96 @@ export const WORLDS: Record<string, Scenario> = {
   'other-credentials': {
     shows: 'AZURE_TOKEN_CREDENTIALS does not allow Workload ID, which is there',
     breaks: (world) => setVariable(world, 'AZURE_TOKEN_CREDENTIALS', 'EnvironmentCredential'),
+  },
+  'no-service-principal': {
+    shows: 'the application has no service principal in its tenant',
+    breaks(world) {
+      for (const application of world.applications) application.lacks = 'service principal';
+      asApplication(world);
+    },
+  },
+  'no-consent': {
+    shows: 'nobody has consented to what the application asks for',
+    breaks(world) {
+      for (const application of world.applications) application.lacks = 'consent';
+      asApplication(world);
+    },
+  },
+  'malformed-tenant': {
+    shows: 'AZURE_TENANT_ID is no id of a tenant',
+    breaks(world) {
+      asApplication(world);
+      setVariable(world, 'AZURE_TENANT_ID', '<the tenant>');
+    },
+  },
+  'broken-extension': {
+    shows: 'an extension does not fit the Azure CLI',
+    place: 'laptop',
+    breaks({ cli }) {
+      cli.brokenExtension = 'aks-preview';
+    },
+  },
+  'disabled-subscription': {
+    shows: 'the subscription is disabled',
+    handlers: () => [resourceManager(refuses(409, 'SubscriptionIsDisabled', 'The subscription is disabled.'))],
+  },
+  'private-link': {
+    shows: 'a private link keeps this network from Resource Manager',
+    handlers: () => [resourceManager(refuses(403, 'RequestDisallowedByPrivateLink', 'The network is not allowed.'))],
+  },
+  'rejected-token': {
+    shows: 'Resource Manager refuses every token',
+    handlers: () => [resourceManager(refuses(401, 'InvalidAuthenticationToken', 'The access token is made up.'))],
+  },
+  'broken-entra': {
+    shows: 'Microsoft Entra ID answers with a page',
+    handlers: () => [entra({ answer: html })],
+  },
+  'unknown-refusal': {
+    shows: 'Microsoft Entra ID refuses with a number that nobody knows',
+    handlers: () => [entra({ answer: aadsts(987654, 'Made up.') })],
+  },
+  'blocked-tenant': {
+    shows: 'the tenant is blocked',
+    handlers: () => [entra({ answer: aadsts(5000225, 'This tenant has been blocked due to inactivity.') })],
+  },
+  'stale-token': {
+    shows: 'Microsoft Entra ID says that the token of the pod is not valid now',
+    handlers: () => [entra({ answer: aadsts(700024, 'Client assertion is not within its valid time range.') })],
+  },
+  'refused-assertion': {
+    shows: 'Microsoft Entra ID refuses the token of the pod',
+    handlers: () => [entra({ answer: aadsts(50027, 'JWT token is invalid or malformed.') })],
+  },
+  'unknown-key': {
+    shows: 'the key of the issuer is not among those that it publishes',
+    handlers: () => [entra({ answer: aadsts(7000272, 'The key was not found.') })],
+  },
+  'broken-connection': {
+    shows: 'the connection to Microsoft Entra ID breaks off',
+    handlers: () => [entra({ answer: unreachable('ECONNRESET') })],
+  },
+  'closed-port': {
+    shows: 'something refuses connections to Microsoft Entra ID',
+    handlers: () => [entra({ answer: unreachable('ECONNREFUSED') })],
+  },
+  'expired-certificate': {
+    shows: 'a certificate on the way has expired',
+    handlers: () => [entra({ answer: unreachable('CERT_HAS_EXPIRED') })],
+  },
+  'broken-metadata-service': {
+    shows: 'the metadata service of the machine has a fault',
+    place: 'machine',
+    handlers: () => [imds({ answer: refuses(500, 'made-up') })],
+  },
+  'no-metadata-service': {
+    shows: 'nothing answers at the address of the metadata service',
+    place: 'machine',
+    handlers: () => [noImds()],
+  },
+  'broken-endpoint': {
+    shows: 'the identity endpoint of the web app has a fault',
+    place: 'app',
+    handlers: () => [appServiceEndpoint(refuses(500, 'made-up'))],
   },
 };
