@@ -69,14 +69,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...TENANT,
-    when: only(wrongTenant(), (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID') && isOfOtherSubscription(e)),
-    problem: tenants,
-    hint: () =>
-      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or use an identity of the tenant of that subscription.',
-    commands: useFirstSubscription,
-  },
-  {
-    ...TENANT,
     when: only(wrongTenant(), (e) => isSystemAssigned(e) || e.identity?.credential === 'ManagedIdentityCredential'),
     problem: (c) => `${tenants(c)} The subscription was probably transferred.`,
     hint: () =>
@@ -86,6 +78,14 @@ export const TOKEN_REJECTED: readonly Row[] = [
       bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} -o table`,
     ],
     documentation: DOCUMENTATION.subscriptionTransfer,
+  },
+  {
+    ...TENANT,
+    when: only(wrongTenant(), (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID') && isOfOtherSubscription(e)),
+    problem: tenants,
+    hint: () =>
+      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or use an identity of the tenant of that subscription.',
+    commands: useFirstSubscription,
   },
   {
     ...TENANT,
