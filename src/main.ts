@@ -22,6 +22,8 @@ import { changeOf, createView } from './view.ts';
 
 /** Where the manifests in k8s/ mount the labels of the pod. */
 const POD_LABELS_FILE = '/etc/podinfo/labels';
+/** Where Linux shows the control groups of this process. */
+const CGROUP_FILE = '/proc/self/cgroup';
 
 const { version } = packageJson;
 hideSecretsOf(process.env);
@@ -55,6 +57,7 @@ async function serve(): Promise<void> {
     process: instance,
     env: process.env,
     podLabelsFile: POD_LABELS_FILE,
+    cgroupFile: CGROUP_FILE,
     isContainer: isContainer(),
     log,
   });
@@ -80,6 +83,7 @@ async function runCheck({ waitMs, json, scope }: CheckCommand): Promise<never> {
     userAgentPrefix: `rg-api/${version}`,
     env: process.env,
     podLabelsFile: POD_LABELS_FILE,
+    cgroupFile: CGROUP_FILE,
     isContainer: isContainer(),
     onCall: () => {},
     onWarning: (message) => log.error(message),

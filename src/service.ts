@@ -27,6 +27,8 @@ export function createService(options: {
   env: NodeJS.ProcessEnv;
   /** The file with the labels of the pod from the Downward API; it may be missing. */
   podLabelsFile: string;
+  /** Where the kernel shows the control groups of this process, if it does. */
+  cgroupFile: string;
   /** Whether this runs in a container. */
   isContainer: boolean;
   log: Logger;
@@ -49,6 +51,7 @@ export function createService(options: {
     userAgentPrefix: `rg-api/${version}`,
     env,
     podLabelsFile: options.podLabelsFile,
+    cgroupFile: options.cgroupFile,
     isContainer: options.isContainer,
     onCall: metrics.recordAzureCall,
     onWarning: (message) => log.warn(message),

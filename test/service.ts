@@ -72,6 +72,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
     process: { version: '0.0.0-test', startedAt: new Date().toISOString() },
     env: process.env,
     podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
+    cgroupFile: env['CGROUP_FILE'] ?? '/nonexistent',
     isContainer,
     log,
   });

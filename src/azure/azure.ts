@@ -33,6 +33,8 @@ export function createAzure(options: {
   env: NodeJS.ProcessEnv;
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile: string;
+  /** Where the kernel shows the control groups of this process, if it does. */
+  cgroupFile: string;
   /** Whether this runs in a container. */
   isContainer: boolean;
   onCall: OnCall;
@@ -58,6 +60,7 @@ export function createAzure(options: {
       platform: process.platform,
       cloud: { authorityHost: cloud.authorityHost, resourceManager: cloud.resourceManager },
       podLabelsFile: options.podLabelsFile,
+      cgroupFile: options.cgroupFile,
       clean: redact,
     });
   const credential = createTokenCache(acquireToken, scope ?? cloud.scope, {

@@ -6,18 +6,29 @@ import { clientIdOf } from './words.ts';
 
 type WithFacts = Pick<Evidence, 'facts'>;
 
-const WEB = { set: 'config appsettings set', settings: '--settings', unset: 'config appsettings delete' } as const;
+const WEB = {
+  set: 'config appsettings set',
+  settings: '--settings',
+  unset: 'config appsettings delete',
+  names: '--setting-names',
+  list: 'config appsettings list',
+  values: "'[].[name,value]'",
+  user: '--identities',
+  system: '',
+} as const;
 
 /** What az calls an app, its settings and its identities, by platform. */
 const APPS = {
-  'app-service': { ...WEB, app: 'webapp', names: '--setting-names', user: '--identities', system: '' },
-  functions: { ...WEB, app: 'functionapp', names: '--setting-names', user: '--identities', system: '' },
+  'app-service': { ...WEB, app: 'webapp' },
+  functions: { ...WEB, app: 'functionapp' },
   'container-apps': {
     app: 'containerapp',
     set: 'update',
     settings: '--set-env-vars',
     unset: 'update',
     names: '--remove-env-vars',
+    list: 'show',
+    values: "'properties.template.containers[].env[].[name,value]'",
     user: '--user-assigned',
     system: ' --system-assigned',
   },
@@ -71,25 +82,22 @@ export function assignUserIdentity(e: WithFacts): string {
   return bash`${readApp(e)} && ${readIdentityId(e)} && az ${choice(app)} identity assign ${thisApp(e)} ${choice(user)} \${id:?}`;
 }
 
-/** Sets AZURE_CLIENT_ID, which restarts the app. Its reader chooses the value. */
-export function setClientId(e: WithFacts): string {
-  return bash`${settingClientId(e)}`;
-}
-
-function settingClientId(e: WithFacts): Word {
+/** Sets these settings, which restarts the app. `lookUp` is the part of a line that finds their values, and ends with `&&`. */
+export function setSettings(e: WithFacts, values: Word, lookUp: Word): string {
   const { app, set, settings } = appOf(e);
-  return part`${readApp(e)} && az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)} AZURE_CLIENT_ID=\${CLIENT_ID:?}`;
+  return bash`${readApp(e)} && ${lookUp}az ${choice(app)} ${choice(set)} ${thisApp(e)} ${choice(settings)}${values} -o none`;
 }
 
-/** The same, if AZURE_CLIENT_ID names no identity that there is. */
-export function replaceClientId(e: WithFacts): string {
-  return bash`az identity list --query '[].clientId' -o tsv | grep -qi ${guid(clientIdOf(e), 'CLIENT_ID')} || { ${settingClientId(e)}; }`;
+/** Prints the present value of a setting, after `readApp`. */
+export function readSetting(e: WithFacts, setting: Word): Word {
+  const { app, list, values } = appOf(e);
+  return part`az ${choice(app)} ${choice(list)} ${thisApp(e)} --query ${choice(values)} -o tsv | grep -i '^'${setting}'[[:space:]]' | cut -f2-`;
 }
 
-/** Removes settings, which restarts the app. The names are ours. */
+/** Removes settings, which restarts the app. */
 export function unsetSettings(e: WithFacts, settings: Word): string {
   const { app, unset, names } = appOf(e);
-  return bash`${readApp(e)} && az ${choice(app)} ${choice(unset)} ${thisApp(e)} ${choice(names)} ${settings}`;
+  return bash`${readApp(e)} && az ${choice(app)} ${choice(unset)} ${thisApp(e)} ${choice(names)}${settings} -o none`;
 }
 
 /** Restarts the app: its process, or the newest revision. */

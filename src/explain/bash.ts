@@ -41,6 +41,8 @@ function quote(value: string): string {
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A name of Kubernetes or Azure. */
 const NAME = /^[a-z0-9_](?:[\w.()-]{0,252}[\w)])?$/i;
+/** A service of systemd. Its name is also that of a directory, so that no specifier (%) and no escape may be in it. */
+const UNIT = /^[a-z0-9](?:[\w:.@-]{0,200})\.service$/i;
 /** A host name or address, with a port or without. */
 const HOST = /^[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?(?::\d{1,5})?$/i;
 const URL_FORM = /^https?:\/\/[\w.-]{1,253}(?::\d{1,5})?(?:\/[\w%+:,./~-]{0,300})?$/i;
@@ -53,6 +55,7 @@ const TEXT = /^[a-z0-9][ !#-&(-[\]-_a-~]{0,400}$/i;
 
 export const guid = (value: string | null | undefined, variable: string) => word(value, variable, GUID);
 export const name = (value: string | null | undefined, variable: string) => word(value, variable, NAME);
+export const unit = (value: string | null | undefined, variable: string) => word(value, variable, UNIT);
 export const host = (value: string | null | undefined, variable: string) => word(value, variable, HOST);
 export const url = (value: string | null | undefined, variable: string) => word(value, variable, URL_FORM);
 export const resourceId = (value: string | null | undefined, variable: string) => word(value, variable, RESOURCE_ID);
@@ -62,6 +65,8 @@ export const text = (value: string | null | undefined, variable: string) => word
 
 /** Whether this value would stand in a command as itself. */
 export const isGuid = (value: string | null | undefined): value is string => isFit(value, GUID);
+export const isResourceId = (value: string | null | undefined): value is string => isFit(value, RESOURCE_ID);
+export const isUnit = (value: string | null | undefined): value is string => isFit(value, UNIT);
 export const isName = (value: string | null | undefined): value is string => isFit(value, NAME);
 
 /** One of a few words that we chose ourselves. */

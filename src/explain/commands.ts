@@ -1,7 +1,7 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
 import { isPipeline, isPod, isRemote } from './place.ts';
-import { clientIdOf, subscriptionOf } from './words.ts';
+import { clientIdOf, subscriptionOf, subscriptionOfIdentity } from './words.ts';
 
 /**
  * The commands that several rows share. Each line works when it is pasted alone into a new shell: what a command can look up,
@@ -213,7 +213,7 @@ export function showLogs(label: Word): string {
 export function assignReader(e: Evidence): string[] {
   const type = choice(e.identity?.type === 'user' ? 'User' : 'ServicePrincipal');
   const known = subscriptionOf(e);
-  const subscription = known ?? /^\/subscriptions\/([^/]+)/i.exec(e.identity?.managedIdentityResourceId ?? '')?.[1];
+  const subscription = known ?? subscriptionOfIdentity(e);
   const assign = bash`az role assignment create --role Reader --assignee-object-id ${guid(e.identity?.objectId, 'OBJECT_ID')} --assignee-principal-type ${type} --scope /subscriptions/${guid(subscription, 'SUBSCRIPTION_ID')}`;
   return isGuid(known) ? [assign] : [listSubscriptions(), assign];
 }

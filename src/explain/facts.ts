@@ -24,6 +24,8 @@ export interface Facts {
   app?: string;
   /** The deployment slot of App Service or Functions, if it is not the production slot. It has identities of its own. */
   slot?: string;
+  /** The systemd service that this process belongs to, on a machine. */
+  unit?: string;
   /** What the Downward API and mounted files say about the pod; unknown members are missing. */
   pod?: Pod;
   /** The variables that are set and matter to @azure/identity: the value if it is an id or a choice, else one of the notes below. */
@@ -131,6 +133,8 @@ export interface FactSources {
   cloud?: Facts['cloud'];
   /** Where the Downward API mounts the labels of the pod, if it does. */
   podLabelsFile?: string;
+  /** Where the kernel shows the control groups of this process, if it does. */
+  cgroupFile?: string;
   /** Removes secrets from claims, which may have anything in them. */
   clean?: Clean;
 }
@@ -157,7 +161,7 @@ const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 /** Gathers the facts at each call, because files change while the process runs. Never throws. */
 export async function gatherFacts(sources: FactSources): Promise<Facts> {
-  const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile, clean } = sources;
+  const { env, readText, platform, cloud = PUBLIC_CLOUD, podLabelsFile, cgroupFile, clean } = sources;
   // Container Apps run on a cluster that is not theirs to see.
   const kubernetes = Boolean(env['KUBERNETES_SERVICE_HOST']) && !env['CONTAINER_APP_NAME'];
   const [projectedToken, labels, ownToken] = await Promise.all([
@@ -170,6 +174,11 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const identityEndpoint = identityEndpointOf(env);
   const container = kubernetes || (sources.isContainer ?? false);
   const place = placeOf(env, { kubernetes, container, identityEndpoint: identityEndpoint?.kind });
+  const cgroups =
+    cgroupFile !== undefined && ['machine', 'container', 'arc'].includes(place)
+      ? await readText(cgroupFile).catch(() => '')
+      : '';
+  const unit = unitIn(cgroups);
   const pod = kubernetes
     ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim(), clean) })
     : undefined;
@@ -191,6 +200,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
       : {}),
     ...(app && { app: app.slice(0, 64) }),
     ...(slot && slot.toLowerCase() !== 'production' && { slot: slot.slice(0, 64) }),
+    ...(unit && { unit }),
     ...(pod && { pod }),
     variables: relevantVariables(env),
     ...(emptyVariables.length > 0 && { emptyVariables: emptyVariables.sort() }),
@@ -204,6 +214,17 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
     }),
     proxy: proxyFacts(env, metadataService, cloud, identityEndpoint?.host),
   };
+}
+
+/** These start programs that are not part of them: a restart would not reach this process, and would hit others. */
+const STARTS_OTHERS =
+  /^(run-|user@|session|cron|crond|atd|sshd?[.@]|docker|containerd|walinuxagent|waagent|supervisor|pm2)/;
+
+/** The service of systemd that a line such as `0::/system.slice/rgapi.service` ends with. A container below it has variables of its own. */
+function unitIn(cgroups: string): string | undefined {
+  const [, unit] =
+    /^(?:0:|\d{1,4}:name=systemd):(?:\/[^/\n]{1,250}\.slice){1,9}\/([^/\n]{1,250}\.service)$/m.exec(cgroups) ?? [];
+  return unit !== undefined && !STARTS_OTHERS.test(unit) ? unit : undefined;
 }
 
 function proxyFacts(

@@ -62,6 +62,11 @@ export function subscriptionOf({ failure, list, facts }: Evidence): string | und
   return list?.subscriptionId ?? failure?.subscriptionId ?? (hasValue(configured) ? configured : undefined);
 }
 
+/** The subscription that the managed identity itself belongs to. */
+export function subscriptionOfIdentity({ identity }: Pick<Evidence, 'identity'>): string | undefined {
+  return /^\/subscriptions\/([^/]+)/i.exec(identity?.managedIdentityResourceId ?? '')?.[1];
+}
+
 export function projectedToken({ facts }: WithFacts): Partial<ProjectedToken> {
   return facts.projectedToken ?? {};
 }

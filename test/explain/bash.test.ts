@@ -16,12 +16,13 @@ import {
   path,
   resourceId,
   text,
+  unit,
   url,
 } from '../../src/explain/bash.ts';
 
 const GUID = '22222222-2222-4222-8222-222222222222';
 
-const FORMS = { guid, name, host, url, resourceId, path, text };
+const FORMS = { guid, name, host, url, resourceId, path, text, unit };
 
 test.each([
   ['guid', GUID, GUID],
@@ -43,6 +44,11 @@ test.each([
   ['resourceId', '/etc/passwd', '$VALUE'],
   ['path', '/var/run/token file', "'/var/run/token file'"],
   ['path', 'relative', '$VALUE'],
+  ['unit', 'rg-api@1.service', 'rg-api@1.service'],
+  ['unit', 'rg\\x2dapi.service', '$VALUE'],
+  ['unit', 'rg%i.service', '$VALUE'],
+  ['unit', '../../x.service', '$VALUE'],
+  ['unit', 'rgapi.scope', '$VALUE'],
   ['text', 'system:serviceaccount:ns:name', 'system:serviceaccount:ns:name'],
   ['text', 'repo:org/name:ref:refs/heads/a b', "'repo:org/name:ref:refs/heads/a b'"],
   ['text', 'a;b|c&d', "'a;b|c&d'"],

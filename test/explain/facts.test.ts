@@ -271,3 +271,36 @@ test.each([
 ])('%s is loopback: %s', (host, expected) => {
   expect(isLoopback(host)).toBe(expected);
 });
+
+test.each([
+  ['0::/system.slice/rgapi.service\n', 'rgapi.service'],
+  ['0::/system.slice/system-rgapi.slice/rgapi@1.service\n', 'rgapi@1.service'],
+  ['0::/apps.slice/rgapi.service\n', 'rgapi.service'],
+  ['9:name=systemd:/system.slice/rgapi.service\n4:memory:/system.slice\n0::/\n', 'rgapi.service'],
+])('the service of systemd is the control group of this process: %j', async (cgroups, unit) => {
+  const { unit: found } = await factsOf({}, { '/cgroup': cgroups }, { cgroupFile: '/cgroup' });
+  expect(found).toBe(unit);
+});
+
+test.each([
+  ['a login', '0::/user.slice/user-1000.slice/session-3.scope\n'],
+  ['a desktop', '0::/user.slice/user-1000.slice/user@1000.service/app.slice/terminal.scope\n'],
+  ['a service of a user', '0::/user.slice/user-1000.slice/user@1000.service/app.slice/rgapi.service\n'],
+  ['a container', '0::/system.slice/docker-1a2b.scope\n'],
+  ['a container of a service', '0::/system.slice/rgapi.service/libpod-payload-1a2b\n'],
+  ['a container with a view of its own', '0::/\n'],
+  ['cron', '0::/system.slice/cron.service\n'],
+  ['a command of systemd-run', '0::/system.slice/run-u12.service\n'],
+  ['something else', 'made up'],
+])('what %s starts belongs to no service that could be restarted', async (_, cgroups) => {
+  expect(await factsOf({}, { '/cgroup': cgroups }, { cgroupFile: '/cgroup' })).not.toHaveProperty('unit');
+});
+
+test('only a machine has a service of systemd', async () => {
+  const cgroup = { '/cgroup': '0::/system.slice/kubelet.service\n' };
+  expect(await factsOf({ KUBERNETES_SERVICE_HOST: '10.0.0.1' }, cgroup, { cgroupFile: '/cgroup' })).not.toHaveProperty(
+    'unit',
+  );
+  expect(await factsOf({ CI: 'true' }, cgroup, { cgroupFile: '/cgroup' })).not.toHaveProperty('unit');
+  expect(await factsOf({}, {}, { cgroupFile: '/cgroup' })).not.toHaveProperty('unit');
+});

@@ -27,6 +27,7 @@ export const PLACES: Record<string, Partial<Facts>> = {
   'Windows laptop': { ...ELSEWHERE, windows: true },
   container: { ...ELSEWHERE, container: true, place: 'container' },
   pipeline: { ...ELSEWHERE, place: 'ci' },
+  'service of a machine': { ...ELSEWHERE, unit: 'orders.service' },
   pod: POD,
   'pod with Workload ID': label(null, 'true'),
   'pod with pod identity': label('orders', null),
@@ -51,7 +52,7 @@ export const PLACES: Record<string, Partial<Facts>> = {
 
 /** The same outcome at another place. */
 export function at(place: Partial<Facts>, outcome: Outcome): Outcome {
-  const { pod, podLabels, identityEndpoint, identityEndpointMissing, app, windows, ...facts } = outcome.facts;
+  const { pod, podLabels, identityEndpoint, identityEndpointMissing, app, windows, unit, ...facts } = outcome.facts;
   const variables = { ...facts.variables, ...place.variables };
   return { ...outcome, facts: { ...facts, ...place, variables } };
 }

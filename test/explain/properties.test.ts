@@ -319,9 +319,9 @@ describe('a command', () => {
   test('destroys nothing', () => {
     expect(
       faults(({ commands }) =>
-        // A credential that is appended leaves the others, and the setting is the one that turns the endpoint off.
+        // A credential that is appended leaves the others, and a setting of an app is removed where it is what is wrong.
         commands.find((line) =>
-          /\bdelete\b(?!.*WEBSITE_DISABLE_MSI)|(?<!-)\brm\b|\blogout\b|\bclear\b|\breset\b(?!.*--append)|purge|--force/.test(
+          /\bdelete\b(?!.*--setting-names)|(?<!-)\brm\b|\blogout\b|\bclear\b|\breset\b(?!.*--append)|purge|--force/.test(
             line,
           ),
         ),

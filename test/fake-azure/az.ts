@@ -3,7 +3,16 @@ import { type Flags, type Parsed, parse, type Wording } from './arguments.ts';
 import { format, type Ran, select, ToolError } from './output.ts';
 import { madeUpToken } from './tokens.ts';
 import { SERVICE_ACCOUNT } from './workload-identity.ts';
-import { type Host, type ManagedIdentity, resourceIdOf, systemIdentity, USER, type World } from './world.ts';
+import {
+  type Application,
+  type Host,
+  type ManagedIdentity,
+  machineIdOf,
+  resourceIdOf,
+  systemIdentity,
+  USER,
+  type World,
+} from './world.ts';
 
 interface Command extends Flags {
   /** Returns what az shows, or undefined for nothing. */
@@ -67,7 +76,12 @@ function withGlobal({ required, optional = '', switches = '', lists, isLocal }: 
 }
 
 /** Throws what az says if the login can give no token. */
-function tokenError({ cli: { login } }: World): void {
+function tokenError({ cli: { login, brokenExtension } }: World): void {
+  if (brokenExtension !== undefined) {
+    throw new ToolError(
+      `Error loading command module: Unable to load extension '${brokenExtension}: cannot import name 'made_up''. Use --debug for more information.`,
+    );
+  }
   if (login?.isExpired) {
     throw new ToolError(
       login.type === 'servicePrincipal'
@@ -134,6 +148,19 @@ function applicationOf({ applications }: World, flags: Parsed) {
     );
   }
   return found;
+}
+
+/** Gives the application what its tenant lacks of it. */
+function grant(world: World, flags: Parsed, what: NonNullable<Application['lacks']>) {
+  const application = applicationOf(world, flags);
+  if (application.lacks === what) delete application.lacks;
+  return { appId: application.clientId };
+}
+
+/** By the client id or the object id, as the real one finds it. */
+function servicePrincipalOf(world: World, flags: Parsed) {
+  const found = world.applications.find(({ objectId }) => objectId === flags.one('--id'));
+  return found ?? applicationOf(world, flags);
 }
 
 function accounts({ cli, subscriptions }: World) {
@@ -226,10 +253,15 @@ function assignRole(world: World, flags: Parsed) {
 
 const listed = (host: Host) => ({ name: host.name, resourceGroup: host.group, location: 'westeurope' });
 
-function hostOf({ host }: World, kind: Host['kind'], flags: Parsed): Host {
+function hostOf(world: World, kind: Host['kind'], flags: Parsed): Host {
+  const { host } = world;
   const { name, group } = host;
-  const isThis =
-    host.kind === kind && isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group);
+  const [id] = flags.many('--ids');
+  const isNamed =
+    id === undefined
+      ? isSame(flags.one('--name'), name) && isSame(flags.one('--resource-group'), group)
+      : isSame(id, machineIdOf(world));
+  const isThis = host.kind === kind && isNamed;
   if (!isThis) throw notFound(kind, flags.one('--name'), flags.one('--resource-group'));
   return host;
 }
@@ -249,18 +281,21 @@ function hostIdentity(world: World) {
 
 /** The commands of a host that has identities: `flag` is what the kind calls the list of those to assign. */
 function hostCommands(kind: Host['kind'], flag: string, more: Pick<Command, 'switches'> = {}): Record<string, Command> {
+  // A machine can be named by its resource id, too.
+  const named =
+    kind === 'vm' ? { optional: `${NAMED} --ids`, lists: '--ids' } : { required: NAMED, optional: '', lists: '' };
   const isHere = (world: World) => world.place !== 'pod' && world.place !== 'laptop' && world.host.kind === kind;
   return {
     [`${kind} list`]: { optional: GROUP, run: (world) => (isHere(world) ? [listed(world.host)] : []) },
     [`${kind} identity show`]: {
-      required: NAMED,
-      optional: '--slot/-s',
+      ...named,
+      optional: `${named.optional} --slot/-s`,
       run: (world, flags) => hostOf(world, kind, flags) && hostIdentity(world),
     },
     [`${kind} identity assign`]: {
-      required: NAMED,
-      optional: `--slot/-s --role --scope ${flag}`,
-      lists: flag,
+      ...named,
+      optional: `${named.optional} --slot/-s --role --scope ${flag}`,
+      lists: `${named.lists} ${flag}`,
       ...more,
       run(world, flags) {
         const host = hostOf(world, kind, flags);
@@ -311,6 +346,16 @@ function siteCommands(kind: 'webapp' | 'functionapp'): Record<string, Command> {
         removeSettings(host, flags.many('--setting-names'));
         return Object.entries(host.settings).map(([name, value]) => ({ name, slotSetting: false, value }));
       },
+    },
+    [`${kind} config appsettings list`]: {
+      required: NAMED,
+      optional,
+      run: (world, flags) =>
+        Object.entries(hostOf(world, kind, flags).settings).map(([name, value]) => ({
+          name,
+          slotSetting: false,
+          value,
+        })),
     },
     [`${kind} restart`]: {
       required: NAMED,
@@ -422,8 +467,16 @@ const COMMANDS: Record<string, Command> = {
       return { appId: clientId, displayName: name };
     },
   },
-  'ad sp create': { required: '--id', run: (world, flags) => ({ appId: applicationOf(world, flags).clientId }) },
-  'ad sp show': { required: '--id', run: (world, flags) => ({ accountEnabled: applicationOf(world, flags).enabled }) },
+  'ad app permission admin-consent': { required: '--id', run: (world, flags) => grant(world, flags, 'consent') },
+  'ad app permission list': { required: '--id', run: (world, flags) => applicationOf(world, flags) && [] },
+  'ad sp create': { required: '--id', run: (world, flags) => grant(world, flags, 'service principal') },
+  'ad sp show': {
+    required: '--id',
+    run(world, flags) {
+      const { clientId, name, objectId, enabled } = servicePrincipalOf(world, flags);
+      return { accountEnabled: enabled, appId: clientId, displayName: name, id: objectId };
+    },
+  },
   'ad sp update': {
     required: '--id',
     optional: '--set --add --remove',
@@ -474,7 +527,13 @@ const COMMANDS: Record<string, Command> = {
     run: () => undefined,
   },
   'extension list': { isLocal: true, run: () => [] },
-  'extension update': { isLocal: true, required: '--name/-n', run: () => undefined },
+  'extension update': {
+    isLocal: true,
+    required: '--name/-n',
+    run({ cli }, flags) {
+      if (cli.brokenExtension === flags.one('--name')) delete cli.brokenExtension;
+    },
+  },
   'identity list': { optional: GROUP, run: ({ identities }) => identities.map(shownIdentity) },
   'identity show': {
     optional: `${NAMED} --ids`,

@@ -75,6 +75,8 @@ const KINDS: { kind: string; names: string[]; group?: string; isClusterWide?: tr
   { kind: 'ReplicaSet', names: ['replicaset', 'replicasets', 'rs'], group: 'apps' },
   { kind: 'Job', names: ['job', 'jobs'], group: 'batch' },
   { kind: 'Pod', names: ['pod', 'pods', 'po'] },
+  { kind: 'Secret', names: ['secret', 'secrets'] },
+  { kind: 'ConfigMap', names: ['configmap', 'configmaps', 'cm'] },
   { kind: 'ServiceAccount', names: ['serviceaccount', 'serviceaccounts', 'sa'] },
   { kind: 'ClusterRole', names: ['clusterrole'], group: 'rbac.authorization.k8s.io', isClusterWide: true },
   {
@@ -353,6 +355,19 @@ function apply({ cluster }: World, flags: Parsed, stdin: string): string {
     .join('');
 }
 
+/** Replaces the Deployment by what `get` showed of it and somebody edited. */
+function replace(world: World, flags: Parsed, stdin: string): string {
+  if (flags.one('--filename') !== '-') throw refuse(`the path "${flags.one('--filename')}" does not exist`);
+  const { kind, metadata, spec } = Object(parseYaml(stdin));
+  const { deployment } = world.cluster;
+  if (kind !== deployment.kind || metadata.name !== deployment.metadata.name)
+    throw refuse('no objects passed to replace');
+  changed(world, () => {
+    deployment.spec = spec;
+  });
+  return `${inWords(deployment)} replaced\n`;
+}
+
 /** What the debugging container runs: only the clock of a node can be asked for and set. */
 function debug(world: World, flags: Parsed): string {
   const { cluster } = world;
@@ -393,6 +408,7 @@ const COMMANDS: Record<string, Command> = {
   },
   logs: { optional: '--selector/-l --tail --since', switches: '--all-namespaces/-A --prefix', run: () => '' },
   patch: { required: '--patch/-p', optional: '--type', run: patch },
+  replace: { required: '--filename/-f', optional: '--validate', run: replace },
   'rollout restart': { run: restart },
   'rollout status': {
     run: (world, flags) =>

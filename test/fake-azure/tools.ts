@@ -5,6 +5,7 @@ import { getResponse, type RequestHandler } from 'msw';
 import { az } from './az.ts';
 import { kubectl } from './kubectl.ts';
 import type { Ran } from './output.ts';
+import { sudo, systemctl } from './systemd.ts';
 import type { World } from './world.ts';
 
 interface Asked {
@@ -13,13 +14,15 @@ interface Asked {
   stdin: string;
 }
 
-/** Where the fake `az`, `kubectl` and `curl` are: tiny programs that send their arguments here. */
+/** Where the fake `az`, `kubectl`, `curl`, `sudo` and `systemctl` are: tiny programs that send their arguments here. */
 const TOOLS = fileURLToPath(new URL('bin', import.meta.url));
 
 /** Runs a tool in this world, which it may change. */
 async function run(world: World, handlers: RequestHandler[], { tool, words, stdin }: Asked): Promise<Ran> {
   if (tool === 'az') return az(world, words);
   if (tool === 'curl') return curl(handlers, words);
+  if (tool === 'systemctl') return systemctl(world, words);
+  if (tool === 'sudo') return sudo(world, words, stdin);
   const ran = kubectl(world, words, stdin);
   // What a debugging container runs in the pod sees the network of the pod.
   const [command, ...rest] = words.includes('--') ? words.slice(words.indexOf('--') + 1) : [];

@@ -20,6 +20,7 @@ import { type Answer, refuses } from './responses.ts';
 import { madeUpToken, readClaims } from './tokens.ts';
 import {
   type ManagedIdentity,
+  machineIdOf,
   NAMESPACE,
   resourceIdOf,
   type Subscription,
@@ -101,6 +102,15 @@ async function exchange(world: World, request: Request, throughProxy = false): P
       700016,
       `Application with identifier '${clientId}' was not found in the directory '${tenant?.name}'.`,
     );
+  }
+  if (application?.lacks === 'service principal') {
+    return refuse(
+      7000229,
+      `The client application ${clientId} is missing service principal in the tenant ${tenant?.id}.`,
+    );
+  }
+  if (application?.lacks === 'consent') {
+    return refuse(65001, `The user or administrator has not consented to use the application with ID '${clientId}'.`);
   }
   if (application?.enabled === false)
     return refuse(7000112, `Application '${clientId}'(${application.name}) is disabled.`);
@@ -196,6 +206,9 @@ function metadataService(world: World): RequestHandler {
   return http.get('http://169.254.169.254/*', async (info) => {
     const { request } = info;
     if (isProxied(world)) return new HttpResponse('Forbidden', { status: 403 });
+    if (new URL(request.url).pathname === '/metadata/instance/compute/resourceId') {
+      return new HttpResponse(machineIdOf(world));
+    }
     if (new URL(request.url).pathname.startsWith('/metadata/instance')) {
       return HttpResponse.json({ compute: { name: world.host.name, resourceGroupName: world.host.group } });
     }

@@ -61,6 +61,8 @@ export interface Application {
   tenantId: string;
   objectId: string;
   enabled: boolean;
+  /** What its tenant lacks of it. */
+  lacks?: 'service principal' | 'consent';
   secrets: { value: string; expires: string }[];
 }
 
@@ -115,11 +117,18 @@ export interface EnvironmentVariable {
   valueFrom?: { fieldRef?: { fieldPath: string }; secretKeyRef?: { name: string; key: string } };
 }
 
+export interface Container {
+  name: string;
+  image: string;
+  env: EnvironmentVariable[];
+  envFrom?: { configMapRef?: { name: string }; secretRef?: { name: string } }[];
+}
+
 export interface Deployment extends KubernetesObject {
   spec: {
     template: {
       metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
-      spec: { serviceAccountName: string; containers: { name: string; image: string; env: EnvironmentVariable[] }[] };
+      spec: { serviceAccountName: string; containers: Container[] };
     };
   };
 }
@@ -143,6 +152,20 @@ export interface Host {
   /** Whether it has an identity of its own. */
   systemAssigned: boolean;
   restarts: number;
+  /** The service of systemd that runs the process of a virtual machine, where it is one. */
+  unit?: Unit;
+}
+
+/**
+ * The service of systemd that is a virtual machine's process, as far as its variables go. A drop-in counts once systemd has read it
+ * again, and only for a process that starts after that.
+ */
+export interface Unit {
+  name: string;
+  /** What root wrote, by path. */
+  files: Record<string, string>;
+  /** The drop-ins as systemd has read them. */
+  loaded: string[];
 }
 
 export interface Cli {
@@ -156,6 +179,8 @@ export interface Cli {
     /** Why its tokens cannot be renewed. */
     isExpired: boolean;
   } | null;
+  /** The extension that keeps az from starting. */
+  brokenExtension?: string;
 }
 
 export const NAMESPACE = 'rgapi';
@@ -337,6 +362,10 @@ export function resourceIdOf({ group, name }: { group: string; name: string }): 
   return `/subscriptions/${SUBSCRIPTION}/resourcegroups/${group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
 }
 
+export function machineIdOf({ host }: World): string {
+  return `/subscriptions/${SUBSCRIPTION}/resourceGroups/${host.group}/providers/Microsoft.Compute/virtualMachines/${host.name}`;
+}
+
 /** The system-assigned identity of the app or machine. */
 export function systemIdentity({ host }: World) {
   const type = host.kind === 'vm' ? 'Microsoft.Compute/virtualMachines' : 'Microsoft.Web/sites';
@@ -360,6 +389,21 @@ export function setVariable(world: World, name: string, value: string): void {
   } else container.env.push({ name, value });
 }
 
+function dataOf({ cluster }: World, kind: string, ref?: { name: string }): Record<string, string> {
+  const found = cluster.objects.find((each) => each.kind === kind && each.metadata.name === ref?.name);
+  return Object(found?.['data']);
+}
+
+/** The values of a Secret, which the API has in base64. */
+function plainDataOf(world: World, ref?: { name: string }): Record<string, string> {
+  const data = Object.entries(dataOf(world, 'Secret', ref));
+  return Object.fromEntries(data.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+}
+
+function valueIn(world: World, { valueFrom }: EnvironmentVariable): string | undefined {
+  return plainDataOf(world, valueFrom?.secretKeyRef)[valueFrom?.secretKeyRef?.key ?? ''];
+}
+
 function accountNamed(world: World, name: string): KubernetesObject | undefined {
   return world.cluster.serviceAccounts.find(({ metadata }) => metadata.name === name);
 }
@@ -377,8 +421,13 @@ export function createPod(world: World): void {
     'spec.nodeName': cluster.node,
   };
   const environment: Record<string, string> = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
-  for (const variable of containerOf(world).env) {
-    environment[variable.name] = variable.value ?? fields[variable.valueFrom?.fieldRef?.fieldPath ?? ''] ?? '';
+  const { env, envFrom = [] } = containerOf(world);
+  for (const { configMapRef, secretRef } of envFrom) {
+    Object.assign(environment, configMapRef ? dataOf(world, 'ConfigMap', configMapRef) : plainDataOf(world, secretRef));
+  }
+  for (const variable of env) {
+    environment[variable.name] =
+      variable.value ?? fields[variable.valueFrom?.fieldRef?.fieldPath ?? ''] ?? valueIn(world, variable) ?? '';
   }
   const labels = { ...metadata.labels, 'pod-template-hash': hash };
   world.pod = { name, labels, serviceAccount: spec.serviceAccountName, environment };
@@ -418,6 +467,8 @@ function generated(from: string, length: number): string {
 export function processOf({ place, pod, host }: World): string {
   if (place === 'pod') return pod.name;
   if (place === 'laptop') return 'laptop';
+  // A platform starts an app anew at each change.
+  if (place === 'machine') return `${host.restarts}`;
   return `${host.restarts} ${JSON.stringify(host)}`;
 }
 
@@ -425,7 +476,11 @@ export function processOf({ place, pod, host }: World): string {
 export function environmentOf(world: World): NodeJS.ProcessEnv {
   const { place, pod, host, cluster } = world;
   if (place === 'laptop') return { AZURE_TOKEN_CREDENTIALS: 'AzureCliCredential' };
-  if (place === 'machine') return { AZURE_TOKEN_CREDENTIALS: 'prod', ...host.settings };
+  if (place === 'machine') {
+    const file = host.unit && temporaryFile('cgroup', `0::/system.slice/${host.unit.name}\n`);
+    // As with the labels of a pod, only tests can choose the file.
+    return { AZURE_TOKEN_CREDENTIALS: 'prod', ...(file && { CGROUP_FILE: file }), ...host.settings };
+  }
   if (place === 'app') {
     const endpoint = { IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token', IDENTITY_HEADER: 'made-up' };
     return {

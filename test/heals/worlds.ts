@@ -1,11 +1,17 @@
+import { aadsts, appServiceEndpoint, entra, imds, noImds } from '../fake-azure/identity.ts';
+import { resourceManager } from '../fake-azure/resource-manager.ts';
+import { html, refuses, unreachable } from '../fake-azure/responses.ts';
 import { annotate, type Scenario, unlabel, withoutRoles } from '../fake-azure/scenarios.ts';
 import { IDENTITY } from '../fake-azure/tokens.ts';
 import {
   CLIENT_ID_ANNOTATION,
+  containerOf,
   federatedCredential,
   identityNamed,
+  NAMESPACE,
   OTHER_SUBSCRIPTION,
   OTHER_TENANT,
+  resourceIdOf,
   SUBSCRIPTION,
   setVariable,
   TENANT_ID_ANNOTATION,
@@ -18,13 +24,9 @@ const ISSUER = federatedCredential().issuer;
 
 /** The service as an application with a secret, in the manifest of a Deployment without Workload ID. */
 function asApplication(world: World, secret?: string): void {
-  const [application] = world.applications;
   unlabel(world);
-  setVariable(world, 'AZURE_CLIENT_ID', application?.clientId ?? '');
-  setVariable(world, 'AZURE_TENANT_ID', tenantId);
-  setVariable(world, 'AZURE_CLIENT_SECRET', secret ?? application?.secrets[0]?.value ?? '');
-  const scope = `/subscriptions/${SUBSCRIPTION}`;
-  world.roles.push({ objectId: application?.objectId ?? '', role: 'Reader', scope });
+  for (const [name, value] of Object.entries(applicationIn(world))) setVariable(world, name, value);
+  if (secret !== undefined) setVariable(world, 'AZURE_CLIENT_SECRET', secret);
 }
 
 function federate(world: World, ...credentials: Parameters<typeof federatedCredential>[0][]): void {
@@ -35,6 +37,46 @@ function federate(world: World, ...credentials: Parameters<typeof federatedCrede
 const app = (kind: World['host']['kind'], identities: string[]) => (world: World) => {
   world.host = { ...world.host, kind, identities, settings: {} };
 };
+
+/** The service on a virtual machine under systemd: as an application, or with what else its unit sets. */
+const unit =
+  (settings: Record<string, string>, ...identities: string[]) =>
+  ({ host }: World) => {
+    host.unit = { name: 'rgapi.service', files: {}, loaded: [] };
+    host.settings = settings;
+    host.identities = identities;
+  };
+
+/** The variables of an application with a secret; whoever has it may read. */
+function applicationIn(world: World): Record<string, string> {
+  const [application] = world.applications;
+  const scope = `/subscriptions/${SUBSCRIPTION}`;
+  world.roles.push({ objectId: application?.objectId ?? '', role: 'Reader', scope });
+  return {
+    AZURE_CLIENT_ID: application?.clientId ?? '',
+    AZURE_TENANT_ID: tenantId,
+    AZURE_CLIENT_SECRET: application?.secrets[0]?.value ?? '',
+  };
+}
+
+function expire({ applications }: World): void {
+  for (const secret of applications[0]?.secrets ?? []) secret.expires = '2020-01-01T00:00:00Z';
+}
+
+/** An object in the namespace of the service, with the whole of which the container gets its variables. */
+function envFrom(world: World, kind: 'ConfigMap' | 'Secret', data: Record<string, string>): void {
+  const name = 'settings';
+  world.cluster.objects.push({ apiVersion: 'v1', kind, metadata: { name, namespace: NAMESPACE }, data });
+  containerOf(world).envFrom = [kind === 'Secret' ? { secretRef: { name } } : { configMapRef: { name } }];
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+function renameVariables(world: World, ...names: [string, string][]): void {
+  for (const variable of containerOf(world).env) {
+    variable.name = names.find(([name]) => name === variable.name)?.[1] ?? variable.name;
+  }
+}
 
 /** Worlds that are too small for the demo, but whose commands must heal, too. */
 export const WORLDS: Record<string, Scenario> = {
@@ -104,7 +146,7 @@ export const WORLDS: Record<string, Scenario> = {
   'expired-secret': {
     shows: 'the secret has expired',
     breaks(world) {
-      for (const secret of world.applications[0]?.secrets ?? []) secret.expires = '2020-01-01T00:00:00Z';
+      expire(world);
       asApplication(world);
     },
   },
@@ -219,5 +261,250 @@ export const WORLDS: Record<string, Scenario> = {
     breaks({ cli }) {
       if (cli.login) cli.login = { ...cli.login, tenantId: OTHER_TENANT, subscriptionId: null };
     },
+  },
+  'unit-with-two-identities': {
+    shows: 'the virtual machine has two identities, and the unit of the service does not say which',
+    place: 'machine',
+    breaks: unit({}, 'billing', 'rgapi'),
+  },
+  'unit-object-id': {
+    shows: 'the unit sets AZURE_CLIENT_ID to the object id of the identity',
+    place: 'machine',
+    breaks: unit({ AZURE_CLIENT_ID: objectId }, 'rgapi'),
+  },
+  'unit-resource-id': {
+    shows: 'the unit sets AZURE_CLIENT_ID to the resource id of the identity',
+    place: 'machine',
+    breaks: (world) => unit({ AZURE_CLIENT_ID: resourceIdOf(identityNamed(world)) }, 'rgapi')(world),
+  },
+  'unit-not-assigned': {
+    shows: 'the unit names an identity that is not assigned to the machine',
+    place: 'machine',
+    breaks: unit({ AZURE_CLIENT_ID: clientId }, 'billing'),
+  },
+  'unit-with-another': {
+    shows: 'the machine has only an identity that nobody meant',
+    place: 'machine',
+    breaks: unit({}, 'billing'),
+  },
+  'unit-subscription-gone': {
+    shows: 'the unit sets AZURE_SUBSCRIPTION_ID to one that is gone',
+    place: 'machine',
+    breaks: unit({ AZURE_CLIENT_ID: clientId, AZURE_SUBSCRIPTION_ID: '60000000-0000-4000-8000-00000000060e' }, 'rgapi'),
+  },
+  'unit-token-file': {
+    shows: 'the unit names a token file, as if it were a pod',
+    place: 'machine',
+    breaks: unit(
+      { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId, AZURE_FEDERATED_TOKEN_FILE: '/var/run/made-up/token' },
+      'rgapi',
+    ),
+  },
+  'unit-tenant': {
+    shows: 'the unit of an application sets AZURE_TENANT_ID to another tenant',
+    place: 'machine',
+    breaks: (world) => unit({ ...applicationIn(world), AZURE_TENANT_ID: OTHER_TENANT })(world),
+  },
+  'unit-no-tenant': {
+    shows: 'the unit of an application sets no AZURE_TENANT_ID',
+    place: 'machine',
+    breaks(world) {
+      const { AZURE_TENANT_ID, ...settings } = applicationIn(world);
+      unit(settings)(world);
+    },
+  },
+  'unit-expired-secret': {
+    shows: 'the secret in the unit has expired',
+    place: 'machine',
+    breaks(world) {
+      expire(world);
+      unit(applicationIn(world))(world);
+    },
+  },
+  'unit-padded-secret': {
+    shows: 'the secret in the unit ends with white space',
+    place: 'machine',
+    breaks(world) {
+      const settings = applicationIn(world);
+      unit({ ...settings, AZURE_CLIENT_SECRET: `${settings['AZURE_CLIENT_SECRET']} ` })(world);
+    },
+  },
+  'unit-misnamed': {
+    shows: 'the unit has the variables under the names of Terraform',
+    place: 'machine',
+    breaks(world) {
+      const names = Object.entries(applicationIn(world)).map(([name, value]) => [name.replace('AZURE', 'ARM'), value]);
+      unit(Object.fromEntries(names))(world);
+    },
+  },
+  'app-subscription-gone': {
+    shows: 'a setting of the web app names a subscription that is gone',
+    place: 'app',
+    breaks({ host }) {
+      host.settings['AZURE_SUBSCRIPTION_ID'] = '60000000-0000-4000-8000-00000000060e';
+    },
+  },
+  'app-expired-secret': {
+    shows: 'the secret in the settings of the web app has expired',
+    place: 'app',
+    breaks(world) {
+      expire(world);
+      world.host.settings = applicationIn(world);
+    },
+  },
+  'app-object-id': {
+    shows: 'a setting of the web app is the object id of the identity',
+    place: 'app',
+    breaks({ host }) {
+      host.settings['AZURE_CLIENT_ID'] = objectId;
+    },
+  },
+  'application-object-id': {
+    shows: 'AZURE_CLIENT_ID is the object id of the application',
+    breaks(world) {
+      asApplication(world);
+      setVariable(world, 'AZURE_CLIENT_ID', world.applications[0]?.objectId ?? '');
+    },
+  },
+  'application-without-id': {
+    shows: 'the manifest has the secret of an application, but no AZURE_CLIENT_ID',
+    breaks(world) {
+      asApplication(world);
+      renameVariables(world, ['AZURE_CLIENT_ID', 'OTHER_CLIENT_ID']);
+    },
+  },
+  'swapped-ids': {
+    shows: 'client id and tenant id are in each other\u2019s place',
+    breaks(world) {
+      asApplication(world);
+      renameVariables(world, ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'], ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID']);
+    },
+  },
+  'names-of-terraform': {
+    shows: 'the manifest has the variables under the names of Terraform',
+    breaks(world) {
+      asApplication(world);
+      renameVariables(
+        world,
+        ['AZURE_CLIENT_ID', 'ARM_CLIENT_ID'],
+        ['AZURE_TENANT_ID', 'ARM_TENANT_ID'],
+        ['AZURE_CLIENT_SECRET', 'ARM_CLIENT_SECRET'],
+      );
+    },
+  },
+  'config-map': {
+    shows: 'a ConfigMap sets AZURE_SUBSCRIPTION_ID to one that is gone',
+    breaks: (world) =>
+      envFrom(world, 'ConfigMap', { AZURE_SUBSCRIPTION_ID: '60000000-0000-4000-8000-00000000060e', LOG_LEVEL: 'info' }),
+  },
+  'left-over-in-secret': {
+    shows: 'a Secret still brings the secret from before Workload ID',
+    breaks: (world) =>
+      envFrom(world, 'Secret', { AZURE_CLIENT_SECRET: base64('left8Q~over.secret-of_another-time-0001') }),
+  },
+  'padded-in-secret': {
+    shows: 'the secret ends with a newline, in the Secret that the container gets its variables from',
+    breaks(world) {
+      asApplication(world);
+      const secret = world.applications[0]?.secrets[0]?.value;
+      const container = containerOf(world);
+      container.env = container.env.filter(({ name }) => name !== 'AZURE_CLIENT_SECRET');
+      envFrom(world, 'Secret', { AZURE_CLIENT_SECRET: base64(`${secret}\n`) });
+    },
+  },
+  'other-credentials': {
+    shows: 'AZURE_TOKEN_CREDENTIALS does not allow Workload ID, which is there',
+    breaks: (world) => setVariable(world, 'AZURE_TOKEN_CREDENTIALS', 'EnvironmentCredential'),
+  },
+  'no-service-principal': {
+    shows: 'the application has no service principal in its tenant',
+    breaks(world) {
+      for (const application of world.applications) application.lacks = 'service principal';
+      asApplication(world);
+    },
+  },
+  'no-consent': {
+    shows: 'nobody has consented to what the application asks for',
+    breaks(world) {
+      for (const application of world.applications) application.lacks = 'consent';
+      asApplication(world);
+    },
+  },
+  'malformed-tenant': {
+    shows: 'AZURE_TENANT_ID is no id of a tenant',
+    breaks(world) {
+      asApplication(world);
+      setVariable(world, 'AZURE_TENANT_ID', '<the tenant>');
+    },
+  },
+  'broken-extension': {
+    shows: 'an extension does not fit the Azure CLI',
+    place: 'laptop',
+    breaks({ cli }) {
+      cli.brokenExtension = 'aks-preview';
+    },
+  },
+  'disabled-subscription': {
+    shows: 'the subscription is disabled',
+    handlers: () => [resourceManager(refuses(409, 'SubscriptionIsDisabled', 'The subscription is disabled.'))],
+  },
+  'private-link': {
+    shows: 'a private link keeps this network from Resource Manager',
+    handlers: () => [resourceManager(refuses(403, 'RequestDisallowedByPrivateLink', 'The network is not allowed.'))],
+  },
+  'rejected-token': {
+    shows: 'Resource Manager refuses every token',
+    handlers: () => [resourceManager(refuses(401, 'InvalidAuthenticationToken', 'The access token is made up.'))],
+  },
+  'broken-entra': {
+    shows: 'Microsoft Entra ID answers with a page',
+    handlers: () => [entra({ answer: html })],
+  },
+  'unknown-refusal': {
+    shows: 'Microsoft Entra ID refuses with a number that nobody knows',
+    handlers: () => [entra({ answer: aadsts(987654, 'Made up.') })],
+  },
+  'blocked-tenant': {
+    shows: 'the tenant is blocked',
+    handlers: () => [entra({ answer: aadsts(5000225, 'This tenant has been blocked due to inactivity.') })],
+  },
+  'stale-token': {
+    shows: 'Microsoft Entra ID says that the token of the pod is not valid now',
+    handlers: () => [entra({ answer: aadsts(700024, 'Client assertion is not within its valid time range.') })],
+  },
+  'refused-assertion': {
+    shows: 'Microsoft Entra ID refuses the token of the pod',
+    handlers: () => [entra({ answer: aadsts(50027, 'JWT token is invalid or malformed.') })],
+  },
+  'unknown-key': {
+    shows: 'the key of the issuer is not among those that it publishes',
+    handlers: () => [entra({ answer: aadsts(7000272, 'The key was not found.') })],
+  },
+  'broken-connection': {
+    shows: 'the connection to Microsoft Entra ID breaks off',
+    handlers: () => [entra({ answer: unreachable('ECONNRESET') })],
+  },
+  'closed-port': {
+    shows: 'something refuses connections to Microsoft Entra ID',
+    handlers: () => [entra({ answer: unreachable('ECONNREFUSED') })],
+  },
+  'expired-certificate': {
+    shows: 'a certificate on the way has expired',
+    handlers: () => [entra({ answer: unreachable('CERT_HAS_EXPIRED') })],
+  },
+  'broken-metadata-service': {
+    shows: 'the metadata service of the machine has a fault',
+    place: 'machine',
+    handlers: () => [imds({ answer: refuses(500, 'made-up') })],
+  },
+  'no-metadata-service': {
+    shows: 'nothing answers at the address of the metadata service',
+    place: 'machine',
+    handlers: () => [noImds()],
+  },
+  'broken-endpoint': {
+    shows: 'the identity endpoint of the web app has a fault',
+    place: 'app',
+    handlers: () => [appServiceEndpoint(refuses(500, 'made-up'))],
   },
 };

@@ -1,5 +1,6 @@
 import { bash, guid } from '../bash.ts';
-import { emptyVariable, listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
+import { listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
+import { dropVariables } from '../environment-commands.ts';
 import { type Case, isTool } from '../evidence.ts';
 import { entraMeans, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
 import {
@@ -13,7 +14,7 @@ import {
   tenantInWords,
   tenantOf,
 } from '../principal.ts';
-import { listApplications, setTenantOfApplication } from '../registration-commands.ts';
+import { correctApplication, listApplications } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, clientIdOf, codeOf, hasValue, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
@@ -95,7 +96,7 @@ const CLIENT_ID: readonly Row[] = [
     problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
     hint: () =>
       'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
-    commands: (c) => [...emptyVariable(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
+    commands: (c) => [...dropVariables(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
@@ -105,7 +106,7 @@ const CLIENT_ID: readonly Row[] = [
       `AZURE_CLIENT_ID is not a client id, which is a GUID: ${shown(applicationOf(c), 'it has another form')}.`,
     hint: () =>
       'Set it to the application (client) id. Look for a placeholder that was not filled in, and for quotes or spaces.',
-    commands: () => [listApplications()],
+    commands: correctApplication,
   },
   {
     ...CLIENT_ID_UNKNOWN,
@@ -113,7 +114,7 @@ const CLIENT_ID: readonly Row[] = [
     problem: (c) =>
       `AZURE_CLIENT_ID is the same as AZURE_TENANT_ID, ${shown(clientIdOf(c), '')}, so it is no application.`,
     hint: () => 'Set AZURE_CLIENT_ID to the application (client) id of the app registration.',
-    commands: () => [listApplications()],
+    commands: correctApplication,
   },
   {
     ...CLIENT_ID_UNKNOWN,
@@ -122,7 +123,7 @@ const CLIENT_ID: readonly Row[] = [
       `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the application (client) id and AZURE_TENANT_ID to its tenant. A new one takes a minute. An administrator adds a multi-tenant application to the tenant first.',
-    commands: (c) => [listApplications(), ...setTenantOfApplication(c)],
+    commands: correctApplication,
     documentation: DOCUMENTATION.applications,
   },
 ];

@@ -181,7 +181,7 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     problem: () => 'az is installed in this container, but nobody is logged in here.',
     hint: () =>
       'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
-    commands: loginAgain,
+    commands: loginToCloud,
   },
   {
     ...LOGIN,
@@ -189,10 +189,14 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     problem: () => 'Nobody is logged in to the Azure CLI, or the login has expired.',
     hint: (c) =>
       `Log in with az to the cloud ${shown(cloudName(c), 'of this service')}, as the user who runs this service. No restart is needed.`,
-    // Each cloud has a login of its own, and az does not say which one it is set to.
-    commands: (c) => [setCloud(c), ...loginAgain(c)],
+    commands: loginToCloud,
   },
 ];
+
+/** Each cloud has a login of its own, and az does not say which one it is set to. */
+function loginToCloud(c: Case): string[] {
+  return [setCloud(c), ...loginAgain(c)];
+}
 
 /** Shows the name of this machine, if the metadata service is there. */
 function askMetadataService(): string {

@@ -1,6 +1,7 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { emptyVariable, inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { dropVariables } from '../environment-commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofPodToken, ofTool, only } from '../match.ts';
 import { isPipeline, isPod } from '../place.ts';
@@ -44,7 +45,7 @@ function leftOver(credential: CredentialKind, variable: string): Row {
     problem: ({ finding }) =>
       `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
     hint: () => `Remove ${variable} from the manifest, also where it comes from an envFrom. Workload ID needs none.`,
-    commands: (c) => emptyVariable(c, variable),
+    commands: (c) => dropVariables(c, variable),
   };
 }
 
@@ -81,15 +82,15 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: () =>
       'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
     hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
+    commands: trimSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    // Somebody took the client id of a managed identity for that of an application.
     when: entraMeans('client-secret-of-managed-identity'),
     problem: (c) => `${shown(applicationOf(c), 'AZURE_CLIENT_ID')} is a managed identity, which has no client secret.`,
     hint: () =>
       'Remove AZURE_CLIENT_SECRET. A pod or machine of Azure gets the token of a managed identity without any secret.',
-    commands: (c) => emptyVariable(c, 'AZURE_CLIENT_SECRET'),
+    commands: (c) => dropVariables(c, 'AZURE_CLIENT_SECRET'),
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -114,7 +115,7 @@ export const CLIENT_SECRET: readonly Row[] = [
       `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
     hint: () =>
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,
@@ -143,7 +144,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     when: missing,
     problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
     hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application.',
-    commands: showNewSecret,
+    commands: replaceSecret,
   },
   {
     ...CLIENT_SECRET_REFUSED,

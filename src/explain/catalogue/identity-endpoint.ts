@@ -1,16 +1,8 @@
-import {
-  assignSystemIdentity,
-  assignUserIdentity,
-  listApps,
-  replaceClientId,
-  restartApp,
-  setClientId,
-  showAppIdentities,
-  unsetSettings,
-} from '../app-commands.ts';
+import { assignSystemIdentity, assignUserIdentity, listApps, restartApp, showAppIdentities } from '../app-commands.ts';
 import { isGuid, part } from '../bash.ts';
-import { unsetVariable } from '../commands.ts';
+import { inOrder, unsetVariable } from '../commands.ts';
 import { APPS, aboutPlatform, appInWords, at, isApp, responded } from '../endpoint.ts';
+import { chooseClientId, correctClientId, dropVariables, renameVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -50,7 +42,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     when: only(ABSENT, (e) => isSet(e, 'WEBSITE_DISABLE_MSI')),
     problem: (c) => `WEBSITE_DISABLE_MSI turns off the identity endpoint of ${appInWords(c)}.`,
     hint: () => 'Remove this setting, which restarts the app. The identity of the app must be turned on as well.',
-    commands: (c) => [...listApps(c), unsetSettings(c, part`WEBSITE_DISABLE_MSI`)],
+    commands: (c) => dropVariables(c, 'WEBSITE_DISABLE_MSI'),
   },
   {
     ...MISSING,
@@ -122,7 +114,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
     hint: () =>
       'Assign it to this app, or correct AZURE_CLIENT_ID: the client id, not the object id, of an assigned identity. Without AZURE_CLIENT_ID, the system-assigned one is used.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), assignUserIdentity(c), replaceClientId(c)],
+    commands: (c) => inOrder(listApps(c), [showAppIdentities(c), assignUserIdentity(c)], correctClientId(c)),
   },
   {
     ...NOT_FOUND_THERE,
@@ -130,7 +122,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this app, or remove it to use the system-assigned one.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], correctClientId(c)),
   },
   {
     ...NOT_FOUND_THERE,
@@ -138,7 +130,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) =>
       `${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the user-assigned identity. The other variable is not read.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    commands: (c) => renameVariables(c, [[misnamed(c, 'AZURE_CLIENT_ID') ?? '', 'AZURE_CLIENT_ID']]),
   },
   {
     ...NOT_FOUND_THERE,
@@ -146,7 +138,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) => `AZURE_CLIENT_ID is not set, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], chooseClientId(c)),
   },
   {
     ...MULTIPLE_IDENTITIES,
@@ -154,7 +146,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) =>
       `Several identities are assigned to ${appInWords(c)}, and the request did not say which one to use.`,
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one.',
-    commands: (c) => [...listApps(c), showAppIdentities(c), setClientId(c)],
+    commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], chooseClientId(c)),
     documentation: aboutPlatform,
   },
   {

@@ -1,9 +1,18 @@
 import { findGuids, readIdentityId } from '../app-commands.ts';
 import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
 import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
+import {
+  chooseClientId,
+  correctClientId,
+  hasUnit,
+  onItsMachine,
+  readVariable,
+  renameVariables,
+  setVariables,
+} from '../environment-commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { credential, inPod, only, type When } from '../match.ts';
-import { isNoPod, isPipeline } from '../place.ts';
+import { isApp, isNoPod, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
 import { IDENTITY_NOT_FOUND, IMDS_PROXIED, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
@@ -16,7 +25,7 @@ export function managedIdentity(predicate: (finding: Finding) => boolean): When 
 /** The metadata service itself responded, but without a token. */
 const METADATA_SERVICE = managedIdentity(({ responder, status }) => responder === 'imds' && status !== undefined);
 const IN_POD = inPod(METADATA_SERVICE);
-const ON_MACHINE = only(METADATA_SERVICE, isNoPod);
+const ON_MACHINE = only(METADATA_SERVICE, (e) => isNoPod(e) && !isApp(e));
 
 const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
 const NOT_FOUND_IN_POD = only(IN_POD, (_, { text }) => text.identity === 'not-found');
@@ -49,7 +58,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this machine, or remove it to use the system-assigned identity. Then restart the service.',
-    commands: () => [listMachines(), showMachineIdentities()],
+    commands: (c) => [...showMachineIdentities(c), ...correctClientId(c)],
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
@@ -58,7 +67,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: (c) => `The identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')} is not assigned to this machine.`,
     hint: () =>
       'Assign it to this machine, or correct AZURE_CLIENT_ID: it must be the client id, not the object id, of an assigned identity.',
-    commands: (c) => [listMachines(), showMachineIdentities(), assignToMachine(c)],
+    commands: (c) => [...showMachineIdentities(c), ...assignToMachine(c), ...correctClientId(c)],
     documentation: DOCUMENTATION.assignIdentity,
   },
   {
@@ -76,6 +85,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
       `No identity was found, because ${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID.`,
     hint: () =>
       'Rename the variable to AZURE_CLIENT_ID, and restart the service. Its identity must be assigned to this machine.',
+    commands: (c) => renameVariables(c, [[misnamed(c, 'AZURE_CLIENT_ID') ?? '', 'AZURE_CLIENT_ID']]),
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
@@ -84,7 +94,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: () => 'This machine has no managed identity that it can use without a client id.',
     hint: () =>
       'Assign a managed identity to this machine: the system-assigned one, or a user-assigned one whose client id goes into AZURE_CLIENT_ID.',
-    commands: () => [listMachines(), assignSystemIdentity()],
+    commands: assignSystemIdentity,
     documentation: DOCUMENTATION.assignIdentity,
   },
   {
@@ -110,7 +120,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     when: only(ON_MACHINE, (_, { text }) => text.identity === 'ambiguous'),
     problem: () => 'This machine has several user-assigned identities, and the request did not say which one to use.',
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one, and restart the service.',
-    commands: () => [listMachines(), showMachineIdentities()],
+    commands: (c) => [...showMachineIdentities(c), ...chooseClientId(c)],
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
@@ -154,7 +164,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: (c) => `The metadata service refused this request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Check that a managed identity is assigned to this machine, and that its metadata access control lets this process and user ask.',
-    commands: (c) => [askMetadataService(c), listMachines(), showMachineIdentities()],
+    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
     documentation: DOCUMENTATION.metadataService,
   },
   {
@@ -183,7 +193,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
       `The metadata service of this machine could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, check that a managed identity is assigned to this machine, restart the machine, or open a support request.',
-    commands: (c) => [askMetadataService(c), listMachines(), showMachineIdentities()],
+    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
@@ -192,7 +202,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     problem: (c) =>
       `The metadata service of this machine refused the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () => 'Check the managed identity of this machine. AZURE_CLIENT_ID, if set, must be its client id.',
-    commands: () => [listMachines(), showMachineIdentities()],
+    commands: showMachineIdentities,
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
@@ -348,26 +358,38 @@ function metadataUrl(host: string): Word {
   return part`${url(`http://${host}/metadata/instance`, 'METADATA_URL')}'?api-version=2021-02-01'`;
 }
 
-function listMachines(): string {
-  return bash`az vm list --query '[].[name,resourceGroup]' -o table`;
+function listMachines(e: Evidence): string[] {
+  return hasUnit(e) ? [] : [bash`az vm list --query '[].[name,resourceGroup]' -o table`];
 }
 
-/** The start of a line: reads the group of the machine, which only a person can choose from the list. */
-function readMachine(): Word {
-  return part`read -r group _ <<< $(az vm list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'$VM)`;
+/** The start of a line: finds the machine. Where its service is known, the line is for a shell of the machine itself, which can ask. */
+function readMachine(e: Evidence): Word {
+  return hasUnit(e)
+    ? part`${onItsMachine(e)} && machine=$(curl -sS -H Metadata:true --noproxy '*' 'http://169.254.169.254/metadata/instance/compute/resourceId?api-version=2021-02-01&format=text')`
+    : part`read -r group _ <<< $(az vm list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'$VM)`;
+}
+
+/** The flags that name the machine, after `readMachine`. */
+function thisMachine(e: Evidence): Word {
+  return hasUnit(e) ? part`--ids \${machine:?}` : part`-g \${group:?} -n $VM`;
 }
 
 /** Shows client id, name and group of the user-assigned identities of the machine. */
-function showMachineIdentities(): string {
-  return bash`${readMachine()} && az identity list --query '[].[clientId,name,resourceGroup]' -o tsv | grep -if <(az vm identity show -g \${group:?} -n $VM | ${findGuids()})`;
+function showMachineIdentities(e: Evidence): string[] {
+  return [
+    ...listMachines(e),
+    bash`${readMachine(e)} && az identity list --query '[].[clientId,name,resourceGroup]' -o tsv | grep -if <(az vm identity show ${thisMachine(e)} | ${findGuids()})`,
+  ];
 }
 
-function assignSystemIdentity(): string {
-  return bash`${readMachine()} && az vm identity assign -g \${group:?} -n $VM`;
+function assignSystemIdentity(e: Evidence): string[] {
+  return [...listMachines(e), bash`${readMachine(e)} && az vm identity assign ${thisMachine(e)}`];
 }
 
-function assignToMachine(c: Case): string {
-  return bash`${readMachine()} && ${readIdentityId(c)} && az vm identity assign -g \${group:?} -n $VM --identities \${id:?}`;
+function assignToMachine(c: Case): string[] {
+  return [
+    bash`${readMachine(c)} && ${readIdentityId(c)} && az vm identity assign ${thisMachine(c)} --identities \${id:?}`,
+  ];
 }
 
 function showNode({ facts }: Case): string[] {
@@ -382,12 +404,11 @@ function excludeFromMesh(c: Case): string[] {
   ];
 }
 
-/** Adds the metadata service to what NO_PROXY has already. Outside Kubernetes, only the author of the environment can. */
+/** Adds the metadata service to what NO_PROXY has already. */
 function bypassProxy(c: Case): string[] {
-  return c.facts.kubernetes
-    ? [
-        ...findWorkload(c),
-        bash`kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep -i '^no_proxy=' | head -1 | cut -d= -f2-),${host(c.facts.metadataService, 'METADATA_SERVICE')}`,
-      ]
-    : [];
+  return setVariables(
+    c,
+    { NO_PROXY: part`$hosts,${host(c.facts.metadataService, 'METADATA_SERVICE')}` },
+    part`hosts=$(${readVariable(c, part`NO_PROXY`)} | tr ' ' ,) && `,
+  );
 }

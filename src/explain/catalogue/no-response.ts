@@ -1,5 +1,6 @@
-import { bash, choice, host, name } from '../bash.ts';
+import { bash, choice, host, name, part } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
+import { setVariables } from '../environment-commands.ts';
 import { type Case, type Finding, isTool } from '../evidence.ts';
 import { either, inPod, ofTool, only, unanswered, type When } from '../match.ts';
 import { isContainer } from '../place.ts';
@@ -83,6 +84,15 @@ export const NO_RESPONSE: readonly Row[] = [
     problem: ({ finding }) =>
       `${shown(finding.name, 'The credential')} failed before it asked anybody: ${quoted(finding)}.`,
     hint: ({ finding }) => `Check the variables that it reads: ${variablesOf(finding)}.`,
+  },
+  {
+    ...NOTHING_CONFIGURED,
+    when: inPod(only(allUnavailable(), ({ facts }) => facts.projectedToken !== undefined)),
+    problem: (c) =>
+      `AZURE_TOKEN_CREDENTIALS=${chosen(c)} does not allow Workload ID, which is configured here, and nothing that it allows is.`,
+    hint: () => 'Set AZURE_TOKEN_CREDENTIALS to prod, or remove it from the manifest.',
+    commands: (c) => setVariables(c, { AZURE_TOKEN_CREDENTIALS: part`prod` }),
+    documentation: DOCUMENTATION.credentialChains,
   },
   {
     ...NOTHING_CONFIGURED,

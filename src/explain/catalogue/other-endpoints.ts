@@ -1,6 +1,7 @@
 import { bash } from '../bash.ts';
 import { listIdentities } from '../commands.ts';
 import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords, responded } from '../endpoint.ts';
+import { dropVariables } from '../environment-commands.ts';
 import { only } from '../match.ts';
 import { isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -41,6 +42,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     when: clientIdRefusedAt('arc'),
     problem: () => 'AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.',
     hint: () => 'Remove AZURE_CLIENT_ID from the environment of this process, and restart it.',
+    commands: (c) => dropVariables(c, 'AZURE_CLIENT_ID'),
     documentation: DOCUMENTATION.arc,
   },
   {

@@ -1,5 +1,6 @@
 import { bash, guid } from '../bash.ts';
 import { assignReader, listIdentities, listSubscriptions, loginToTenant } from '../commands.ts';
+import { chooseClientId } from '../environment-commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import { ofKind, only, token, type When } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
@@ -39,7 +40,7 @@ const ROLE_ADVICE: readonly {
   {
     when: isUnchosen,
     hint: 'If another identity was meant, set AZURE_CLIENT_ID to its client id. Give this one the role Reader only if it is the right one; through a group, a role takes up to a day.',
-    commands: (c) => [listIdentities(), ...showRoles(c)],
+    commands: (c) => [...showRoles(c), listIdentities(), ...chooseClientId(c)],
   },
   {
     when: (e) => isSystemAssigned(e) && !isSet(e, 'AZURE_CLIENT_ID'),

@@ -1,3 +1,4 @@
+import { dropVariables, renameVariables } from '../environment-commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
   either,
@@ -9,7 +10,7 @@ import {
   type When,
 } from '../match.ts';
 import { otherLogin } from '../principal.ts';
-import { listApplications, setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import { correctApplication, setTenantOfApplication } from '../registration-commands.ts';
 import type { Row } from '../row.ts';
 import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_CERTIFICATE_FILE } from './client-certificate.ts';
@@ -80,6 +81,11 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) =>
       `${otherName(c)?.[1]} is not set, but ${otherName(c)?.[0]} is, which nothing here reads, ${notUsed}.`,
     hint: (c) => `Rename ${otherName(c)?.[0]} to ${otherName(c)?.[1]}.`,
+    commands: (c) =>
+      renameVariables(
+        c,
+        [otherName(c)].filter((found) => found !== undefined),
+      ),
   },
   {
     ...NOTHING_CONFIGURED,
@@ -102,13 +108,14 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) => `${list(missingVariables(c).filter((name) => isEmpty(c, name)))} is set, but empty, ${notUsed}.`,
     hint: (c) =>
       `Look where the manifest, env file or pipeline takes ${list(missingVariables(c))} from, and set it to its value.`,
+    commands: correctApplication,
   },
   {
     ...NOTHING_CONFIGURED,
     when: half(hasCredential),
     problem: (c) => `${carrier(c)} is set, but not ${list(missingVariables(c))}, ${notUsed}.`,
     hint: (c) => `Set ${list(missingVariables(c))}, too, or remove ${carrier(c)} if you meant another login.`,
-    commands: () => [listApplications()],
+    commands: correctApplication,
   },
   {
     ...NOTHING_CONFIGURED,
@@ -122,6 +129,7 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) =>
       `${c.finding.text.variable?.toUpperCase() ?? ENDPOINTS.find((name) => isSet(c, name))} is not a URL, so no managed identity was asked for.`,
     hint: () => 'Unset it, or correct it. A platform of Azure sets it by itself, and nobody else should.',
+    commands: (c) => dropVariables(c, ...ENDPOINTS.filter((name) => isSet(c, name))),
   },
   {
     ...CONFIGURATION_REFUSED,
@@ -129,14 +137,14 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     problem: (c) =>
       `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of one tenant')}, which is not one single tenant; an application needs one.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
-    commands: (c) => [showTenantOfApplication(c)],
+    commands: setTenantOfApplication,
   },
   {
     ...CONFIGURATION_REFUSED,
     when: tenantMalformed,
     problem: () => 'AZURE_TENANT_ID cannot be the id of a tenant, which is a GUID or a domain name.',
     hint: () => 'Correct AZURE_TENANT_ID. Look for quotes, spaces and line breaks around it, and for a placeholder.',
-    commands: (c) => [showTenantOfApplication(c)],
+    commands: setTenantOfApplication,
   },
   {
     ...CONFIGURATION_REFUSED,
@@ -178,6 +186,7 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
     when: refusedAs('platform_not_supported'),
     problem: () => 'IDENTITY_ENDPOINT and IMDS_ENDPOINT are for servers with Azure Arc, on Linux and Windows only.',
     hint: () => 'Unset both.',
+    commands: (c) => dropVariables(c, 'IDENTITY_ENDPOINT', 'IMDS_ENDPOINT'),
   },
   ...CLIENT_CERTIFICATE_FILE,
 ];
@@ -207,6 +216,7 @@ export const MISNAMED: readonly Row[] = [
     when: misnamedCredential,
     problem: (c) => `A service principal is set in ${misnamedInWords(c)}, which nothing here reads.`,
     hint: (c) => `Rename ${renames(c)}${andSet(absentIds(c))}.`,
+    commands: (c) => renameVariables(c, names(c)),
   },
 ];
 

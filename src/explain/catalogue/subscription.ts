@@ -1,5 +1,6 @@
 import { bash, guid, host, part } from '../bash.ts';
-import { listSubscriptions, loginToTenant, unsetVariable } from '../commands.ts';
+import { listSubscriptions, loginToTenant } from '../commands.ts';
+import { dropVariables } from '../environment-commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { inPod, ofKind, only, resourceManagerMeans } from '../match.ts';
 import { principalInWords } from '../principal.ts';
@@ -94,7 +95,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: (c) =>
       `AZURE_SUBSCRIPTION_ID is ${shown(subscriptionOf(c), 'not an id')}, which is not the id of a subscription.`,
     hint: () => 'Set it to the id, a GUID, or remove it to use the first subscription that the identity sees.',
-    commands: () => [listSubscriptions()],
+    commands: useFirstSubscription,
   },
   {
     ...UNKNOWN,
@@ -102,7 +103,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: missing,
     hint: () =>
       'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
-    commands: (c) => [listSubscriptions(), ...unsetVariable(c, part`AZURE_SUBSCRIPTION_ID`)],
+    commands: useFirstSubscription,
   },
   {
     ...UNKNOWN,
@@ -110,7 +111,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: missing,
     hint: () =>
       'Correct AZURE_SUBSCRIPTION_ID, or unset it to use the first subscription that the identity sees. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
-    commands: () => [listSubscriptions()],
+    commands: useFirstSubscription,
   },
   {
     ...UNKNOWN,
@@ -154,6 +155,11 @@ export const SUBSCRIPTION: readonly Row[] = [
     documentation: DOCUMENTATION.roles,
   },
 ];
+
+/** Lists the others, for a person to choose from. */
+export function useFirstSubscription(c: Case): string[] {
+  return [listSubscriptions(), ...dropVariables(c, 'AZURE_SUBSCRIPTION_ID')];
+}
 
 function missing(c: Case): string {
   return `The subscription ${shown(subscriptionOf(c), 'in use')} of AZURE_SUBSCRIPTION_ID is gone, in another tenant than ${shown(c.identity?.tenantId, 'that of the token')}, or in another cloud than ${c.facts.cloud.resourceManager}.`;

@@ -1,18 +1,10 @@
-import { bash, choice } from '../bash.ts';
-import {
-  findWorkload,
-  inNamespace,
-  listSubscriptions,
-  loginAgain,
-  loginToTenant,
-  showNmiBindings,
-  workload,
-} from '../commands.ts';
+import { bash, choice, part } from '../bash.ts';
+import { listSubscriptions, loginAgain, loginToTenant, showNmiBindings } from '../commands.ts';
+import { setVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { entraMeans, entraSays, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
-import { isPod } from '../place.ts';
 import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../principal.ts';
-import { setTenantOfApplication, showTenantOfApplication } from '../registration-commands.ts';
+import { correctApplication, READ_CLOUD, setTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, misnamed, shown } from '../words.ts';
 import { setCloud } from './azure-cli-login.ts';
@@ -74,7 +66,7 @@ export const TENANT: readonly Row[] = [
     when: entraSays(900439),
     problem: (c) => `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to ${GOVERNMENT}.`,
-    commands: setAuthorityOfGovernment,
+    commands: (c) => setVariables(c, { AZURE_AUTHORITY_HOST: choice(GOVERNMENT) }),
   },
   {
     ...WRONG_CLOUD_ROW,
@@ -98,7 +90,7 @@ export const TENANT: readonly Row[] = [
     problem: (c) =>
       `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
     hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
-    commands: (c) => [...showClouds(), showTenantOfApplication(c)],
+    commands: (c) => [...showClouds(), ...setTenantOfApplication(c)],
   },
   {
     ...BLOCKED,
@@ -156,7 +148,7 @@ export const TENANT: readonly Row[] = [
     when: entraMeans('tenant-missing'),
     problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
     hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
-    commands: (c) => [showTenantOfApplication(c)],
+    commands: setTenantOfApplication,
   },
   {
     ...TENANT_UNKNOWN,
@@ -165,7 +157,7 @@ export const TENANT: readonly Row[] = [
       `${capitalized(tenantInWords(c))} does not exist in ${authority(c)}: AZURE_TENANT_ID is wrong, or is a tenant of another cloud.`,
     hint: () =>
       'Set AZURE_TENANT_ID to the id of the tenant of the application. If it is in another cloud, set AZURE_AUTHORITY_HOST.',
-    commands: setTenantOfApplication,
+    commands: correctApplication,
   },
 ];
 
@@ -177,19 +169,8 @@ function showClouds(): string[] {
   return [bash`az cloud list --query '[].[endpoints.activeDirectory,name,isActive]' -o table`];
 }
 
-/** Gives the pod the cloud in which az is logged in, which has the identity; elsewhere, shows it. */
+/** Gives this process the cloud in which az is logged in, which has the identity. */
 function setAuthorityOfAz(c: Case): string[] {
-  if (!isPod(c)) return showClouds();
-  return [
-    ...findWorkload(c),
-    bash`host=$(az cloud show --query endpoints.activeDirectory -o tsv) && kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=\${host:?}`,
-  ];
-}
-
-function setAuthorityOfGovernment(c: Case): string[] {
-  if (!isPod(c)) return [];
-  return [
-    ...findWorkload(c),
-    bash`kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_AUTHORITY_HOST=${choice(GOVERNMENT)}`,
-  ];
+  const set = setVariables(c, { AZURE_AUTHORITY_HOST: part`\${host:?}` }, READ_CLOUD);
+  return set.length > 0 ? set : showClouds();
 }

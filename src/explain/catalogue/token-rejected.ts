@@ -1,12 +1,23 @@
 import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
-import type { Case } from '../evidence.ts';
+import { restartProcess } from '../environment-commands.ts';
+import type { Case, Evidence } from '../evidence.ts';
 import { either, inPod, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { hasValue, hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import {
+  hasValue,
+  hostOf,
+  isSet,
+  quoted,
+  shown,
+  statusAndCode,
+  subscriptionOf,
+  subscriptionOfIdentity,
+} from '../words.ts';
 import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
+import { useFirstSubscription } from './subscription.ts';
 
 const TENANT = {
   reason: 'wrong-tenant',
@@ -66,6 +77,14 @@ export const TOKEN_REJECTED: readonly Row[] = [
       bash`az role assignment list --all --assignee ${guid(c.identity?.objectId, 'OBJECT_ID')} -o table`,
     ],
     documentation: DOCUMENTATION.subscriptionTransfer,
+  },
+  {
+    ...TENANT,
+    when: only(wrongTenant(), (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID') && isOfOtherSubscription(e)),
+    problem: tenants,
+    hint: () =>
+      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or use an identity of the tenant of that subscription.',
+    commands: useFirstSubscription,
   },
   {
     ...TENANT,
@@ -146,6 +165,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     when: rejected,
     problem: refusal,
     hint: () => 'Ask again. If it lasts, restart the service for a new token.',
+    commands: restartProcess,
   },
 ];
 
@@ -160,6 +180,12 @@ function wrongTenant(): When {
     resourceManagerSays('InvalidAuthenticationTokenTenant'),
     only(rejected, (_, { message }) => /wrong issuer|must match (?:the|one of the) tenant/.test(message)),
   );
+}
+
+/** A managed identity stays in the tenant of its own subscription, so that another one was never meant for it, or it not for that one. */
+function isOfOtherSubscription(e: Evidence): boolean {
+  const own = subscriptionOfIdentity(e);
+  return own !== undefined && own.toLowerCase() !== subscriptionOf(e)?.toLowerCase();
 }
 
 function tenants(c: Case): string {

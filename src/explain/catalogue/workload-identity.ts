@@ -11,6 +11,7 @@ import {
   unsetVariable,
   useServiceAccount,
 } from '../commands.ts';
+import { chooseClientId, dropVariables } from '../environment-commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import {
   annotateTenant,
@@ -70,6 +71,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
     when: only(missing, isNoPod),
     problem: (c) => `AZURE_FEDERATED_TOKEN_FILE names ${file(c)}, which does not exist, and nothing writes it here.`,
     hint: () => 'Unset AZURE_FEDERATED_TOKEN_FILE, or write a token to that file before this starts.',
+    commands: (c) => dropVariables(c, 'AZURE_FEDERATED_TOKEN_FILE'),
   },
   {
     ...FILE_MISSING,
@@ -182,7 +184,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
     when: only(withoutClientId, isNoPod),
     problem: () => 'AZURE_FEDERATED_TOKEN_FILE is set, but AZURE_CLIENT_ID is not.',
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the application or managed identity that trusts this token.',
-    commands: () => [listIdentities()],
+    commands: (c) => [listIdentities(), ...chooseClientId(c)],
   },
   {
     ...CLIENT_ID_MISSING,

@@ -54,7 +54,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       environment('AADSTS7000222: The keys are expired.'),
       'client-secret-refused',
       /has expired/,
-      /^secret=\$\(az ad app credential reset .* kubectl set env deployment orders -n shop AZURE_CLIENT_SECRET=\$\{secret:\?\}\)$/,
+      /^secret=\$\(az ad app credential reset .* kubectl set env deployment orders -n shop AZURE_CLIENT_SECRET=\$\{secret:\?\}$/,
     ],
     [
       'a secret with white space is trimmed, not replaced',

@@ -1,4 +1,4 @@
-// The fake az, kubectl and curl: they send their arguments to the demo, and print what it answers. Plain JavaScript without
+// The fake az, kubectl, curl, sudo and systemctl: they send their arguments to the demo, and print what it answers. Plain JavaScript without
 // dependencies, because a command may start many of them.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ export function run(tool) {
   const words = process.argv.slice(2);
   if (tool === 'curl' && !words.some((word) => FAKE_ADDRESS.test(word))) runReal(tool, words);
   // Only what reads a file from stdin may take it: in a loop, it belongs to the loop.
-  const stdin = words.join(' ').includes('-f -') ? readFileSync(0, 'utf8') : '';
+  const stdin = /-f -|\/dev\/stdin/.test(words.join(' ')) ? readFileSync(0, 'utf8') : '';
   const socket = connect(Number(process.env['RG_API_TOOLS_PORT']), '127.0.0.1');
   let answer = '';
   socket.setEncoding('utf8');
