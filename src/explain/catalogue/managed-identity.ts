@@ -1,16 +1,16 @@
-import { findGuids, readIdentityId } from '../app-commands.ts';
-import { bash, host, isGuid, name, part, url, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, labelPodTemplate, workload } from '../commands.ts';
+import { bash, isGuid } from '../bash.ts';
+import { labelPodTemplate } from '../commands.ts';
+import { chooseClientId, correctClientId, renameVariables } from '../environment-commands.ts';
+import { type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
-  chooseClientId,
-  correctClientId,
-  hasUnit,
-  onItsMachine,
-  readVariable,
-  renameVariables,
-  setVariables,
-} from '../environment-commands.ts';
-import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
+  askMetadataService,
+  assignSystemIdentity,
+  assignToMachine,
+  bypassProxy,
+  excludeFromMesh,
+  showMachineIdentities,
+  showNode,
+} from '../machine-commands.ts';
 import { credential, inPod, only, type When } from '../match.ts';
 import { isApp, isNoPod, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -347,68 +347,4 @@ export function inBrackets(value: string | undefined): string {
 
 function gatewayInWords({ server }: Finding): string {
   return `A proxy or gateway${inBrackets(server)}`;
-}
-
-/** On the machine itself: whether the metadata service is there. */
-function askMetadataService({ facts }: Case): string {
-  return bash`curl -sS -H Metadata:true --noproxy '*' ${metadataUrl(facts.metadataService)}`;
-}
-
-function metadataUrl(host: string): Word {
-  return part`${url(`http://${host}/metadata/instance`, 'METADATA_URL')}'?api-version=2021-02-01'`;
-}
-
-function listMachines(e: Evidence): string[] {
-  return hasUnit(e) ? [] : [bash`az vm list --query '[].[name,resourceGroup]' -o table`];
-}
-
-/** The start of a line: finds the machine. Where its service is known, the line is for a shell of the machine itself, which can ask. */
-function readMachine(e: Evidence): Word {
-  return hasUnit(e)
-    ? part`${onItsMachine(e)} && machine=$(curl -sS -H Metadata:true --noproxy '*' 'http://169.254.169.254/metadata/instance/compute/resourceId?api-version=2021-02-01&format=text')`
-    : part`read -r group _ <<< $(az vm list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'$VM)`;
-}
-
-/** The flags that name the machine, after `readMachine`. */
-function thisMachine(e: Evidence): Word {
-  return hasUnit(e) ? part`--ids \${machine:?}` : part`-g \${group:?} -n $VM`;
-}
-
-/** Shows client id, name and group of the user-assigned identities of the machine. */
-function showMachineIdentities(e: Evidence): string[] {
-  return [
-    ...listMachines(e),
-    bash`${readMachine(e)} && az identity list --query '[].[clientId,name,resourceGroup]' -o tsv | grep -if <(az vm identity show ${thisMachine(e)} | ${findGuids()})`,
-  ];
-}
-
-function assignSystemIdentity(e: Evidence): string[] {
-  return [...listMachines(e), bash`${readMachine(e)} && az vm identity assign ${thisMachine(e)}`];
-}
-
-function assignToMachine(c: Case): string[] {
-  return [
-    bash`${readMachine(c)} && ${readIdentityId(c)} && az vm identity assign ${thisMachine(c)} --identities \${id:?}`,
-  ];
-}
-
-function showNode({ facts }: Case): string[] {
-  return [bash`kubectl describe node ${name(facts.pod?.node, 'NODE')}`];
-}
-
-/** Istio's own way; the annotation makes new pods. */
-function excludeFromMesh(c: Case): string[] {
-  return [
-    ...findWorkload(c),
-    bash`kubectl patch ${workload(c)} ${inNamespace(c)} --patch 'spec: {template: {metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}}'`,
-  ];
-}
-
-/** Adds the metadata service to what NO_PROXY has already. */
-function bypassProxy(c: Case): string[] {
-  return setVariables(
-    c,
-    { NO_PROXY: part`$hosts,${host(c.facts.metadataService, 'METADATA_SERVICE')}` },
-    part`hosts=$(${readVariable(c, part`NO_PROXY`)} | tr ' ' ,) && `,
-  );
 }

@@ -1,0 +1,71 @@
+import { findGuids, readIdentityId } from './app-commands.ts';
+import { bash, host, name, part, url, type Word } from './bash.ts';
+import { findWorkload, inNamespace, workload } from './commands.ts';
+import { hasUnit, onItsMachine, readVariable, setVariables } from './environment-commands.ts';
+import type { Case, Evidence } from './evidence.ts';
+
+/** The commands about the metadata service, and about the machine or node that it belongs to. */
+
+/** On the machine itself: whether the metadata service is there. */
+export function askMetadataService({ facts }: Case): string {
+  return bash`curl -sS -H Metadata:true --noproxy '*' ${metadataUrl(facts.metadataService)}`;
+}
+
+function metadataUrl(host: string): Word {
+  return part`${url(`http://${host}/metadata/instance`, 'METADATA_URL')}'?api-version=2021-02-01'`;
+}
+
+function listMachines(e: Evidence): string[] {
+  return hasUnit(e) ? [] : [bash`az vm list --query '[].[name,resourceGroup]' -o table`];
+}
+
+/** The start of a line: finds the machine. Where its service is known, the line is for a shell of the machine itself, which can ask. */
+function readMachine(e: Evidence): Word {
+  return hasUnit(e)
+    ? part`${onItsMachine(e)} && machine=$(curl -sS -H Metadata:true --noproxy '*' 'http://169.254.169.254/metadata/instance/compute/resourceId?api-version=2021-02-01&format=text')`
+    : part`read -r group _ <<< $(az vm list --query '[].[resourceGroup,name]' -o tsv | grep -ix '.*[[:space:]]'$VM)`;
+}
+
+/** The flags that name the machine, after `readMachine`. */
+function thisMachine(e: Evidence): Word {
+  return hasUnit(e) ? part`--ids \${machine:?}` : part`-g \${group:?} -n $VM`;
+}
+
+/** Shows client id, name and group of the user-assigned identities of the machine. */
+export function showMachineIdentities(e: Evidence): string[] {
+  return [
+    ...listMachines(e),
+    bash`${readMachine(e)} && az identity list --query '[].[clientId,name,resourceGroup]' -o tsv | grep -if <(az vm identity show ${thisMachine(e)} | ${findGuids()})`,
+  ];
+}
+
+export function assignSystemIdentity(e: Evidence): string[] {
+  return [...listMachines(e), bash`${readMachine(e)} && az vm identity assign ${thisMachine(e)}`];
+}
+
+export function assignToMachine(c: Case): string[] {
+  return [
+    bash`${readMachine(c)} && ${readIdentityId(c)} && az vm identity assign ${thisMachine(c)} --identities \${id:?}`,
+  ];
+}
+
+export function showNode({ facts }: Case): string[] {
+  return [bash`kubectl describe node ${name(facts.pod?.node, 'NODE')}`];
+}
+
+/** Istio's own way; the annotation makes new pods. */
+export function excludeFromMesh(c: Case): string[] {
+  return [
+    ...findWorkload(c),
+    bash`kubectl patch ${workload(c)} ${inNamespace(c)} --patch 'spec: {template: {metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}}'`,
+  ];
+}
+
+/** Adds the metadata service to what NO_PROXY has already. */
+export function bypassProxy(c: Case): string[] {
+  return setVariables(
+    c,
+    { NO_PROXY: part`$hosts,${host(c.facts.metadataService, 'METADATA_SERVICE')}` },
+    part`hosts=$(${readVariable(c, part`NO_PROXY`)} | tr ' ' ,) && `,
+  );
+}
