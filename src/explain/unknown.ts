@@ -1,4 +1,5 @@
 import type { CheckName } from './checks.ts';
+import type { Finding } from './evidence.ts';
 import type { Row } from './row.ts';
 import { codeOf, quoted } from './words.ts';
 
@@ -21,11 +22,16 @@ export function unknownRow(check: CheckName = 'configuration'): Row {
     title: 'A failure that is not in the catalogue',
     check,
     when: () => undefined,
-    problem: ({ finding }) => {
-      const who = finding.name || (finding.host === undefined ? 'The service' : 'Azure Resource Manager');
-      const where = finding.host === undefined ? '' : ` from ${finding.host} (${codeOf(finding)})`;
-      return `${who} got no answer that can be used${where}: ${quoted(finding)}.`;
-    },
+    problem: ({ finding }) =>
+      `${finding.name || 'The request to Azure Resource Manager'} got no usable response${where(finding)}: ${quoted(finding)}.`,
     hint: () => `${NEXT[check]} If that does not help, open an issue with this document; it has ids, but no secrets.`,
   };
+}
+
+/** Where the request went, how far it came and who responded, as far as that is known. */
+function where(finding: Finding): string {
+  const { host, phase, responder } = finding;
+  if (host === undefined) return '';
+  const details = [codeOf(finding), ...(phase === undefined ? [] : [`phase ${phase}`]), `responder ${responder}`];
+  return ` from ${host} (${details.join(', ')})`;
 }
