@@ -18,7 +18,7 @@ import { violations } from './container/pod-security.ts';
 const PAGE = readFileSync('docs/gate.md', 'utf8');
 const BLOCKS = [...PAGE.matchAll(/^```sh\n(.+?)^```$/gms)].map(([, block = '']) => block);
 const blockWith = (words: string) => BLOCKS.find((block) => block.includes(words)) ?? '';
-const GATE = blockWith('kubectl create -k k8s/check');
+const GATE = blockWith('kubectl create -k');
 const example = (name: string) => readFileSync(`docs/gate/${name}`, 'utf8');
 
 function scratch(): string {
@@ -106,6 +106,40 @@ esac
   ])('ends with 1 if %s, whatever a Job said before', (_, fails) => {
     expect(run({ logs: ['well\n'], conditions: ['Complete'], fails }).status).toBe(1);
   });
+});
+
+describe('the folder of the block for a pipeline', () => {
+  const [, namespace, folder = ''] = /^NAMESPACE=(\S+) FOLDER=(\S+)$/m.exec(GATE) ?? [];
+  const text = () => readFileSync(join(folder, 'kustomization.yaml'), 'utf8');
+
+  test('is for the namespace and the service account of the page', () => {
+    const kustomization = parse(text());
+    expect([namespace, kustomization.namespace]).toEqual(['shop', 'shop']);
+    expect(parse(kustomization.patches[0].patch)).toMatchObject([{ value: 'orders' }]);
+  });
+
+  test('asks only for a token once its commented lines are uncommented', () => {
+    const [{ patch }] = parse(text().replaceAll(/^( {6})# (?=- op| {2})/gm, '$1')).patches;
+    const job = parse(readFileSync('k8s/check/job.yaml', 'utf8'));
+    const [{ args }] = job.spec.template.spec.containers;
+    expect(parse(patch).at(-1)).toEqual({
+      op: 'replace',
+      path: '/spec/template/spec/containers/0/args',
+      value: [...args, '--scope', 'https://vault.azure.net/.default'],
+    });
+  });
+});
+
+test.each(['bash', 'bash -e'])('the block for a copy ends in %s if the pod cannot be copied', (line) => {
+  const directory = scratch();
+  for (const [command, status] of Object.entries({ kubectl: 1, sleep: 0 }))
+    writeFileSync(join(directory, command), `#!/bin/sh\nexit ${status}\n`, { mode: 0o755 });
+  const [shell = '', ...options] = line.split(' ');
+  const { status } = spawnSync(shell, [...options, '-c', blockWith('--copy-to')], {
+    env: { ...process.env, PATH: `${directory}:${process.env['PATH']}` },
+    timeout: 30_000,
+  });
+  expect(status).toBe(1);
 });
 
 test.each([
@@ -353,7 +387,7 @@ describe.skipIf(!hasKubectl && !process.env['CI'])('the commands for your own wo
   });
 
   test('kubectl debug: the copy keeps what the identity comes from, runs the check, and joins no Service', async () => {
-    await bash(blockWith('--copy-to').replace(/^until [\s\S]+/m, ''));
+    await bash(blockWith('--copy-to').replace(/ &&\s+until [\s\S]+/, ''));
     const texts = created.at(-1)?.toString('latin1') ?? '';
     const kept = ['AZURE_CLIENT_ID', 'azure-identity-token', '/var/run/secrets/azure/wi/token'];
     const own = ['registry.example/rgapi:0.1.0', '/nodejs/bin/node', '/app/main.js', '--check', 'idcheck'];
