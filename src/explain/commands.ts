@@ -1,6 +1,6 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
-import { isPipeline, isPod, isRemote } from './place.ts';
+import { isPipeline, isRemote } from './place.ts';
 import { clientIdOf, subscriptionOf, subscriptionOfIdentity } from './words.ts';
 
 /**
@@ -91,12 +91,6 @@ export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
   if (isOnlyInManifest(e)) return [];
   const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
-}
-
-/** Overrides a variable of the pod by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
-export function emptyVariable(e: WithFacts, variable: string): string[] {
-  if (!isPod(e) || isOnlyInManifest(e)) return [];
-  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
 }
 
 export function listIdentities(): string {
