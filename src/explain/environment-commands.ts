@@ -1,6 +1,6 @@
 import { listApps, readSetting, setSettings, unsetSettings } from './app-commands.ts';
 import { bash, choice, guid, isGuid, isResourceId, isUnit, name, part, resourceId, unit, type Word } from './bash.ts';
-import { findWorkload, inNamespace, isOnlyInManifest, restart, workload } from './commands.ts';
+import { findWorkload, inNamespace, isOnlyInManifest, listVariables, restart, workload } from './commands.ts';
 import type { Evidence } from './evidence.ts';
 import { isApp, isPod } from './place.ts';
 import { clientIdOf } from './words.ts';
@@ -112,7 +112,7 @@ export function addToNoProxy(e: WithFacts, host: Word): string[] {
 /** Prints the present value of a variable; in an app after `readApp`, and in a pod, if told so, also of one in a ConfigMap or Secret. */
 export function readVariable(e: WithFacts, variable: Word, resolve: Word = part``): Word {
   if (isPod(e)) {
-    return part`kubectl set env ${workload(e)} ${inNamespace(e)} --list${resolve} | grep -i ^${variable}= | head -1 | cut -d= -f2-`;
+    return part`${listVariables(e)}${resolve} | grep -i ^${variable}= | head -1 | cut -d= -f2-`;
   }
   if (isApp(e)) return readSetting(e, variable);
   return part`sudo cat /proc/$(systemctl show -p MainPID --value ${unitOf(e)})/environ | grep -zi ^${variable}= | head -zn1 | cut -zd= -f2- | tr -d '[:cntrl:]'`;

@@ -1,6 +1,6 @@
 import { findGuids, readIdentityId } from './app-commands.ts';
 import { bash, host, name, part, url, type Word } from './bash.ts';
-import { findWorkload, inNamespace, workload } from './commands.ts';
+import { patchPodTemplate } from './commands.ts';
 import { addToNoProxy, hasUnit, onItsMachine } from './environment-commands.ts';
 import type { Case, Evidence } from './evidence.ts';
 
@@ -55,10 +55,10 @@ export function showNode({ facts }: Case): string[] {
 
 /** Istio's own way; the annotation makes new pods. */
 export function excludeFromMesh(c: Case): string[] {
-  return [
-    ...findWorkload(c),
-    bash`kubectl patch ${workload(c)} ${inNamespace(c)} --patch 'spec: {template: {metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}}'`,
-  ];
+  return patchPodTemplate(
+    c,
+    part`{metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}`,
+  );
 }
 
 export function bypassProxy(c: Case): string[] {
