@@ -10,9 +10,11 @@ import {
   renameVariables,
   setVariables,
 } from '../../src/explain/environment-commands.ts';
+import { explain } from '../../src/explain/explain.ts';
 import { type Facts, NO_FACTS } from '../../src/explain/facts.ts';
 import { bypassProxy } from '../../src/explain/machine-commands.ts';
 import { replaceSecret, trimSecret } from '../../src/explain/registration-commands.ts';
+import { FAMILIES, readCases } from './outcome-files.ts';
 import { CLIENT_ID } from './outcomes.ts';
 
 const SUBSCRIPTION = '33333333-3333-4333-8333-333333333333';
@@ -170,6 +172,28 @@ describe('the client id of an identity', () => {
     answers('az', IDENTITIES);
     paste(change(id));
     expect(chosen()).toBe('');
+  });
+});
+
+describe('what a hint says to remove, the commands of a service remove', () => {
+  const outcomes = FAMILIES.flatMap((family) => readCases(family).map(({ outcome }) => outcome));
+  const told = outcomes.flatMap((outcome) => {
+    const { identityEndpoint: endpoint, variables } = outcome.facts;
+    // The other platforms have no systemd.
+    if (endpoint && endpoint.kind !== 'arc') return [];
+    const service = {
+      kubernetes: false,
+      unit: 'rgapi.service',
+      ...(endpoint
+        ? { place: 'arc' as const, variables: { ...variables, AZURE_CLIENT_ID: CLIENT_ID } }
+        : { place: 'machine' as const }),
+    };
+    const { failure } = explain({ ...outcome, facts: { ...outcome.facts, ...service } });
+    return failure && /^Remove AZURE_CLIENT_ID\b(?! to| or)/.test(failure.hint) ? [failure] : [];
+  });
+
+  test.each(told)('$reason: $problem', ({ commands }) => {
+    expect(commands.join('\n')).toContain('UnsetEnvironment=AZURE_CLIENT_ID)');
   });
 });
 
