@@ -280,6 +280,20 @@ describe('a manifest', () => {
     expect(checks.find(({ status }) => status === 'fail')).toMatchObject({ name: 'configuration', reason });
   });
 
+  test.each([
+    ['true', 429, 'webhook-missed', 'configuration'],
+    ['true', 500, 'webhook-missed', 'configuration'],
+    ['false', 429, 'imds-refused', 'identity-provider'],
+  ])('with the label "%s" and a fault of its node (%i): %s', async (label, status, reason, name) => {
+    const exchange = { host: '169.254.169.254', status, contentType: 'application/json', body: '{"error":"made up"}' };
+    const attempts = NOTHING_INJECTED.map((attempt) => ({ ...attempt, ...(attempt.exchange && { exchange }) }));
+    const { failure, checks } = explain(
+      await withoutToken({ labels: { 'azure.workload.identity/use': label } }, attempts),
+    );
+    expect(failure?.reason).toBe(reason);
+    expect(checks.find((check) => check.status === 'fail')).toMatchObject({ name, reason });
+  });
+
   // `kubectl set` and `kubectl rollout` know no custom resources.
   test.each([
     ['Job', { 'job-name': 'orders' }],
