@@ -28,7 +28,8 @@ const APPS = {
     unset: 'update',
     names: '--remove-env-vars',
     list: 'show',
-    values: "'properties.template.containers[].env[].[name,value]'",
+    // What comes from a secret has no value, which az would print as the word None.
+    values: "'properties.template.containers[].env[?value][].[name,value]'",
     user: '--user-assigned',
     system: ' --system-assigned',
   },
@@ -91,7 +92,7 @@ export function setSettings(e: WithFacts, values: Word, lookUp: Word): string {
 /** Prints the present value of a setting, after `readApp`. */
 export function readSetting(e: WithFacts, setting: Word): Word {
   const { app, list, values } = appOf(e);
-  return part`az ${choice(app)} ${choice(list)} ${thisApp(e)} --query ${choice(values)} -o tsv | grep -i '^'${setting}'[[:space:]]' | cut -f2-`;
+  return part`az ${choice(app)} ${choice(list)} ${thisApp(e)} --query ${choice(values)} -o tsv | grep -i '^'${setting}'[[:space:]]' | head -1 | cut -f2-`;
 }
 
 /** Removes settings, which restarts the app. */

@@ -1,6 +1,6 @@
 import { bash, choice, guid, isGuid, isName, name, part, text, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
-import { isPipeline, isPod, isRemote } from './place.ts';
+import { isPipeline, isRemote } from './place.ts';
 import { clientIdOf, subscriptionOf, subscriptionOfIdentity } from './words.ts';
 
 /**
@@ -20,8 +20,27 @@ export function inNamespace({ facts }: WithFacts): Word {
 export function workload({ facts }: WithFacts): Word {
   const { owner } = facts.pod ?? {};
   if (!owner || !isName(owner.name)) return part`$WORKLOAD`;
-  // The lower-case names of the kinds are constants of this program.
-  return part`${choice(owner.kind.toLowerCase())} ${name(owner.name, 'WORKLOAD')}`;
+  // The names of the kinds are constants of this program. What kubectl calls a service is another kind.
+  const kind = owner.kind === 'Knative Service' ? 'services.serving.knative.dev' : owner.kind.toLowerCase();
+  return part`${choice(kind)} ${name(owner.name, 'WORKLOAD')}`;
+}
+
+/** Where the pod template is in what made the pod, such as `spec.template`. */
+export function templatePath({ facts }: WithFacts): string {
+  switch (facts.pod?.owner?.kind) {
+    case 'CronJob':
+      return 'spec.jobTemplate.spec.template';
+    case 'ScaledJob':
+      return 'spec.jobTargetRef.template';
+    default:
+      return 'spec.template';
+  }
+}
+
+/** Lists the variables of the pod template, or of the pod where `kubectl set` does not know what made it. */
+export function listVariables(e: WithFacts): Word {
+  const source = isOfCustomResource(e) ? part`pod ${name(e.facts.pod?.name, 'POD')}` : workload(e);
+  return part`kubectl set env ${source} ${inNamespace(e)} --list`;
 }
 
 /**
@@ -54,11 +73,15 @@ export function isOfJob({ facts }: WithFacts): boolean {
  * and `kubectl rollout` do not know custom resources.
  */
 export function isOnlyInManifest(e: WithFacts): boolean {
-  return isOfJob(e) || ['ScaledJob', 'Rollout', 'Knative Service'].includes(e.facts.pod?.owner?.kind ?? '');
+  return isOfJob(e) || isOfCustomResource(e);
+}
+
+function isOfCustomResource({ facts }: WithFacts): boolean {
+  return ['ScaledJob', 'Rollout', 'Knative Service'].includes(facts.pod?.owner?.kind ?? '');
 }
 
 /** Merges a part in YAML, without quotes, into the pod template, which makes new pods. */
-function patchPodTemplate(e: WithFacts, patch: Word): string[] {
+export function patchPodTemplate(e: WithFacts, patch: Word): string[] {
   if (isOnlyInManifest(e)) return [];
   // A CronJob has the template of its Jobs, which have that of the pods.
   const template =
@@ -91,12 +114,6 @@ export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
   if (isOnlyInManifest(e)) return [];
   const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
   return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
-}
-
-/** Overrides a variable of the pod by an empty value, which counts as unset, wherever the manifest takes it from. The name is one of ours. */
-export function emptyVariable(e: WithFacts, variable: string): string[] {
-  if (!isPod(e) || isOnlyInManifest(e)) return [];
-  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)} ${choice(variable)}=`];
 }
 
 export function listIdentities(): string {

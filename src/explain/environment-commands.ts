@@ -1,6 +1,6 @@
 import { listApps, readSetting, setSettings, unsetSettings } from './app-commands.ts';
 import { bash, choice, guid, isGuid, isResourceId, isUnit, name, part, resourceId, unit, type Word } from './bash.ts';
-import { emptyVariable, findWorkload, inNamespace, isOnlyInManifest, restart, workload } from './commands.ts';
+import { findWorkload, inNamespace, isOnlyInManifest, listVariables, restart, workload } from './commands.ts';
 import type { Evidence } from './evidence.ts';
 import { isApp, isPod } from './place.ts';
 import { clientIdOf } from './words.ts';
@@ -42,7 +42,8 @@ export function setVariables(e: WithFacts, values: Readonly<Record<string, Word>
 
 /** Makes variables count as unset, also where they come from a Secret, a ConfigMap or an environment file. */
 export function dropVariables(e: WithFacts, ...variables: string[]): string[] {
-  if (isPod(e)) return variables.flatMap((variable) => emptyVariable(e, variable));
+  // In a pod, an empty value counts as unset.
+  if (isPod(e)) return setVariables(e, Object.fromEntries(variables.map((variable) => [variable, part``])));
   const names = joined(variables.map((variable) => part` ${choice(variable)}`));
   if (isApp(e)) return [...listApps(e), unsetSettings(e, names)];
   if (!hasUnit(e)) return [];
@@ -61,11 +62,14 @@ export function chooseClientId(e: WithFacts): string[] {
 export function correctClientId(e: WithFacts): string[] {
   const id = clientIdOf(e) ?? '';
   if (!isGuid(id) && !isResourceId(id)) return chooseClientId(e);
-  const word = isGuid(id) ? guid(id, 'CLIENT_ID') : resourceId(id, 'IDENTITY_RESOURCE_ID');
+  // A column of their own: the id of a subscription is in the resource id of each identity, and that may be the beginning of another.
+  const [column, line] = isGuid(id)
+    ? [choice('principalId'), guid(id, 'CLIENT_ID')]
+    : [choice('id'), part`-x '.*[[:space:]]'${resourceId(id, 'IDENTITY_RESOURCE_ID')}`];
   return setVariables(
     e,
     { AZURE_CLIENT_ID: part`\${client:-\${CLIENT_ID:?}}` },
-    part`read -r client _ <<< $(az identity list --query '[].[clientId,principalId,id]' -o tsv | grep -i ${word}) && `,
+    part`read -r client _ <<< $(az identity list --query '[].[clientId,${column}]' -o tsv | grep -i ${line}) && `,
   );
 }
 
@@ -76,7 +80,7 @@ export function correctClientId(e: WithFacts): string[] {
 export function renameVariables(e: WithFacts, names: readonly (readonly [set: string, meant: string])[]): string[] {
   const pairs = names.map(([set, meant]): [Word, string] => [name(set, 'VARIABLE'), meant]);
   if (isPod(e)) {
-    const scripts = pairs.map(([set, meant]) => part` -e 's/name: '${set}'$/name: ${choice(meant)}/'`);
+    const scripts = pairs.map(([set, meant]) => part` -e 's/- name: '${set}'$/- name: ${choice(meant)}/'`);
     return isOnlyInManifest(e)
       ? []
       : [
@@ -86,7 +90,7 @@ export function renameVariables(e: WithFacts, names: readonly (readonly [set: st
   }
   return setVariables(
     e,
-    Object.fromEntries(pairs.map(([, meant]) => [meant, part`$${choice(`value_of_${meant}`.toLowerCase())}`])),
+    Object.fromEntries(pairs.map(([, meant]) => [meant, part`\${${choice(`value_of_${meant}`.toLowerCase())}:?}`])),
     joined(
       pairs.map(
         ([set, meant]) =>
@@ -96,10 +100,19 @@ export function renameVariables(e: WithFacts, names: readonly (readonly [set: st
   );
 }
 
-/** Prints the present value of a variable; in an app after `readApp`. */
-export function readVariable(e: WithFacts, variable: Word): Word {
+/** Adds a host to what NO_PROXY has already. */
+export function addToNoProxy(e: WithFacts, host: Word): string[] {
+  return setVariables(
+    e,
+    { NO_PROXY: part`\${hosts:+$hosts,}${host}` },
+    part`hosts=$(${readVariable(e, part`NO_PROXY`, part` --resolve`)} | tr ' ' ,) && `,
+  );
+}
+
+/** Prints the present value of a variable; in an app after `readApp`, and in a pod, if told so, also of one in a ConfigMap or Secret. */
+export function readVariable(e: WithFacts, variable: Word, resolve: Word = part``): Word {
   if (isPod(e)) {
-    return part`kubectl set env ${workload(e)} ${inNamespace(e)} --list | grep -i ^${variable}= | head -1 | cut -d= -f2-`;
+    return part`${listVariables(e)}${resolve} | grep -i ^${variable}= | head -1 | cut -d= -f2-`;
   }
   if (isApp(e)) return readSetting(e, variable);
   return part`sudo cat /proc/$(systemctl show -p MainPID --value ${unitOf(e)})/environ | grep -zi ^${variable}= | head -zn1 | cut -zd= -f2- | tr -d '[:cntrl:]'`;
@@ -130,7 +143,8 @@ function writeDropIn(e: WithFacts, variable: Word, setting: Word): Word {
 }
 
 function dropIn(e: WithFacts, variable: Word): Word {
-  return part`/etc/systemd/system/${unitOf(e)}.d/${variable}`;
+  // They count in the order of their names; those of people are often called override.conf.
+  return part`/etc/systemd/system/${unitOf(e)}.d/zz-${variable}`;
 }
 
 function inTurn(steps: readonly Word[]): Word {

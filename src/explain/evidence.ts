@@ -263,9 +263,13 @@ function contentOf({ body, contentType = '' }: Exchange): Content {
   return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
 }
 
-/** What is not Azure's comes from the proxy, if there is one. A page with a success is a sign-in page of whatever network this is. */
+/**
+ * A refusal that is not Azure's comes from the proxy, if there is one. A page with a success is a sign-in page of whatever network this
+ * is. A server's own fault, or its throttling, passes through a proxy: that has 502 to 504 for its faults.
+ */
 function proxyOrUnknown(host: string, status: number, { proxy }: Facts): Responder {
-  return proxy.hosts.includes(host) && status >= 400 ? 'http-proxy' : 'unknown';
+  const isRefusal = status >= 400 && status !== 429 && status !== 500;
+  return proxy.hosts.includes(host) && isRefusal ? 'http-proxy' : 'unknown';
 }
 
 /** The error code of a JSON body, in the forms of OAuth 2.0, Resource Manager and its providers. */

@@ -216,9 +216,18 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   };
 }
 
-/** These start programs that are not part of them: a restart would not reach this process, and would hit others. */
-const STARTS_OTHERS =
-  /^(run-|user@|session|cron|crond|atd|sshd?[.@]|docker|containerd|walinuxagent|waagent|supervisor|pm2)/;
+/**
+ * These start programs that are not part of them: a restart would not reach this process, and would hit others. They are schedulers,
+ * what runs at boot or for an agent of Azure, what gives somebody a shell, and managers of containers and processes.
+ */
+const STARTS_OTHERS = new RegExp(
+  `^(${[
+    'run-|user@|session|systemd-|dbus',
+    'crond?|anacron|atd|rc[.-]local|cloud-|walinuxagent|waagent|himds|extd|gcad',
+    'sshd?[.@]|([a-z]+-)?getty|tailscaled|teleport|xrdp|gdm|lightdm|sddm|ttyd|code-|jupyter\\w*',
+    'docker|containerd|podman|nomad|supervisord?|pm2|monit|runsvdir',
+  ].join('|')})\\b`,
+);
 
 /** The service of systemd that a line such as `0::/system.slice/rgapi.service` ends with. A container below it has variables of its own. */
 function unitIn(cgroups: string): string | undefined {

@@ -3,6 +3,7 @@ import {
   findWorkload,
   inNamespace,
   inOrder,
+  isOnlyInManifest,
   listIdentities,
   readIdentityNames,
   restart,
@@ -12,7 +13,6 @@ import {
 } from './commands.ts';
 import { type Evidence, type Finding, isTool } from './evidence.ts';
 import { type IssuerKind, issuerKind } from './issuer.ts';
-
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
@@ -102,10 +102,12 @@ export function createFederatedCredential(c: Refused): string[] {
     [
       bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],
-    findWorkload(c),
-    [
-      bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
-    ],
+    isOnlyInManifest(c)
+      ? []
+      : [
+          ...findWorkload(c),
+          bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
+        ],
     restart(c),
   );
 }

@@ -1,7 +1,7 @@
 import { findGuids, readIdentityId } from './app-commands.ts';
 import { bash, host, name, part, url, type Word } from './bash.ts';
-import { findWorkload, inNamespace, workload } from './commands.ts';
-import { hasUnit, onItsMachine, readVariable, setVariables } from './environment-commands.ts';
+import { patchPodTemplate } from './commands.ts';
+import { addToNoProxy, hasUnit, onItsMachine } from './environment-commands.ts';
 import type { Case, Evidence } from './evidence.ts';
 
 /** The commands about the metadata service, and about the machine or node that it belongs to. */
@@ -55,17 +55,12 @@ export function showNode({ facts }: Case): string[] {
 
 /** Istio's own way; the annotation makes new pods. */
 export function excludeFromMesh(c: Case): string[] {
-  return [
-    ...findWorkload(c),
-    bash`kubectl patch ${workload(c)} ${inNamespace(c)} --patch 'spec: {template: {metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}}'`,
-  ];
+  return patchPodTemplate(
+    c,
+    part`{metadata: {annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 169.254.169.254/32}}}`,
+  );
 }
 
-/** Adds the metadata service to what NO_PROXY has already. */
 export function bypassProxy(c: Case): string[] {
-  return setVariables(
-    c,
-    { NO_PROXY: part`$hosts,${host(c.facts.metadataService, 'METADATA_SERVICE')}` },
-    part`hosts=$(${readVariable(c, part`NO_PROXY`)} | tr ' ' ,) && `,
-  );
+  return addToNoProxy(c, host(c.facts.metadataService, 'METADATA_SERVICE'));
 }

@@ -3,7 +3,7 @@ import { type CredentialKind, type Evidence, type Finding, isTool, tokenFinding 
 import { isPipeline, isPod } from './place.ts';
 import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
 import type { Problem } from './text-forms.ts';
-import { authorityHost, isEmpty, isSet, misnamed, usesPodIdentity } from './words.ts';
+import { authorityHost, isEmpty, isLabelled, isSet, misnamed, usesPodIdentity } from './words.ts';
 
 /** The predicates that rows are made of. Each takes the evidence and returns the finding that decides, or undefined. */
 export type When = (evidence: Evidence) => Finding | undefined;
@@ -176,7 +176,8 @@ export function isWaitedFor({ credential, outcome, status, phase, responder }: F
 export function isFaultOfNode(e: Evidence): boolean {
   const isFault = ({ responder, status = 0 }: Finding) =>
     responder === 'imds' && (status === 410 || status === 429 || status >= 500);
-  return !isSet(e, 'AZURE_CLIENT_ID') && findingOf(e, ['managed-identity'], isFault) !== undefined;
+  const isConfigured = isLabelled(e) === true || isSet(e, 'AZURE_CLIENT_ID');
+  return !isConfigured && findingOf(e, ['managed-identity'], isFault) !== undefined;
 }
 
 const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;

@@ -1,5 +1,5 @@
-import { bash, part, type Word } from './bash.ts';
-import { inNamespace, isOnlyInManifest, workload } from './commands.ts';
+import { bash, choice, part, type Word } from './bash.ts';
+import { inNamespace, isOnlyInManifest, listVariables, restart, templatePath, workload } from './commands.ts';
 import { readVariable, setVariables } from './environment-commands.ts';
 import type { Case } from './evidence.ts';
 import { isPod } from './place.ts';
@@ -32,11 +32,13 @@ export function trimSecret(c: Case): string[] {
 /** The same in the Secrets that the manifest refers to, by a key or as a whole. */
 function trimSecretObjects(c: Case): string[] {
   if (!isPod(c) || isOnlyInManifest(c)) return [];
+  const restarts = restart(c).length > 0;
+  const andRestart = restarts ? part` && kubectl rollout restart ${workload(c)} ${inNamespace(c)}` : part``;
   const trim = (key: Word): Word =>
-    part`secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.${key}} | base64 -d | tr -d '[:space:]' | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'${key}': '$secret'}' && kubectl rollout restart ${workload(c)} ${inNamespace(c)}`;
+    part`secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.${key}} | base64 -d | tr -d '[:space:]' | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'${key}': '$secret'}'${andRestart}`;
   return [
-    bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from secret' | tr -d , | while read -r _ _ _ _ object _ key; do ${trim(part`$key`)}; done`,
-    bash`for object in $(kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{.spec.template.spec.containers[*].envFrom[*].secretRef.name}'); do ${trim(part`AZURE_CLIENT_SECRET`)}; done`,
+    bash`${listVariables(c)} | grep '# AZURE_CLIENT_SECRET from secret' | tr -d , | while read -r _ _ _ _ object _ key; do ${trim(part`$key`)}; done`,
+    bash`for object in $(kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{.${choice(templatePath(c))}.spec.containers[*].envFrom[*].secretRef.name}'); do ${trim(part`AZURE_CLIENT_SECRET`)}; done`,
   ];
 }
 

@@ -21,7 +21,7 @@ const FORMS = {
     /^(SubscriptionNotFound|InvalidSubscriptionId|SubscriptionIdIsInvalid|MissingSubscription|SubscriptionIdNotSpecified)$/,
   /** The endpoint is not the one that this program was made for. */
   endpoint: /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/,
-  role: /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|RoleAssignment(Missing|Required)/i,
+  role: /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|AccessCheckFailed|Permissions?(Denied|Missing)|(No|Missing)Permission|RoleAssignment(Missing|Required)/i,
 } as const satisfies Record<string, RegExp>;
 
 export type ResourceManagerClass = keyof typeof FORMS;
@@ -41,7 +41,7 @@ const WORDS: [ResourceManagerClass, RegExp][] = [
   ],
   [
     'role',
-    /does not have (?:authorization|permission|access|the required)|not authorized to perform|insufficient privileges/i,
+    /does not have (?:authorization|permission|access|the required)|not authorized to perform|insufficient privileges|permission (?:is )?denied/i,
   ],
 ];
 

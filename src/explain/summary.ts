@@ -64,7 +64,7 @@ export function toolSummary(coloredMessage: string): string {
     .map((line) => line.trim())
     .filter(
       (line) =>
-        /\w/.test(withoutNoise(line)) &&
+        /[\p{L}\d]/u.test(withoutNoise(line)) &&
         !/^(WARNING|To re-authenticate|To check existing|Otherwise, |Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
   // Without this module there is no token, whatever comes after. The others are skipped.

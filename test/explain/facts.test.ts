@@ -276,6 +276,7 @@ test.each([
   ['0::/system.slice/rgapi.service\n', 'rgapi.service'],
   ['0::/system.slice/system-rgapi.slice/rgapi@1.service\n', 'rgapi@1.service'],
   ['0::/apps.slice/rgapi.service\n', 'rgapi.service'],
+  ['0::/system.slice/monitor.service\n', 'monitor.service'],
   ['9:name=systemd:/system.slice/rgapi.service\n4:memory:/system.slice\n0::/\n', 'rgapi.service'],
 ])('the service of systemd is the control group of this process: %j', async (cgroups, unit) => {
   const { unit: found } = await factsOf({}, { '/cgroup': cgroups }, { cgroupFile: '/cgroup' });
@@ -290,6 +291,14 @@ test.each([
   ['a container of a service', '0::/system.slice/rgapi.service/libpod-payload-1a2b\n'],
   ['a container with a view of its own', '0::/\n'],
   ['cron', '0::/system.slice/cron.service\n'],
+  ['the script of old that runs at boot', '0::/system.slice/rc-local.service\n'],
+  ['cloud-init', '0::/system.slice/cloud-final.service\n'],
+  ['a console', '0::/system.slice/system-serial\\x2dgetty.slice/serial-getty@ttyS0.service\n'],
+  ['a terminal in the browser', '0::/system.slice/system-code\\x2dserver.slice/code-server@kim.service\n'],
+  ['a notebook', '0::/system.slice/jupyterhub.service\n'],
+  ['SSH of Tailscale', '0::/system.slice/tailscaled.service\n'],
+  ['an extension of Azure Arc', '0::/system.slice/extd.service\n'],
+  ['a scheduler', '0::/system.slice/nomad.service\n'],
   ['a command of systemd-run', '0::/system.slice/run-u12.service\n'],
   ['something else', 'made up'],
 ])('what %s starts belongs to no service that could be restarted', async (_, cgroups) => {

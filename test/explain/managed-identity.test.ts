@@ -95,6 +95,24 @@ describe('an app without an identity endpoint', () => {
   });
 });
 
+describe('an app without an identity endpoint', () => {
+  it.each<[string, Partial<Exchange>]>([
+    [
+      'that it has no identity',
+      { status: 400, contentType: 'application/json', body: '{"error_description":"Identity not found"}' },
+    ],
+    ['something else in JSON', { status: 400, contentType: 'application/json', body: '{"error":"made up"}' }],
+    ['that it is being updated', { status: 410, body: '' }],
+    ['that it has a fault', { status: 500, contentType: 'application/json', body: '{}' }],
+    ['nothing', { code: 'ECONNREFUSED' }],
+  ])('lacks the endpoint, even if at the address of the metadata service something says %s', async (_, exchange) => {
+    expect(await diagnose({ host: IMDS, ...exchange }, APP_SERVICE)).toMatchObject({
+      reason: 'identity-endpoint-missing',
+      check: 'configuration',
+    });
+  });
+});
+
 describe('NMI', () => {
   const inPod = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
   const label = 'aadpodidbinding="shop"';

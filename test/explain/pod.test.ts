@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../src/explain/explain.ts';
-import { ownerOf, podFrom } from '../../src/explain/pod.ts';
+import { type Owner, ownerOf, podFrom } from '../../src/explain/pod.ts';
+import { FAMILIES, readCases } from './outcome-files.ts';
 import { CLIENT_ID, factsOf, ISSUER, jwt, NOTHING_INJECTED, TENANT_ID, TOKEN_FILE, withoutToken } from './outcomes.ts';
+import { at, PLACES } from './places.ts';
 
 describe('the owner of a pod', () => {
   const HASH = { 'pod-template-hash': '76dfdc59dc' };
@@ -278,6 +280,20 @@ describe('a manifest', () => {
     expect(checks.find(({ status }) => status === 'fail')).toMatchObject({ name: 'configuration', reason });
   });
 
+  test.each([
+    ['true', 429, 'webhook-missed', 'configuration'],
+    ['true', 500, 'webhook-missed', 'configuration'],
+    ['false', 429, 'imds-refused', 'identity-provider'],
+  ])('with the label "%s" and a fault of its node (%i): %s', async (label, status, reason, name) => {
+    const exchange = { host: '169.254.169.254', status, contentType: 'application/json', body: '{"error":"made up"}' };
+    const attempts = NOTHING_INJECTED.map((attempt) => ({ ...attempt, ...(attempt.exchange && { exchange }) }));
+    const { failure, checks } = explain(
+      await withoutToken({ labels: { 'azure.workload.identity/use': label } }, attempts),
+    );
+    expect(failure?.reason).toBe(reason);
+    expect(checks.find((check) => check.status === 'fail')).toMatchObject({ name, reason });
+  });
+
   // `kubectl set` and `kubectl rollout` know no custom resources.
   test.each([
     ['Job', { 'job-name': 'orders' }],
@@ -296,4 +312,37 @@ describe('a manifest', () => {
     expect(failure?.reason).toBe('client-id-missing');
     expect(failure?.commands.filter((line) => /^kubectl (set|patch|rollout)\b/.test(line))).toEqual([]);
   });
+
+  test.each(['Job', 'ScaledJob', 'Rollout', 'Knative Service'] as const)(
+    'of a %s: no command for any failure does',
+    (kind) => {
+      expect(linesFor(kind).filter((line) => CHANGE.test(line))).toEqual([]);
+    },
+  );
+
+  test('of a CronJob: every command looks for the pod template where a CronJob has it', () => {
+    const lines = linesFor('CronJob');
+    expect(lines.filter((line) => /'spec: \{template|\{\.spec\.template|rollout restart/.test(line))).toEqual([]);
+    expect(lines.filter((line) => line.includes('{.spec.jobTemplate.spec.template.spec.'))).not.toEqual([]);
+  });
+
+  test('of a Knative Service: no command is about a service of Kubernetes', () => {
+    const lines = linesFor('Knative Service');
+    expect(lines.filter((line) => /\bknative service\b/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /kubectl get services\.serving\.knative\.dev orders /.test(line))).not.toEqual([]);
+  });
 });
+
+/** Changes what made the pod, instead of showing it. */
+const CHANGE =
+  /kubectl (patch|replace|rollout|set (serviceaccount|env)) (?!.*--list)(\S+ )?(\$WORKLOAD|job|scaledjob|rollout|knative|services\.)/;
+
+/** The commands for every recorded failure, had it happened in a pod of this kind of owner. */
+function linesFor(kind: Owner['kind']): string[] {
+  const pod = { ...PLACES['pod']?.pod, owner: { kind, name: 'orders' } };
+  const outcomes = FAMILIES.flatMap((family) => readCases(family).map(({ outcome }) => outcome));
+  return outcomes.flatMap((outcome) => {
+    const { failure, warnings } = explain(at({ ...PLACES['pod'], pod }, outcome));
+    return [...(failure ? [failure] : []), ...warnings].flatMap(({ commands }) => commands);
+  });
+}

@@ -268,6 +268,10 @@ describe('a command', () => {
     expect(faults(({ commands }) => commands.find((line) => JSON.stringify(line) !== `"${line}"`))).toEqual([]);
   });
 
+  test('are not there twice', () => {
+    expect(faults(({ commands }) => commands.find((line, index) => commands.indexOf(line) !== index))).toEqual([]);
+  });
+
   test('is valid bash', () => {
     const lines = new Set(EVERYWHERE.flatMap(({ explanation }) => diagnosesOf(explanation).flatMap((d) => d.commands)));
     const isValid = (text: string) => spawnSync('/bin/bash', ['-n'], { input: text }).status === 0;

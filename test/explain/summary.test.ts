@@ -40,6 +40,8 @@ test.each([
   ['WARNING: x\nERROR: made up\nmore', 'made up'],
   ['Traceback (most recent call last):\n  File "a"\nmsal.exceptions.MadeError: up\n', 'msal.exceptions.MadeError: up'],
   ['one\ntwo', 'two'],
+  ['one\n~~~', 'one'],
+  ['one\n拒绝访问。', '拒绝访问。'],
   ['', ''],
 ])('the summary of what a tool prints, %j, is %j', (text, summary) => {
   expect(toolSummary(text)).toBe(summary);

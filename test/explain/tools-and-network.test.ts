@@ -67,6 +67,11 @@ function resourceManager(
   };
 }
 
+/** A list that failed behind the proxy, with a token. */
+function withFailure(failure: Failure): Outcome {
+  return { ...resourceManager({}, PROXIED), failure };
+}
+
 const pool = (cause: string, host = 'login.microsoftonline.com') =>
   `ERROR: HTTPSConnectionPool(host='${host}', port=443): Max retries exceeded with url: /x (Caused by ${cause})`;
 
@@ -262,6 +267,16 @@ const CASES: [string, Outcome, Expected][] = [
     'a proxy that intercepts',
     entra({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }, PROXIED),
     { reason: 'tls-intercepted', check: 'identity-provider', says: ['NODE_EXTRA_CA_CERTS'] },
+  ],
+  [
+    'a proxy that refuses in a page of its own',
+    entra({ status: 400, contentType: 'text/html', body: '<html>made up</html>' }, PROXIED),
+    { reason: 'proxy-failed', check: 'identity-provider', says: ['The proxy proxy.example:3128'] },
+  ],
+  [
+    'a fault of a server of Azure behind a proxy',
+    withFailure({ kind: 'broken', status: 500, message: 'Resource Manager answered 500: text/html, Runtime Error' }),
+    { reason: 'broken', check: 'resource-manager', says: ['HTTP 500'], never: 'The proxy' },
   ],
   [
     'a proxy of the system',

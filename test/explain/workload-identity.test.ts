@@ -282,7 +282,7 @@ describe('an identity binding', () => {
       reason: 'identity-binding-broken',
       check: 'identity-provider',
       says: 'Something on the way',
-      last: `hosts=$(kubectl set env deployment orders -n shop --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env deployment orders -n shop NO_PROXY=\${hosts:+$hosts,}${host}`,
+      last: `hosts=$(kubectl set env deployment orders -n shop --list --resolve | grep -i ^NO_PROXY= | head -1 | cut -d= -f2- | tr ' ' ,) && kubectl set env deployment orders -n shop NO_PROXY=\${hosts:+$hosts,}${host}`,
     },
     {
       title: 'whose variables cannot be used',

@@ -3,6 +3,7 @@ import { listIdentities, listSubscriptions, loginToTenant, showNmiBindings } fro
 import { dropVariables } from '../environment-commands.ts';
 import { type Case, isTool } from '../evidence.ts';
 import { entraMeans, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { isPod } from '../place.ts';
 import {
   applicationInWords,
   applicationOf,
@@ -96,7 +97,7 @@ const CLIENT_ID: readonly Row[] = [
     problem: () => 'AZURE_CLIENT_ID is msi, which stands for a managed identity and is no client id.',
     hint: () =>
       'Remove AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, and use Workload ID or a managed identity, which has no secret.',
-    commands: (c) => [...dropVariables(c, 'AZURE_CLIENT_SECRET'), listIdentities()],
+    commands: (c) => [...dropServicePrincipal(c), listIdentities()],
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
@@ -127,6 +128,11 @@ const CLIENT_ID: readonly Row[] = [
     documentation: DOCUMENTATION.applications,
   },
 ];
+
+/** In a pod, the client id stays: an empty one would keep the webhook from setting that of the service account. */
+function dropServicePrincipal(c: Case): string[] {
+  return dropVariables(c, 'AZURE_CLIENT_SECRET', ...(isPod(c) ? [] : ['AZURE_CLIENT_ID']));
+}
 
 /** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
 export const APPLICATION: readonly Row[] = [

@@ -1,5 +1,5 @@
-import { bash, part, path, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, showNmiBindings, workload } from '../commands.ts';
+import { bash, choice, part, path, type Word } from '../bash.ts';
+import { findWorkload, inNamespace, showNmiBindings, templatePath, workload } from '../commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { entraMeans, findingOf, inPod, ofTool, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
@@ -43,9 +43,10 @@ function showParts(c: Case): string[] {
 
 /** Shows what is mounted where, and for which group. */
 function showMounts(c: Case): string[] {
+  const spec = choice(`.${templatePath(c)}.spec`);
   return [
     ...findWorkload(c),
-    bash`kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{.spec.template.spec.volumes} {.spec.template.spec.containers[*].volumeMounts} {.spec.template.spec.securityContext}'`,
+    bash`kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{${spec}.volumes} {${spec}.containers[*].volumeMounts} {${spec}.securityContext}'`,
   ];
 }
 

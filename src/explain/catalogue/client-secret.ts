@@ -1,6 +1,6 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { inNamespace, listIdentities, showNmiBindings, workload } from '../commands.ts';
+import { listIdentities, listVariables, showNmiBindings } from '../commands.ts';
 import { dropVariables } from '../environment-commands.ts';
 import type { Case, CredentialKind } from '../evidence.ts';
 import { either, entraMeans, entraRefusal, entraSays, inPod, ofPodToken, ofTool, only } from '../match.ts';
@@ -168,5 +168,5 @@ export const CLIENT_SECRET: readonly Row[] = [
 /** Shows the Secret that the variable of a pod comes from, if it comes from one. */
 function showOrigin(c: Case): string[] {
   if (!isPod(c)) return [];
-  return [bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list | grep '# AZURE_CLIENT_SECRET from'`];
+  return [bash`${listVariables(c)} | grep '# AZURE_CLIENT_SECRET from'`];
 }

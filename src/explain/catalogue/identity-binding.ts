@@ -1,14 +1,6 @@
 import { bash, choice, guid, name, part, type Word } from '../bash.ts';
-import {
-  findWorkload,
-  inNamespace,
-  isDefaultServiceAccount,
-  isOnlyInManifest,
-  listClusters,
-  serviceAccount,
-  useServiceAccount,
-  workload,
-} from '../commands.ts';
+import { isDefaultServiceAccount, listClusters, serviceAccount, useServiceAccount } from '../commands.ts';
+import { addToNoProxy } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { letWebhookSet } from '../federated-credentials.ts';
 import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
@@ -70,7 +62,7 @@ export const IDENTITY_BINDING: readonly Row[] = [
     problem: (c) =>
       `${proxyVariableOf(c)} captures the request for ${authorityHost(c)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
     hint: (c) => `Add ${authorityHost(c)} to NO_PROXY: with an identity binding, it is the cluster that answers there.`,
-    commands: addToNoProxy,
+    commands: passProxy,
   },
   {
     ...BROKEN,
@@ -79,7 +71,7 @@ export const IDENTITY_BINDING: readonly Row[] = [
       `Something on the way to the token proxy of the identity binding responded in its place (${codeOf(c.finding)}).`,
     hint: (c) =>
       `If there is a proxy or a service mesh, let requests to ${authorityHost(c)} pass: the cluster itself answers them.`,
-    commands: addToNoProxy,
+    commands: passProxy,
   },
   {
     ...BROKEN,
@@ -114,13 +106,8 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
 ];
 
-/** What NO_PROXY holds now stays. */
-function addToNoProxy(c: Case): string[] {
-  if (isOnlyInManifest(c)) return [];
-  return [
-    ...findWorkload(c),
-    bash`hosts=$(kubectl set env ${workload(c)} ${inNamespace(c)} --list --resolve | sed -n s/^NO_PROXY=//p) && kubectl set env ${workload(c)} ${inNamespace(c)} NO_PROXY=\${hosts:+$hosts,}${choice(authorityHost(c))}`,
-  ];
+function passProxy(c: Case): string[] {
+  return addToNoProxy(c, choice(authorityHost(c)));
 }
 
 /** The name of the role and of its binding belongs to this identity and service account. kubectl takes a text that begins with a brace for JSON. */

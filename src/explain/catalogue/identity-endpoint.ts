@@ -20,9 +20,9 @@ const MISSING = {
   documentation: aboutPlatform,
 } as const;
 
-/** No variable names an endpoint, so the SDK asked for the metadata service, which apps do not have. */
+/** No variable names an endpoint, so the SDK asked for the metadata service, which apps do not have, whatever answers in its place. */
 const ABSENT = only(
-  managedIdentity(({ responder }) => responder !== 'imds'),
+  managedIdentity(() => true),
   ({ facts }) => facts.identityEndpointMissing === true,
 );
 
@@ -190,7 +190,7 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     problem: (c) =>
       `The identity endpoint of ${appInWords(c)}, which is in a virtual network, could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
-      'Try again. If it lasts, let the routes, firewall and NSG of the network pass to AzureActiveDirectory. If the identity was recreated, assign it again, with its roles.',
+      'Try again. If it lasts, allow AzureActiveDirectory in the routes, firewall and NSG of the network. If the identity was recreated, assign it again, with its roles.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
     documentation: DOCUMENTATION.virtualNetworkIntegration,
   },

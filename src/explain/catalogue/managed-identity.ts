@@ -171,7 +171,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     ...IMDS_REFUSED,
     when: only(ON_MACHINE, (_, { status = 0, content }) => (status === 404 || status === 410) && content === 'nothing'),
     problem: (c) =>
-      `${c.facts.metadataService} answered without a word (${codeOf(c.finding)}): either the metadata service is being updated, or something else answers in its place.`,
+      `${c.facts.metadataService} sent an empty response (${codeOf(c.finding)}): either the metadata service is being updated, or something else answers in its place.`,
     hint: () =>
       'Try again in a minute. If it lasts, this machine is not in Azure or has no managed identity: log in with the Azure CLI, or set the variables of a service principal.',
     commands: (c) => [askMetadataService(c)],
@@ -244,7 +244,7 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
     problem: (c) =>
       `${c.facts.metadataService} takes the connection from this container and gives no response: either the metadata service hangs, or the container's network is in the way.`,
     hint: () =>
-      'On a virtual machine, run the container on the host network. Create a container group again, with its managed identity. Elsewhere, log in with the Azure CLI.',
+      'On a virtual machine, run the container on the host network. Recreate a container group with its managed identity. Elsewhere, log in with the Azure CLI.',
     commands: (c) => [askMetadataService(c)],
     documentation: DOCUMENTATION.metadataService,
   },

@@ -111,7 +111,7 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
       `The agent of Azure Arc gave no token (${codeOf(c.finding)}). AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.`,
     hint: () =>
       'Remove AZURE_CLIENT_ID from the environment of this process, and restart it. If that does not help, look at the state of the agent.',
-    commands: () => [bash`azcmagent show`, bash`azcmagent check`],
+    commands: (c) => [...dropVariables(c, 'AZURE_CLIENT_ID'), bash`azcmagent show`, bash`azcmagent check`],
     documentation: DOCUMENTATION.arc,
   },
   {

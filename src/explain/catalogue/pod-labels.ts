@@ -9,6 +9,7 @@ import {
   restart,
   showWebhook,
   showWebhookLogs,
+  templatePath,
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
@@ -161,15 +162,9 @@ export function unlabelledInWords(e: Pick<Evidence, 'facts'>): string {
     : `The label azure.workload.identity/use is "${value}", not "true"`;
 }
 
-/** Where the pod template is in the specification of what made the pod; elsewhere it is `template`. */
-const TEMPLATE: Readonly<Record<string, string>> = {
-  CronJob: 'jobTemplate.spec.template',
-  ScaledJob: 'jobTargetRef.template',
-};
-
-function labelInWords({ facts }: Evidence): string {
-  const kind = facts.pod?.owner?.kind;
-  const labels = `spec.${TEMPLATE[kind ?? ''] ?? 'template'}.metadata.labels`;
+function labelInWords(e: Evidence): string {
+  const kind = e.facts.pod?.owner?.kind;
+  const labels = `${templatePath(e)}.metadata.labels`;
   const owner = kind === undefined ? 'the workload itself' : `the ${kind}`;
   return `Put the label azure.workload.identity/use: "true" on the pod template (${labels}), not only on ${owner}.`;
 }

@@ -1,5 +1,5 @@
 import { bash, host, url, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, workload } from '../commands.ts';
+import { findWorkload, listVariables } from '../commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
@@ -33,12 +33,12 @@ function variable(c: Case): string {
 
 /** Asks the proxy for the host as this process does, or shows the variables of the pod. */
 function askProxy(c: Case): string[] {
-  return isPod(c) ? listVariables(c) : [bash`curl -sS -o /dev/null -v --proxy ${proxyWord(c)} https://${hostWord(c)}`];
+  return isPod(c) ? showVariables(c) : [bash`curl -sS -o /dev/null -v --proxy ${proxyWord(c)} https://${hostWord(c)}`];
 }
 
-function listVariables(c: Case): string[] {
+function showVariables(c: Case): string[] {
   if (!isPod(c)) return [];
-  return [...findWorkload(c), bash`kubectl set env ${workload(c)} ${inNamespace(c)} --list`];
+  return [...findWorkload(c), bash`${listVariables(c)}`];
 }
 
 function proxyWord({ facts }: Evidence): Word {
@@ -59,7 +59,7 @@ const ROWS: readonly UnreachedRow[] = [
       `The user or password in ${variable(c)} is not percent-encoded correctly, so nothing is sent to ${hostOf(c)}.`,
     hint: (c) =>
       `Encode special characters in the user and password of ${variable(c)} (% as %25, @ as %40, # as %23), and restart this service.`,
-    commands: listVariables,
+    commands: showVariables,
   },
   {
     ...PROXY,

@@ -127,7 +127,7 @@ export const ROLES: readonly Row[] = [
     when: forbiddenOtherwise,
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
-      'This is not about a role. Follow the message, and ask again in a minute: if nothing here fits it, the fault is on the side of Azure, and its support can tell.',
+      "This does not look like a missing role. Follow the message, or ask again in a minute. If nothing here fits it, the fault is Azure's: open a support request.",
     documentation: DOCUMENTATION.status,
   },
   ...byIdentity(

@@ -105,9 +105,9 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   {
     ...NOTHING_CONFIGURED,
     when: half((e) => missingVariables(e).some((name) => isEmpty(e, name))),
-    problem: (c) => `${list(missingVariables(c).filter((name) => isEmpty(c, name)))} is set, but empty, ${notUsed}.`,
+    problem: (c) => `${areSet(missingVariables(c).filter((name) => isEmpty(c, name)))}, but empty, ${notUsed}.`,
     hint: (c) =>
-      `Look where the manifest, env file or pipeline takes ${list(missingVariables(c))} from, and set it to its value.`,
+      `Look where the manifest, env file or pipeline takes ${list(missingVariables(c))} from, and supply what is missing.`,
     commands: correctApplication,
   },
   {
@@ -238,4 +238,8 @@ function renames(c: Case): string {
 
 function list(words: readonly string[]): string {
   return words.join(' and ');
+}
+
+function areSet(variables: readonly string[]): string {
+  return `${list(variables)} ${variables.length === 1 ? 'is' : 'are'} set`;
 }

@@ -193,7 +193,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
       `AZURE_CLIENT_ID is empty: either the manifest sets it so, and the webhook leaves it alone, or ${serviceAccountInWords(c)} has no annotation client-id.`,
     hint: () =>
       'Remove AZURE_CLIENT_ID from the manifest, and annotate the service account with the client id of its identity. Then recreate the pod.',
-    commands: (c) => [...unsetVariable(c, part`AZURE_CLIENT_ID`), ...annotateWithTrustingIdentity(c), ...restart(c)],
+    commands: (c) => inOrder(unsetVariable(c, part`AZURE_CLIENT_ID`), annotateWithTrustingIdentity(c), restart(c)),
   },
   {
     ...CLIENT_ID_MISSING,
