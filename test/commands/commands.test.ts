@@ -56,14 +56,18 @@ const shapes = new Map(
 );
 const ofTool = (tool: string) => [...shapes].filter(([, [first]]) => first === tool);
 
-/** The words that bash makes of a command, with a value in each variable. */
+/** The words that bash makes of a command, with a value in each variable and positional parameter. */
 function words(command: string): string[] {
   const names = [...command.replaceAll(/'[^']*'/g, '').matchAll(/\$\{?([A-Za-z_]\w*)/g)].map(([, name = '']) => name);
   const values = Object.fromEntries(names.map((name) => [name, 'made-up']));
-  const { stdout } = spawnSync('bash', ['--noprofile', '--norc', '-c', `set -f; printf '%s\\0' ${command}`], {
-    env: { ...values, PATH: process.env['PATH'], HOME: home },
-    encoding: 'utf8',
-  });
+  const { stdout } = spawnSync(
+    'bash',
+    ['--noprofile', '--norc', '-c', `set -f; printf '%s\\0' ${command}`, 'bash', 'made-up', 'made-up'],
+    {
+      env: { ...values, PATH: process.env['PATH'], HOME: home },
+      encoding: 'utf8',
+    },
+  );
   return stdout.split('\0').slice(0, -1);
 }
 
