@@ -239,13 +239,15 @@ function passed(e: Evidence, name: CheckName): string {
     case 'place':
       return placeInWords(e);
     case 'configuration':
-      return configurationInWords(e);
+      return configurationInWords(e, true);
     case 'identity-provider':
       return `${providerInWords(e)} responded`;
     case 'token':
       return identity ? `from ${identity.credential}` : 'there is one';
     case 'identity': {
       if (isNodeIdentity(identity, facts)) return nodeIdentityInWords(e);
+      // The client id in a user's token is that of the program that the user signed in with.
+      if (identity?.type === 'user') return `user ${shown(identity.objectId, 'without an id')}`;
       return `${identity?.type ?? 'identity'} ${shown(identity?.clientId ?? identity?.objectId, 'without an id')}`;
     }
     case 'resource-manager':
@@ -264,7 +266,7 @@ function failed(e: Evidence, name: CheckName): string {
   const { host, phase, tookMs } = finding;
   const skew = clockSkew(finding);
   if (skew !== undefined) return `the clocks differ by ${Math.abs(skew)} s`;
-  if (name === 'configuration') return configurationInWords(e);
+  if (name === 'configuration') return configurationInWords(e, false);
   if (name === 'subscription' && finding.errorCode === undefined) return 'none is visible to this identity';
   if (name === 'identity' && isNodeIdentity(e.identity, e.facts))
     return `${nodeIdentityInWords(e)}, which has no role here`;
@@ -318,12 +320,13 @@ const PLACES: Record<string, string> = {
 };
 
 /** The credential that is configured for this place. */
-function configurationInWords(e: Evidence): string {
+function configurationInWords(e: Evidence, isRight: boolean): string {
   const { facts, identity } = e;
   const clientId = clientIdOf(e);
   const id = clientId === undefined ? '' : ` for ${clientId}`;
   if (facts.variables['AZURE_CLIENT_SECRET']) return `client secret${id}`;
   if (facts.variables['AZURE_CLIENT_CERTIFICATE_PATH']) return `client certificate${id}`;
+  if (facts.variables['AZURE_USERNAME'] && facts.variables['AZURE_PASSWORD']) return `user name and password${id}`;
   const { projectedToken: token } = facts;
   if (token)
     return token.problem
@@ -341,10 +344,10 @@ function configurationInWords(e: Evidence): string {
   if (facts.identityEndpointMissing) return 'no identity endpoint: no identity is assigned';
   if (identity) return `${identity.credential}${id}`;
   if (decisive(e)?.credential === 'managed-identity') return `managed identity${id}`;
-  const tool = e.findings.find(isTool);
-  return tool
-    ? `${tool.name}: ${tool.text.problem?.replaceAll('-', ' ') ?? 'no token'}`
-    : 'no credential is configured';
+  const found = decisive(e);
+  const tool = found && isTool(found) ? found : e.findings.find(isTool);
+  if (!tool) return 'no credential is configured';
+  return isRight ? tool.name : `${tool.name}: ${tool.text.problem?.replaceAll('-', ' ') ?? 'no token'}`;
 }
 
 function providerInWords(e: Evidence): string {

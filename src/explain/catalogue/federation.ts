@@ -144,6 +144,15 @@ export const FEDERATION: readonly Row[] = [
   },
   {
     ...SUBJECT,
+    when: ofPod(subject, (c) => issuerOf(c) === 'pipeline'),
+    problem: (c) =>
+      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
+    hint: () =>
+      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    commands: (c) => [listFederatedCredentials(c)],
+  },
+  {
+    ...SUBJECT,
     when: ofPod(subject),
     problem: (c) =>
       `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
@@ -185,6 +194,14 @@ export const FEDERATION: readonly Row[] = [
     hint: () => 'Create one with exactly these values, a trailing slash included. It can take a few minutes.',
     // A credential with this issuer and subject has another audience, and there can be no second one.
     commands: (c) => inOrder(updateAudience(c), createFederatedCredential(c)),
+  },
+  {
+    ...MISSING,
+    when: ofPod(missing, (c) => issuerOf(c) === 'pipeline'),
+    problem: missingInWords,
+    hint: () =>
+      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    commands: (c) => [listFederatedCredentials(c)],
   },
   {
     ...MISSING,

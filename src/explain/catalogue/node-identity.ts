@@ -107,7 +107,7 @@ export const NODE_IDENTITY: readonly Row[] = [
     problem: (c) =>
       `The pod runs as ${nodeIdentityInWords(c)}: it has the label azure.workload.identity/use, but the webhook injected nothing.`,
     hint: () =>
-      `Check that the Workload ID webhook runs and that no annotation skip-containers names this container; then recreate the pod. ${NO_ROLE}`,
+      `Check that the webhook runs, the namespace has no label control-plane, and no annotation skip-containers names this container; then recreate the pod. ${NO_ROLE}`,
     commands: repairWebhook,
   },
   {

@@ -141,7 +141,7 @@ export const POD_LABELS: readonly Row[] = [
     problem: () =>
       'The pod has the label azure.workload.identity/use, but the webhook injected nothing, so NMI of pod identity was asked, and has no identity for it.',
     hint: () =>
-      'Check that the webhook runs and is reachable, and that no annotation skip-containers names this container. Then recreate the pod. NMI can go once no pod needs it.',
+      'Check that the webhook runs, that the namespace has no label control-plane, and that no annotation skip-containers names this container. Then recreate the pod. NMI can go once no pod needs it.',
     commands: repairWebhook,
   },
   {
@@ -149,7 +149,7 @@ export const POD_LABELS: readonly Row[] = [
     when: missed,
     problem: () => 'The pod has the label azure.workload.identity/use, but the Workload ID webhook injected nothing.',
     hint: () =>
-      'Check that the webhook runs and is reachable, and that no annotation skip-containers names this container. Then recreate the pod.',
+      'Check that the webhook runs, that the namespace has no label control-plane, and that no annotation skip-containers names this container. Then recreate the pod.',
     commands: repairWebhook,
   },
 ];
@@ -178,6 +178,7 @@ export function labelAndRestart(e: Evidence): string[] {
 export function repairWebhook(e: Evidence): string[] {
   return [
     bash`kubectl get pod ${name(e.facts.pod?.name, 'POD')} ${inNamespace(e)} -o yaml | grep azure.workload.identity`,
+    bash`kubectl get namespace ${name(e.facts.pod?.namespace, 'NAMESPACE')} --show-labels`,
     showWebhook(),
     showWebhookLogs(),
     ...enableWorkloadIdentity(),
