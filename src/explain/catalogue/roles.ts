@@ -19,7 +19,7 @@ const EMPTY = {
 
 const none = ofKind('no-subscription');
 const forbidden = only(ofKind('not-authorized'), (_, finding) => [undefined, 'role'].includes(classOf(finding)));
-/** A code of which nothing is known but that it is about something else than a role. */
+/** A code that is not in the tables, and whose name and message do not look like a missing role. */
 const forbiddenOtherwise = only(
   ofKind('not-authorized'),
   (_, finding) =>

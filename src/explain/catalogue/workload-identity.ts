@@ -121,7 +121,7 @@ export const WORKLOAD_IDENTITY_SETUP: readonly Row[] = [
     when: only(only(malformed, isNoPod), isPipeline),
     problem: (c) => `The token file ${file(c)} ${problem(c)}, so this job has no token to present.`,
     hint: () =>
-      'In GitHub Actions, give the workflow the permission id-token: write. In Azure Pipelines, use a service connection with workload identity federation.',
+      'Check the step that writes the file. In GitHub Actions, the workflow needs the permission id-token: write; in Azure Pipelines, the service connection needs workload identity federation.',
     documentation: DOCUMENTATION.pipelines,
   },
   {
