@@ -343,8 +343,8 @@ function configurationInWords(e: Evidence, isRight: boolean): string {
   if (facts.identityEndpoint) return `identity endpoint ${facts.identityEndpoint.host}${id}`;
   if (facts.identityEndpointMissing) return 'no identity endpoint: no identity is assigned';
   if (identity) return `${identity.credential}${id}`;
-  if (decisive(e)?.credential === 'managed-identity') return `managed identity${id}`;
   const found = decisive(e);
+  if (found?.credential === 'managed-identity') return `managed identity${id}`;
   const tool = found && isTool(found) ? found : e.findings.find(isTool);
   if (!tool) return 'no credential is configured';
   return isRight ? tool.name : `${tool.name}: ${tool.text.problem?.replaceAll('-', ' ') ?? 'no token'}`;

@@ -54,6 +54,10 @@ const issuer = entraSays(700211);
 const subject = entraSays(700213);
 const caseDiffers = entraSays(7002138);
 const missing = entraSays(70021, 70025);
+/** What to do for the token of a pipeline that no credential names. */
+const FOR_PIPELINE =
+  'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.';
+
 /** For a token of an identity binding, Microsoft Entra ID may miss any of the three values. */
 const forTokenProxy = ofPod(entraSays(70021, 70025, 700211, 700212, 700213, 7002121), isForTokenProxy);
 
@@ -147,8 +151,7 @@ export const FEDERATION: readonly Row[] = [
     when: ofPod(subject, (c) => issuerOf(c) === 'pipeline'),
     problem: (c) =>
       `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
-    hint: () =>
-      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    hint: () => FOR_PIPELINE,
     commands: (c) => [listFederatedCredentials(c)],
   },
   {
@@ -165,8 +168,7 @@ export const FEDERATION: readonly Row[] = [
     when: subject,
     problem: (c) =>
       `No federated credential of ${applicationInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
-    hint: () =>
-      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    hint: () => FOR_PIPELINE,
     commands: listOfApplication,
   },
   {
@@ -199,8 +201,7 @@ export const FEDERATION: readonly Row[] = [
     ...MISSING,
     when: ofPod(missing, (c) => issuerOf(c) === 'pipeline'),
     problem: missingInWords,
-    hint: () =>
-      'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.',
+    hint: () => FOR_PIPELINE,
     commands: (c) => [listFederatedCredentials(c)],
   },
   {

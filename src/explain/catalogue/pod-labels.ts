@@ -31,6 +31,9 @@ const WEBHOOK = {
   documentation: DOCUMENTATION.workloadIdentity,
 } as const;
 
+const CHECK_WEBHOOK =
+  'Check that the webhook runs, that the namespace has no label control-plane, and that no annotation skip-containers names this container. Then recreate the pod.';
+
 const unlabelled: When = (e) =>
   isLabelled(e) === false && !usesPodIdentity(e) && !isFaultOfNode(e) ? notInjected(e) : undefined;
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
@@ -140,16 +143,14 @@ export const POD_LABELS: readonly Row[] = [
     when: only(missed, (_, { responder }) => responder === 'nmi'),
     problem: () =>
       'The pod has the label azure.workload.identity/use, but the webhook injected nothing, so NMI of pod identity was asked, and has no identity for it.',
-    hint: () =>
-      'Check that the webhook runs, that the namespace has no label control-plane, and that no annotation skip-containers names this container. Then recreate the pod. NMI can go once no pod needs it.',
+    hint: () => `${CHECK_WEBHOOK} NMI can go once no pod needs it.`,
     commands: repairWebhook,
   },
   {
     ...WEBHOOK,
     when: missed,
     problem: () => 'The pod has the label azure.workload.identity/use, but the Workload ID webhook injected nothing.',
-    hint: () =>
-      'Check that the webhook runs, that the namespace has no label control-plane, and that no annotation skip-containers names this container. Then recreate the pod.',
+    hint: () => CHECK_WEBHOOK,
     commands: repairWebhook,
   },
 ];

@@ -1,5 +1,5 @@
 import { bash, text } from '../bash.ts';
-import type { Case, CredentialKind, Evidence, Finding } from '../evidence.ts';
+import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
 import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
@@ -169,45 +169,32 @@ export const OTHER_TOOLS_REFUSED: readonly Row[] = [
     hint: () => 'Let Azure PowerShell log in through the browser, without the broker, and log in again.',
     commands: (c) => [bash`pwsh -Command 'Update-AzConfig -EnableLoginByWam $false'`, ...powerShellLogin(c)],
   },
-  {
-    ...LOGIN,
-    when: only(entraMeans('mfa'), isOf('azd')),
-    problem: (c) => demandsMore('azd', c),
-    hint: () => DEMANDS_MORE,
-    commands: azdLogin,
-    documentation: aboutNumber,
-  },
-  {
-    ...LOGIN,
-    when: only(entraMeans('mfa'), isOf('powershell')),
-    problem: (c) => demandsMore('Azure PowerShell', c),
-    hint: () => DEMANDS_MORE,
-    commands: powerShellLogin,
-    documentation: aboutNumber,
-  },
-  {
-    ...LOGIN,
-    when: only(entraMeans('sign-in'), isOf('azd')),
-    problem: ({ finding }) => `Entra ID wants the user of azd to sign in again (${codeOf(finding)}).`,
-    hint: () => 'Log in with azd again, then ask again.',
-    commands: azdLogin,
-    documentation: aboutNumber,
-  },
-  {
-    ...LOGIN,
-    when: only(entraMeans('sign-in'), isOf('powershell')),
-    problem: ({ finding }) => `Entra ID wants the user of Azure PowerShell to sign in again (${codeOf(finding)}).`,
-    hint: () => 'Log in with Azure PowerShell again, then ask again.',
-    commands: powerShellLogin,
-    documentation: aboutNumber,
-  },
+  ...needingPerson('azd', 'azd', azdLogin),
+  ...needingPerson('powershell', 'Azure PowerShell', powerShellLogin),
 ];
 
-const DEMANDS_MORE =
-  'Log in again in a browser, to the tenant of the subscription. If a Conditional Access policy still refuses, ask the administrator of the tenant.';
-
-function demandsMore(tool: string, { finding }: Case): string {
-  return `Entra ID demands more of the user of ${tool} than this login has, such as a second factor (${codeOf(finding)}).`;
+/** The login of a tool is not enough for Microsoft Entra ID, and a person has to make another one. */
+function needingPerson(tool: CredentialKind, name: string, commands: (e: Evidence) => string[]): Row[] {
+  return [
+    {
+      ...LOGIN,
+      when: only(entraMeans('mfa'), isOf(tool)),
+      problem: ({ finding }) =>
+        `Entra ID demands more of the user of ${name} than this login has, such as a second factor (${codeOf(finding)}).`,
+      hint: () =>
+        'Log in again in a browser, to the tenant of the subscription. If a Conditional Access policy still refuses, ask the administrator of the tenant.',
+      commands,
+      documentation: aboutNumber,
+    },
+    {
+      ...LOGIN,
+      when: only(entraMeans('sign-in'), isOf(tool)),
+      problem: ({ finding }) => `Entra ID wants the user of ${name} to sign in again (${codeOf(finding)}).`,
+      hint: () => `Log in with ${name} again, then ask again.`,
+      commands,
+      documentation: aboutNumber,
+    },
+  ];
 }
 
 function isOf(tool: CredentialKind) {
