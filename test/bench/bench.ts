@@ -4,7 +4,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { startAzure } from './azure.ts';
 import { GENERATOR, type Load, load } from './load.ts';
-import { startServer } from './server.ts';
+import { run, startServer } from './server.ts';
 
 const QUICK = process.argv.includes('--quick');
 const STARTS = QUICK ? 2 : 15;
@@ -14,6 +14,7 @@ const SECONDS = 1;
 
 const BARE = ['test/bench/bare.js'];
 const HONO = ['test/bench/hono.js'];
+const PLAIN = ['test/bench/plain.js'];
 /** As start:built and the image start it. */
 const OURS = ['--max-semi-space-size=4', 'dist/main.js'];
 
@@ -28,19 +29,21 @@ const environment = (groups: number) => ({
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const rows: Record<string, string>[] = [];
 
+const ratioOf = (ours: number[], others: number[]) =>
+  // Compare values of the same round, because the speed of the machine varies.
+  median(ours.map((value, i) => value / (others[i] ?? Number.NaN))).toFixed(2);
+
 /** Adds a row: the medians of values that were measured in turn, and the ratios of ours to the others. */
 function row(what: string, unit: string, measured: Record<string, number[]>, target = ''): void {
   const { bare = [], hono = [], ours = [] } = measured;
-  // Compare values of the same round, because the speed of the machine varies.
-  const ratio = (others: number[]) => median(ours.map((value, i) => value / (others[i] ?? Number.NaN))).toFixed(2);
   const digits = unit === 'req/s' ? 0 : 1;
   const medians = Object.entries(measured).map(([name, values]) => [name, median(values).toFixed(digits)]);
   rows.push({
     what,
     unit,
     ...Object.fromEntries(medians),
-    'ours ÷ bare': ratio(bare),
-    'ours ÷ hono': ratio(hono),
+    'ours ÷ bare': ratioOf(ours, bare),
+    'ours ÷ hono': ratioOf(ours, hono),
     target,
   });
 }
@@ -60,6 +63,22 @@ async function starts(): Promise<void> {
   row('start → /healthz answers 200', 'ms', measured.healthy);
   row('start → first whole list', 'ms', measured.first, '≤ 1.8 ÷ bare');
   row('memory after the first list', 'MB', measured.idle, '≤ 1.35 ÷ bare');
+}
+
+/** A look at Azure without the service, beside a script that lists with the same SDK. */
+async function checks(): Promise<void> {
+  const [ours, plain]: [number[], number[]] = [[], []];
+  for (let round = 0; round < STARTS; round++) {
+    plain.push(await run(PLAIN, environment(20)));
+    ours.push(await run([...OURS, '--check'], environment(20)));
+  }
+  rows.push({
+    what: '--check, from start to exit',
+    unit: 'ms',
+    ours: median(ours).toFixed(1),
+    'ours ÷ bare': `${ratioOf(ours, plain)} ÷ a plain script`,
+    target: '≤ 0.55',
+  });
 }
 
 function emptySeries(): Record<string, number[]> {
@@ -151,6 +170,7 @@ async function listings(): Promise<void> {
 }
 
 await starts();
+await checks();
 await throughput(20);
 await throughput(980);
 await listings();

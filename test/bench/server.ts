@@ -6,6 +6,18 @@ import { setTimeout } from 'node:timers/promises';
 
 let nextPort = 20_000;
 
+/** Runs a script on the first core to its end, and returns the milliseconds since the spawn. */
+export async function run(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const spawnedAtMs = performance.now();
+  const child = spawn('taskset', ['-c', '0', process.execPath, ...args], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+  return performance.now() - spawnedAtMs;
+}
+
 /** Starts a server process on the first core, and measures its start in milliseconds since the spawn. */
 export async function startServer(args: string[], env: NodeJS.ProcessEnv) {
   nextPort += 1;
