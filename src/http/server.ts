@@ -191,8 +191,12 @@ export function createHttpServer(options: {
     if (draining) closeAfter(connection, response);
     const handled = refusal ? send(response, refusal) : listener?.(response.req, response);
     // Most responses are complete by now, and a promise would cost them another turn of the event loop.
-    if (response.writableEnded) complete(connection, response, startedAtMs);
-    else handled?.then(() => complete(connection, response, startedAtMs));
+    if (response.writableEnded) {
+      complete(connection, response, startedAtMs);
+      return;
+    }
+    const done = () => complete(connection, response, startedAtMs);
+    handled?.then(done, done);
   }
 
   function complete(connection: Connection, response: ServerResponse, startedAtMs: number): void {

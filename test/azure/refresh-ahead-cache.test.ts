@@ -96,7 +96,7 @@ test('with maximum age 0 no caller gets the result of a load that started earlie
 test('with maximum age 0 a load that hangs delays the next one only briefly', async () => {
   const { load, loads } = controlled();
   const get = cachedGet(load, 0);
-  get();
+  void get();
   await nextTurn();
   const second = get();
   await nextTurn();
