@@ -573,6 +573,18 @@ export const FAILURES: Case[] = [
     }),
   },
   {
+    title: 'a PowerShell that may not load its module',
+    handlers: [],
+    env: () => ({
+      ...onLaptop,
+      AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential',
+      PATH: program(
+        'pwsh',
+        "[ $1 = /? ] && exit; echo 'Import-Module: File Az.Accounts.psm1 cannot be loaded because running scripts is disabled on this system. For more information, see about_Execution_Policies at https://go.microsoft.com/fwlink/?LinkID=135170.' >&2; exit 1",
+      ),
+    }),
+  },
+  {
     title: 'an az that cannot reach Entra',
     handlers: [],
     env: () =>
@@ -643,6 +655,19 @@ export const FAILURES: Case[] = [
           401,
           'InvalidAuthenticationToken',
           'Continuous access evaluation resulted in challenge: LocationConditionEvaluationSatisfied',
+        ),
+      ),
+    ],
+  },
+  {
+    title: 'an identity whose tokens were revoked',
+    handlers: [
+      imds(),
+      resourceManager(
+        refuses(
+          401,
+          'InvalidAuthenticationToken',
+          'Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp',
         ),
       ),
     ],

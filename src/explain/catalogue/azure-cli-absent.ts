@@ -119,17 +119,8 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...ABSENT,
-    when: only(absentAt('container'), (e) => managedIdentity(e) === undefined),
-    problem: () => 'Only the Azure CLI may give a token here, and this container has no az on its PATH.',
-    hint: () =>
-      'Use an image with the Azure CLI and mount your ~/.azure, or run this service on the host, where az is logged in.',
-    commands: loginWhereItIs,
-  },
-  {
-    ...ABSENT,
     when: absentAt('container'),
-    problem: ({ facts }) =>
-      `This container has no credential: no az on its PATH, and no metadata service that gives a token at ${facts.metadataService}.`,
+    problem: () => 'This container has no az on its PATH, and no other credential gives a token.',
     hint: () =>
       'Run this service on the host, where az is logged in, or use an image with the Azure CLI and your ~/.azure mounted.',
     commands: loginWhereItIs,

@@ -152,14 +152,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isCloudShell),
-    problem: () => 'The login that Cloud Shell made for az has ended.',
-    hint: () => 'Log in with az in Cloud Shell, then ask again.',
-    commands: loginAgain,
-    documentation: DOCUMENTATION.cloudShell,
-  },
-  {
-    ...LOGIN,
     when: only(needsLogin('account-not-in-cache'), ({ facts }) => facts.place === 'container'),
     problem: () =>
       'az knows its login, but the token cache in this container does not have the account: the host may encrypt its own.',
@@ -174,14 +166,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Log in again as the user who runs this service. A guest of another tenant logs in to that tenant by its id.',
     commands: loginAgain,
-  },
-  {
-    ...LOGIN,
-    when: only(needsLogin('not-logged-in'), ({ facts }) => facts.place === 'container'),
-    problem: () => 'az is installed in this container, but nobody is logged in here.',
-    hint: () =>
-      'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
-    commands: loginToCloud,
   },
   {
     ...LOGIN,

@@ -1,4 +1,4 @@
-import { bash, name, part, path, type Word } from '../bash.ts';
+import { bash, part, path, type Word } from '../bash.ts';
 import { loginAgain } from '../commands.ts';
 import type { Case } from '../evidence.ts';
 import { azureCliHas, cloudName, only } from '../match.ts';
@@ -132,16 +132,6 @@ export const AZURE_CLI: readonly Row[] = [
       'Install the Azure CLI for this system and processor (in WSL the one for Linux), and put it first on the PATH of this service.',
     commands: () => [bash`type -a az`, bash`uname -sm`],
     documentation: DOCUMENTATION.installAzureCli,
-  },
-  {
-    ...FAILED,
-    when: only(azureCliHas('extension-broken'), (_, { text: { extension } }) => extension !== undefined),
-    problem: ({ finding }) =>
-      `The extension ${shown(finding.text.extension, 'of az')} is incompatible with this az: ${quoted(finding)}.`,
-    hint: () => 'Update the extension. If that does not help, remove it; this service needs none.',
-    commands: ({ finding }) => [
-      bash`az extension update --name ${name(finding.text.extension?.replaceAll('_', '-'), 'EXTENSION')}`,
-    ],
   },
   {
     ...FAILED,

@@ -4,8 +4,8 @@ import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
-import { capitalized, codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
-import { atEachLink, hostWord, isProxied, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
+import { capitalized, codeOf, hostOf, proxyVariableOf, shown } from '../words.ts';
+import { hostWord, isProxied, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
   reason: 'proxy-failed',
@@ -47,7 +47,8 @@ function proxyWord({ facts }: Evidence): Word {
     : url(`http://${facts.proxy.server}`, 'HTTPS_PROXY');
 }
 
-const ROWS: readonly UnreachedRow[] = [
+/** A proxy stands between this process and Azure, and fails. */
+export const PROXY_FAILED: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: only(
@@ -80,6 +81,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
+    check: 'identity-provider',
     when: proxiedWith((finding, { facts }) => isTool(finding) && facts.proxy.variables.length === 0),
     problem: (c) =>
       `The tool reaches ${hostOf(c)} only through a proxy that no variable of this process names, and that proxy fails (${codeOf(c.finding)}).`,
@@ -123,14 +125,6 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
-    when: proxiedWith((finding) => isTool(finding) && finding.networkCode === undefined),
-    problem: ({ finding }) => `The tool cannot use its proxy: ${quoted(finding)}.`,
-    hint: () =>
-      'Set HTTPS_PROXY to the http URL of a proxy that the tool supports (az has no SOCKS by itself), or unset it.',
-    commands: askProxy,
-  },
-  {
-    ...PROXY,
     when: proxied,
     problem: (c) => `${hostOf(c)} cannot be reached through ${server(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
@@ -138,9 +132,6 @@ const ROWS: readonly UnreachedRow[] = [
     commands: askProxy,
   },
 ];
-
-/** A proxy stands between this process and Azure, and fails. */
-export const PROXY_FAILED = ROWS.flatMap(atEachLink);
 
 function parentDomain(c: Case): string {
   return hostOf(c).split('.').slice(1).join('.');

@@ -2,22 +2,12 @@ import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import { restartProcess } from '../environment-commands.ts';
-import type { Case, Evidence } from '../evidence.ts';
+import type { Case } from '../evidence.ts';
 import { either, inPod, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import {
-  hasValue,
-  hostOf,
-  isSet,
-  quoted,
-  shown,
-  statusAndCode,
-  subscriptionOf,
-  subscriptionOfIdentity,
-} from '../words.ts';
+import { hasValue, hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
-import { useFirstSubscription } from './subscription.ts';
 
 const TENANT = {
   reason: 'wrong-tenant',
@@ -80,14 +70,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...TENANT,
-    when: only(wrongTenant(), (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID') && isOfOtherSubscription(e)),
-    problem: tenants,
-    hint: () =>
-      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or use an identity of the tenant of that subscription.',
-    commands: useFirstSubscription,
-  },
-  {
-    ...TENANT,
     when: wrongTenant(),
     problem: tenants,
     hint: (c) =>
@@ -123,24 +105,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: only(challenged(/./), isUser),
-    problem: (c) =>
-      `Continuous access evaluation refused the token of ${shown(c.identity?.credential, 'this login')}: the account changed, or a policy demands more.`,
-    hint: () => 'Log in again with the Azure CLI, then ask again.',
-    commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.continuousAccess,
-  },
-  {
-    ...REJECTED,
-    when: challenged(/./),
-    problem: () =>
-      'Continuous access evaluation refused the token: the identity or its permissions changed, or a Conditional Access policy demands more.',
-    hint: () =>
-      'Ask again: the next token may be accepted. If not, ask an administrator of the tenant which policy applies.',
-    documentation: DOCUMENTATION.continuousAccess,
-  },
-  {
-    ...REJECTED,
     when: only(rejected, (_, { errorCode }) => errorCode === 'ExpiredAuthenticationToken'),
     problem: () => 'The token had expired when Azure Resource Manager saw it.',
     hint: () => 'Ask again for a new token. If that repeats itself, check the clock of this machine.',
@@ -152,6 +116,15 @@ export const TOKEN_REJECTED: readonly Row[] = [
     problem: refusal,
     hint: () => 'Log in again with the Azure CLI, then ask again.',
     commands: (c) => [loginToTenant(c.identity?.tenantId)],
+  },
+  {
+    ...REJECTED,
+    when: challenged(/./),
+    problem: () =>
+      'Continuous access evaluation refused the token: the identity or its permissions changed, or a Conditional Access policy demands more.',
+    hint: () =>
+      'Ask again: the next token may be accepted. If not, ask an administrator of the tenant which policy applies.',
+    documentation: DOCUMENTATION.continuousAccess,
   },
   {
     ...REJECTED,
@@ -180,12 +153,6 @@ function wrongTenant(): When {
     resourceManagerSays('InvalidAuthenticationTokenTenant'),
     only(rejected, (_, { message }) => /wrong issuer|must match (?:the|one of the) tenant/.test(message)),
   );
-}
-
-/** A managed identity stays in the tenant of its own subscription, so that another one was never meant for it, or it not for that one. */
-function isOfOtherSubscription(e: Evidence): boolean {
-  const own = subscriptionOfIdentity(e);
-  return own !== undefined && own.toLowerCase() !== subscriptionOf(e)?.toLowerCase();
 }
 
 function tenants(c: Case): string {
