@@ -5,6 +5,7 @@ import {
   aadsts,
   dated,
   entra,
+  exchange,
   identityNotFound,
   imds,
   imdsRefuses,
@@ -456,6 +457,16 @@ export const FAILURES: Case[] = [
     env: () => ({ AZURE_SUBSCRIPTION_ID: subscriptionId('Theirs') }),
   },
   {
+    title: 'an identity of another tenant than the subscription that is set',
+    handlers: [
+      entra({
+        answer: exchange(3600, { xms_mirid: `/subscriptions/${subscriptionId('Ours')}/resourcegroups/made-up` }),
+      }),
+      resourceManager(refuses(401, 'InvalidAuthenticationTokenTenant', 'wrong issuer')),
+    ],
+    env: () => ({ ...workloadIdentity(), AZURE_SUBSCRIPTION_ID: subscriptionId('Theirs') }),
+  },
+  {
     title: 'a token that is refused',
     handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
   },
@@ -562,6 +573,11 @@ export const FAILURES: Case[] = [
     title: 'an application without consent',
     handlers: entraAnswers(aadsts(65001, 'The user or administrator has not consented to use the application.')),
     env: () => withSecret(),
+  },
+  {
+    title: 'a pod whose manifest does not allow the Workload ID that it has',
+    handlers: [],
+    env: () => ({ ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' }),
   },
   {
     title: 'a chosen developer tool without a login',

@@ -1,6 +1,6 @@
 import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import type { Case, Evidence } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
 import { isCloudShell, isContainer, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -29,6 +29,12 @@ export function setCloud(c: Case): string {
   return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
 }
 
+const byManagedIdentity = only(
+  azureCli,
+  (_, { text: { problem, login }, aadsts }) =>
+    problem === 'identity-endpoint-failed' || (login === 'managed-identity' && aadsts === undefined),
+);
+const challenged = only(azureCli, (_, { text: { claims } }) => claims !== undefined);
 const asServicePrincipal = (when: When): When => only(when, (_, { text: { login } }) => login === 'service-principal');
 
 /** A refusal of Microsoft Entra ID has rows of its own, although az then advises a login. */
@@ -185,18 +191,6 @@ function loginToCloud(c: Case): string[] {
 /** Shows the name of this machine, if the metadata service is there. */
 function askMetadataService(): string {
   return bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`;
-}
-
-function byManagedIdentity(e: Evidence): Finding | undefined {
-  return only(
-    azureCli,
-    (_, { text: { problem, login }, aadsts }) =>
-      problem === 'identity-endpoint-failed' || (login === 'managed-identity' && aadsts === undefined),
-  )(e);
-}
-
-function challenged(e: Evidence): Finding | undefined {
-  return only(azureCli, (_, { text: { claims } }) => claims !== undefined)(e);
 }
 
 /** The line that the SDK prints, whole: the claims are in no other place. */

@@ -7,12 +7,14 @@ import { authorityHost, codeOf, hostOf, quoted, shown } from '../words.ts';
 import { PROXY_FAILED } from './proxy.ts';
 import { CONNECTION_BROKEN, ENTRA_BROKEN } from './reasons.ts';
 import { TLS } from './tls.ts';
-import { connect, lookUp, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
+import { connect, lookUp, type UnreachedRow } from './unreached.ts';
 
 const DNS = { reason: 'dns-failure', title: 'A host name of Azure cannot be resolved' } as const;
 const EGRESS = { reason: 'egress-blocked', title: 'Connections to Azure are blocked' } as const;
 
-/** The name does not exist; with other codes of NAME_FAILURE the name server has failed. */
+/** A name was not resolved. */
+const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
+/** The name does not exist; with the other codes the name server has failed. */
 const NO_SUCH_NAME = /^(ENOTFOUND|ENODATA)$/;
 /** With EACCES and EPERM, a firewall or a policy on this machine forbids it. */
 const NO_WAY = /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EACCES|EPERM|UND_ERR_CONNECT_TIMEOUT)$/;

@@ -1,7 +1,8 @@
-import { bash, host, name } from '../bash.ts';
+import { bash, host, name, part } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
+import { setVariables } from '../environment-commands.ts';
 import { type Case, isTool } from '../evidence.ts';
-import { either, inPod, unanswered, type When } from '../match.ts';
+import { either, inPod, only, unanswered, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, managedIdentityHost, quoted, shown } from '../words.ts';
 import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
@@ -46,6 +47,15 @@ export const NO_RESPONSE: readonly Row[] = [
       `${shown(finding.name, 'The credential')} failed before it asked anybody: ${quoted(finding)}.`,
     hint: () =>
       'Check what the message names, and the variables that the credential reads, such as AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST.',
+  },
+  {
+    ...NOTHING_CONFIGURED,
+    when: inPod(only(allUnavailable(), ({ facts }) => facts.projectedToken !== undefined)),
+    problem: (c) =>
+      `AZURE_TOKEN_CREDENTIALS=${chosen(c)} does not allow Workload ID, which is configured here, and nothing that it allows is.`,
+    hint: () => 'Set AZURE_TOKEN_CREDENTIALS to prod, or remove it from the manifest.',
+    commands: (c) => setVariables(c, { AZURE_TOKEN_CREDENTIALS: part`prod` }),
+    documentation: DOCUMENTATION.credentialChains,
   },
   {
     ...NOTHING_CONFIGURED,

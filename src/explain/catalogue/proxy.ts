@@ -5,7 +5,7 @@ import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
 import { capitalized, codeOf, hostOf, proxyVariableOf, shown } from '../words.ts';
-import { hostWord, isProxied, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
+import { hostWord, isProxied, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
   reason: 'proxy-failed',
@@ -91,16 +91,6 @@ export const PROXY_FAILED: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
-    when: proxiedWith(
-      ({ networkCode, phase }) =>
-        NAME_FAILURE.test(networkCode ?? '') || (networkCode === undefined && phase === 'lookup'),
-    ),
-    problem: (c) => `The name of ${server(c)} in ${variable(c)} cannot be resolved (${codeOf(c.finding)}).`,
-    hint: (c) => `Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
-    commands: askProxy,
-  },
-  {
-    ...PROXY,
     when: proxiedWith(({ networkCode }) => networkCode === 'EPROTO'),
     problem: (c) =>
       `${capitalized(server(c))} does not speak TLS: the URL in ${variable(c)} probably needs http instead of https.`,
@@ -109,15 +99,9 @@ export const PROXY_FAILED: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
-    when: proxiedWith(({ networkCode }) => networkCode === 'ECONNREFUSED'),
-    problem: (c) => `Nothing listens at ${server(c)}, through which ${variable(c)} sends requests for ${hostOf(c)}.`,
-    hint: (c) =>
-      `Correct or unset ${variable(c)}, or start that proxy. If ${hostOf(c)} can be reached directly, name it in NO_PROXY.`,
-    commands: askProxy,
-  },
-  {
-    ...PROXY,
-    when: proxiedWith(({ status, text }) => (text.proxyStatus ?? status) !== undefined),
+    when: proxiedWith(
+      ({ networkCode, status, text }) => networkCode === undefined && (text.proxyStatus ?? status) !== undefined,
+    ),
     problem: (c) => `${capitalized(server(c))} does not let requests pass to ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
       `Have the proxy allow ${hostOf(c)}, or name that host in NO_PROXY if it can be reached directly. ${variable(c)} names the proxy.`,
@@ -126,9 +110,9 @@ export const PROXY_FAILED: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: proxied,
-    problem: (c) => `${hostOf(c)} cannot be reached through ${server(c)} (${codeOf(c.finding)}).`,
+    problem: (c) => `${hostOf(c)} cannot be reached through ${server(c)} in ${variable(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
-      `Check the proxy and the way to it. Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
+      `Check the name and port of the proxy, and whether it runs. Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
     commands: askProxy,
   },
 ];

@@ -139,7 +139,7 @@ function showAddress({ finding }: Case): string[] {
 }
 
 /** Lists the others, for a person to choose from. */
-function useFirstSubscription(c: Case): string[] {
+export function useFirstSubscription(c: Case): string[] {
   return [listSubscriptions(), ...dropVariables(c, 'AZURE_SUBSCRIPTION_ID')];
 }
 

@@ -3,7 +3,7 @@ import type { Case } from '../evidence.ts';
 import { credential, either, inPod, ofAzureCli, ofTool, only, stillIn, unreachedWith } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
-import { hostOf, isSet, quoted, shown } from '../words.ts';
+import { codeOf, hostOf, isSet, quoted, shown } from '../words.ts';
 import { showClocks } from './clock.ts';
 import { CONNECTION_BROKEN } from './reasons.ts';
 import { connect, showCertificate, type UnreachedRow } from './unreached.ts';
@@ -42,17 +42,9 @@ export const TLS: readonly UnreachedRow[] = [
   },
   {
     ...EXPIRED,
-    when: unreachedWith(/CERT_NOT_YET_VALID/),
+    when: unreachedWith(/CERT_NOT_YET_VALID|CERT_HAS_EXPIRED/),
     problem: (c) =>
-      `The certificate of ${hostOf(c)} is not valid yet: either the clock here is slow, or something on the way presents it.`,
-    hint: () => 'Compare the clock with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showTimes(c), ...showCertificate(c)],
-  },
-  {
-    ...EXPIRED,
-    when: unreachedWith(/CERT_HAS_EXPIRED/),
-    problem: (c) =>
-      `The certificate of ${hostOf(c)} has expired: a proxy on the way presents an old one, or the clock here is fast.`,
+      `The certificate of ${hostOf(c)} has expired or is not valid yet (${codeOf(c.finding)}): either the clock here is wrong, or something on the way presents it.`,
     hint: () =>
       'Compare the clock with the real time first. If it is right, the issuer of the certificate tells who has to renew it; adding a CA does not help.',
     commands: (c) => [showTimes(c), ...showCertificate(c)],

@@ -2,12 +2,22 @@ import { bash, guid } from '../bash.ts';
 import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import { restartProcess } from '../environment-commands.ts';
-import type { Case } from '../evidence.ts';
-import { either, inPod, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import type { Case, Evidence } from '../evidence.ts';
+import { either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { hasValue, hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import {
+  hasValue,
+  hostOf,
+  isSet,
+  quoted,
+  shown,
+  statusAndCode,
+  subscriptionOf,
+  subscriptionOfIdentity,
+} from '../words.ts';
 import { BLOCKED_BY_POLICY, SERVICE_PRINCIPAL_MISSING, WRONG_CLOUD } from './reasons.ts';
+import { useFirstSubscription } from './subscription.ts';
 
 const TENANT = {
   reason: 'wrong-tenant',
@@ -70,6 +80,14 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...TENANT,
+    when: only(wrongTenant(), (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID') && isOfOtherSubscription(e)),
+    problem: tenants,
+    hint: () =>
+      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or use an identity of the tenant of that subscription.',
+    commands: useFirstSubscription,
+  },
+  {
+    ...TENANT,
     when: wrongTenant(),
     problem: tenants,
     hint: (c) =>
@@ -128,16 +146,9 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: inPod(rejected),
-    problem: refusal,
-    hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
-    commands: restart,
-  },
-  {
-    ...REJECTED,
     when: rejected,
     problem: refusal,
-    hint: () => 'Ask again. If it lasts, restart the service for a new token.',
+    hint: () => 'Ask again. If it lasts, restart this service for a new token.',
     commands: restartProcess,
   },
 ];
@@ -153,6 +164,12 @@ function wrongTenant(): When {
     resourceManagerSays('InvalidAuthenticationTokenTenant'),
     only(rejected, (_, { message }) => /wrong issuer|must match (?:the|one of the) tenant/.test(message)),
   );
+}
+
+/** A managed identity stays in the tenant of its own subscription, so that another one was never meant for it, or it not for that one. */
+function isOfOtherSubscription(e: Evidence): boolean {
+  const own = subscriptionOfIdentity(e);
+  return own !== undefined && own.toLowerCase() !== subscriptionOf(e)?.toLowerCase();
 }
 
 function tenants(c: Case): string {

@@ -4,9 +4,6 @@ import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
 
-/** A name was not resolved. */
-export const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
-
 /** A row about a host that was not reached. Without a check, the host that was asked decides which link of the chain broke. */
 export type UnreachedRow = Omit<Row, 'check'> & Partial<Pick<Row, 'check'>>;
 
