@@ -29,6 +29,11 @@ export function setCloud(c: Case): string {
   return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
 }
 
+/** Each cloud has a login of its own, and az does not say which one it is set to. */
+export function loginToCloud(c: Case): string[] {
+  return [setCloud(c), ...loginAgain(c)];
+}
+
 const byManagedIdentity = only(
   azureCli,
   (_, { text: { problem, login }, aadsts }) =>
@@ -182,11 +187,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     commands: loginToCloud,
   },
 ];
-
-/** Each cloud has a login of its own, and az does not say which one it is set to. */
-function loginToCloud(c: Case): string[] {
-  return [setCloud(c), ...loginAgain(c)];
-}
 
 /** Shows the name of this machine, if the metadata service is there. */
 function askMetadataService(): string {

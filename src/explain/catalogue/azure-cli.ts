@@ -5,7 +5,7 @@ import { azureCliHas, cloudName, only } from '../match.ts';
 import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
-import { AZURE_CLI_LOGIN, setCloud } from './azure-cli-login.ts';
+import { AZURE_CLI_LOGIN, loginToCloud } from './azure-cli-login.ts';
 import { clockRows } from './clock.ts';
 import { AZ_FAILED, AZ_WRONG_CLOUD } from './reasons.ts';
 
@@ -38,7 +38,7 @@ export const AZURE_CLI: readonly Row[] = [
     when: azureCliHas('cloud-unknown'),
     problem: () => 'The configuration of az names a cloud that az does not know.',
     hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
-    commands: (c) => [setCloud(c), ...loginAgain(c)],
+    commands: loginToCloud,
   },
   ...clockRows(azureCliHas('clock-wrong')),
   {

@@ -85,7 +85,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
   {
     ...EGRESS,
     when: inPod(noConnection),
-    problem: (c) => `This pod cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    problem: (c) => `This pod cannot connect to ${hostOf(c)}, port 443 (${reached(c.finding)}).`,
     hint: (c) =>
       `Allow it in the network policies of the namespace, in the firewall or NSG${serviceTag(c)}, and check the route of the subnet.`,
     commands: (c) => [...connect(c), bash`kubectl get networkpolicy -A`],
@@ -94,7 +94,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
   {
     ...EGRESS,
     when: only(noConnection, isApp),
-    problem: (c) => `This app cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    problem: (c) => `This app cannot connect to ${hostOf(c)}, port 443 (${reached(c.finding)}).`,
     hint: (c) =>
       `Allow it in the NSG, firewall and routes of the virtual network that the app is integrated with${serviceTag(c)}.`,
     documentation: networkOfApp,
@@ -104,7 +104,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
     check: 'resource-manager',
     // A managed identity that gave a token means a machine of Azure.
     when: only(noConnection, ({ identity }) => /^ManagedIdentity/.test(identity?.credential ?? '')),
-    problem: (c) => `This machine cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    problem: (c) => `This machine cannot connect to ${hostOf(c)}, port 443 (${reached(c.finding)}).`,
     hint: (c) =>
       `Give its subnet a way out (NAT gateway, outbound rule, public address) and allow outbound traffic in the NSG, firewall and routes${serviceTag(c)}.`,
     commands: connect,
@@ -113,7 +113,7 @@ const CONNECTIONS: readonly UnreachedRow[] = [
   {
     ...EGRESS,
     when: noConnection,
-    problem: (c) => `This machine cannot connect to ${hostAndPort(c)} (${reached(c.finding)}).`,
+    problem: (c) => `This machine cannot connect to ${hostOf(c)}, port 443 (${reached(c.finding)}).`,
     hint: () =>
       'Check the network connection, the VPN and the firewalls, also that of this machine or of its sandbox. If this network needs a proxy, set HTTPS_PROXY to it.',
     commands: connect,
@@ -160,10 +160,6 @@ function isInNameOfEntra({ credential, status, aadsts, responder }: Finding): bo
 function reached({ networkCode, tookMs }: Finding): string {
   if (networkCode !== undefined) return networkCode;
   return tookMs === undefined ? 'packets are lost' : `no response for ${Math.round(tookMs / 1000)} s`;
-}
-
-function hostAndPort(c: Case): string {
-  return `${hostOf(c)}, port 443`;
 }
 
 /** The name under which a network security group or Azure Firewall knows the host. */

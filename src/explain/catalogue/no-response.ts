@@ -28,7 +28,10 @@ export const NO_RESPONSE: readonly Row[] = [
     problem: (c) => `${hostAsked(c)} did not respond in time; something on the way from this pod may drop the packets.`,
     hint: () =>
       'Allow it in the network policy, firewall and NSG of the cluster (service tag AzureActiveDirectory). If it is slow only now and then, ask again.',
-    commands: (c) => [bash`kubectl get networkpolicy ${inNamespace(c)}`, tryFromPod(c)],
+    commands: (c) => [
+      bash`kubectl get networkpolicy ${inNamespace(c)}`,
+      bash`kubectl debug ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} --image=busybox:1.37 --profile=restricted --attach -- nc -zv -w 5 ${host(hostAsked(c), 'HOST')} 443`,
+    ],
     documentation: DOCUMENTATION.aksEgress,
   },
   {
@@ -108,9 +111,4 @@ function allUnavailable(only?: string): When {
 
 function chosen({ facts }: Case): string {
   return shown(facts.variables['AZURE_TOKEN_CREDENTIALS'], 'one credential');
-}
-
-/** Whether a connection opens from the network of the pod. */
-function tryFromPod(c: Case): string {
-  return bash`kubectl debug ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} --image=busybox:1.37 --profile=restricted --attach -- nc -zv -w 5 ${host(hostAsked(c), 'HOST')} 443`;
 }

@@ -12,11 +12,6 @@ const THROTTLED = {
   check: 'resource-manager',
   documentation: DOCUMENTATION.throttling,
 } as const;
-const TIMEOUT = {
-  reason: 'timeout',
-  title: 'Azure Resource Manager did not answer in time',
-  check: 'resource-manager',
-} as const;
 const BROKEN = {
   reason: 'broken',
   title: 'Azure Resource Manager did not answer as expected',
@@ -45,7 +40,9 @@ export const RESOURCE_MANAGER: readonly Row[] = [
       `Wait ${waitSeconds(c)} seconds, then ask less often. All clients of the subscription share the limit.`,
   },
   {
-    ...TIMEOUT,
+    reason: 'timeout',
+    title: 'Azure Resource Manager did not answer in time',
+    check: 'resource-manager',
     when: only(ofKind('timeout'), (_, { phase }) => phase === undefined || phase === 'response'),
     problem: (c) => `${hostOf(c)} was reached, but did not answer in time: ${shown(c.finding.message, 'no answer')}.`,
     hint: () => 'Ask again, or look for an outage. If it is slow every time, allow more time with AZURE_DEADLINE_MS.',

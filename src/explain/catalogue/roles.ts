@@ -11,11 +11,6 @@ import { capitalized, isSet, shown, statusAndCode, subscriptionOf } from '../wor
 import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
 const NONE = { ...NO_SUBSCRIPTION, documentation: DOCUMENTATION.roles } as const;
-const EMPTY = {
-  reason: 'no-resource-groups',
-  title: 'No resource group is visible',
-  check: 'resource-groups',
-} as const;
 
 const none = ofKind('no-subscription');
 /** A code that is in no table, and whose name and message do not look like a missing role, has a row after these. */
@@ -107,7 +102,9 @@ export const ROLES: readonly Row[] = [
 /** The list is there, and empty. */
 export const EMPTY_LIST: readonly Row[] = [
   {
-    ...EMPTY,
+    reason: 'no-resource-groups',
+    title: 'No resource group is visible',
+    check: 'resource-groups',
     when: token(
       ({ list, identity, facts }) =>
         list?.resourceGroups === 0 && list.mayRead === false && !isNodeIdentity(identity, facts),

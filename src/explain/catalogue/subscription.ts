@@ -14,16 +14,6 @@ const NETWORK = {
   check: 'resource-manager',
   documentation: DOCUMENTATION.privateLink,
 } as const;
-const DENY = {
-  reason: 'deny-assignment',
-  title: 'A deny assignment blocks the identity',
-  check: 'resource-groups',
-} as const;
-const DISABLED = {
-  reason: 'subscription-disabled',
-  title: 'The subscription is disabled',
-  check: 'subscription',
-} as const;
 const UNKNOWN = {
   reason: 'subscription-not-found',
   title: 'The subscription does not exist here',
@@ -55,7 +45,9 @@ export const SUBSCRIPTION: readonly Row[] = [
     commands: showAddress,
   },
   {
-    ...DENY,
+    reason: 'deny-assignment',
+    title: 'A deny assignment blocks the identity',
+    check: 'resource-groups',
     when: resourceManagerMeans('deny'),
     problem: (c) =>
       `The deny assignment${denyName(c.finding)} forbids ${shown(c.identity?.clientId, 'this identity')} to read the subscription ${shown(subscriptionOf(c), 'in use')}.`,
@@ -67,7 +59,9 @@ export const SUBSCRIPTION: readonly Row[] = [
     documentation: DOCUMENTATION.denyAssignments,
   },
   {
-    ...DISABLED,
+    reason: 'subscription-disabled',
+    title: 'The subscription is disabled',
+    check: 'subscription',
     when: resourceManagerMeans('subscription-disabled'),
     problem: (c) => `The subscription ${shown(subscriptionOf(c), 'in use')} is disabled (${codeOf(c.finding)}).`,
     hint: () =>

@@ -10,11 +10,6 @@ import { connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
 const EXPIRED = { reason: 'certificate-expired', title: 'A TLS certificate is not valid at this time' } as const;
 const UNTRUSTED = { reason: 'tls-intercepted', title: 'TLS to Azure is intercepted or not trusted' } as const;
-const CA_BUNDLE = {
-  reason: 'ca-bundle-missing',
-  title: 'The file of CA certificates is missing',
-  check: 'configuration',
-} as const;
 
 const OTHER_NAME = /ALTNAME|HOSTNAME_MISMATCH/;
 /** What Python refuses in a CA certificate since version 3.13, although browsers take it. */
@@ -31,7 +26,9 @@ function showTimes(c: Case): string {
 /** A server was reached, but is not trusted. */
 export const TLS: readonly UnreachedRow[] = [
   {
-    ...CA_BUNDLE,
+    reason: 'ca-bundle-missing',
+    title: 'The file of CA certificates is missing',
+    check: 'configuration',
     when: credential(['azure-cli', 'azd', 'powershell'], ({ text }) => text.problem === 'ca-bundle-missing'),
     problem: ({ finding }) =>
       `The tool cannot read its CA certificates from ${shown(finding.text.path, 'the file that a variable names')}.`,
