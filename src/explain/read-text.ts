@@ -4,7 +4,6 @@ import {
   APPLICATIONS,
   CERTIFICATES,
   type CertificateProblem,
-  EXTENSIONS,
   FORBIDDEN_SOCKET,
   HOSTS,
   IDENTITIES,
@@ -43,8 +42,6 @@ export interface TextFields {
   problem?: Problem | undefined;
   /** The file or directory with the problem. */
   path?: string | undefined;
-  /** The extension with the problem. */
-  extension?: string | undefined;
   /** The tenant, application and subscription in the text: ids or names, as written. */
   tenant?: string | undefined;
   application?: string | undefined;
@@ -97,7 +94,6 @@ export function readText(colored: string): TextFields {
     status: () => toNumber(first(text, STATUSES)),
     problem: () => problemIn(text),
     path: () => first(text, PATHS),
-    extension: () => first(text, EXTENSIONS),
     tenant: () => first(text, TENANTS),
     application: () => first(text, APPLICATIONS),
     subscription: () => first(text, SUBSCRIPTIONS),

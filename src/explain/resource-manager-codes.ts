@@ -13,7 +13,6 @@ const FORMS = {
   policy: /Policy|DisallowedByManagementGroup/,
   /** Azure itself requires a stronger login, such as multi-factor authentication. */
   'stronger-login': /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i,
-  lock: /^ScopeLocked$|Lock(ed)?$/,
   'subscription-disabled':
     /^(ReadOnly)?DisabledSubscription$|Subscription(NotEnabled|IsDisabled|Disabled|Warned|PastDue|Expired|Suspended|Deleted|NotActive|Inactive|Blocked|ReadOnly|Terminated)|InactiveSubscription/,
   registration: /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/,

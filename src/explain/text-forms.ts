@@ -286,13 +286,6 @@ export const PATHS = [
   /open\(?\s?['"]((?:\/|[A-Za-z]:\\)[^'"\n]{1,300})['"]/,
 ];
 
-export const EXTENSIONS = [
-  /cliextensions[\\/]([\w-]{1,60})/,
-  /[Ee]xtension '?([\w-]{2,60})'? (?:is|has|could|cannot|failed|was)/,
-  /load(?:ing)? (?:the )?extension:? '?([\w-]{2,60})/,
-  /azext_(\w{1,60})/,
-];
-
 export const TENANTS = [
   new RegExp(`must match (?:the tenant|one of the tenants) '?https://[\\w.]{1,60}/(${GUID})`),
   /[Tt]enant '([^'\n]{1,100})' not found/,

@@ -5,6 +5,7 @@ import {
   aadsts,
   dated,
   entra,
+  exchange,
   identityNotFound,
   imds,
   imdsRefuses,
@@ -456,6 +457,16 @@ export const FAILURES: Case[] = [
     env: () => ({ AZURE_SUBSCRIPTION_ID: subscriptionId('Theirs') }),
   },
   {
+    title: 'an identity of another tenant than the subscription that is set',
+    handlers: [
+      entra({
+        answer: exchange(3600, { xms_mirid: `/subscriptions/${subscriptionId('Ours')}/resourcegroups/made-up` }),
+      }),
+      resourceManager(refuses(401, 'InvalidAuthenticationTokenTenant', 'wrong issuer')),
+    ],
+    env: () => ({ ...workloadIdentity(), AZURE_SUBSCRIPTION_ID: subscriptionId('Theirs') }),
+  },
+  {
     title: 'a token that is refused',
     handlers: [imds(), resourceManager(refuses(401, 'AuthenticationFailed', 'made-up words'))],
   },
@@ -564,12 +575,29 @@ export const FAILURES: Case[] = [
     env: () => withSecret(),
   },
   {
+    title: 'a pod whose manifest does not allow the Workload ID that it has',
+    handlers: [],
+    env: () => ({ ...workloadIdentity(), AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' }),
+  },
+  {
     title: 'a chosen developer tool without a login',
     handlers: [],
     env: () => ({
       ...onLaptop,
       AZURE_TOKEN_CREDENTIALS: 'AzureDeveloperCliCredential',
       PATH: program('azd', "echo 'ERROR: not logged in, run azd auth login' >&2; exit 1"),
+    }),
+  },
+  {
+    title: 'a PowerShell that may not load its module',
+    handlers: [],
+    env: () => ({
+      ...onLaptop,
+      AZURE_TOKEN_CREDENTIALS: 'AzurePowerShellCredential',
+      PATH: program(
+        'pwsh',
+        "[ $1 = /? ] && exit; echo 'Import-Module: File Az.Accounts.psm1 cannot be loaded because running scripts is disabled on this system. For more information, see about_Execution_Policies at https://go.microsoft.com/fwlink/?LinkID=135170.' >&2; exit 1",
+      ),
     }),
   },
   {
@@ -643,6 +671,19 @@ export const FAILURES: Case[] = [
           401,
           'InvalidAuthenticationToken',
           'Continuous access evaluation resulted in challenge: LocationConditionEvaluationSatisfied',
+        ),
+      ),
+    ],
+  },
+  {
+    title: 'an identity whose tokens were revoked',
+    handlers: [
+      imds(),
+      resourceManager(
+        refuses(
+          401,
+          'InvalidAuthenticationToken',
+          'Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp',
         ),
       ),
     ],

@@ -15,7 +15,6 @@ test.each([
   ['PrivateLinkAccessRestricted', '', 'network'],
   ['PublicNetworkAccessDisabled', '', 'network'],
   ['ForbiddenByFirewall', '', 'network'],
-  ['ScopeLocked', '', 'lock'],
   ['ReadOnlyDisabledSubscription', '', 'subscription-disabled'],
   ['SubscriptionNotRegistered', '', 'registration'],
   ['MissingSubscriptionRegistration', '', 'registration'],

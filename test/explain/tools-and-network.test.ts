@@ -91,7 +91,7 @@ const CASES: [string, Outcome, Expected][] = [
     {
       reason: 'dns-failure',
       check: 'identity-provider',
-      says: ['name server of the cluster', 'CoreDNS', 'nslookup login.microsoftonline.com'],
+      says: ['DNS of the cluster', 'CoreDNS', 'nslookup login.microsoftonline.com'],
       never: 'firewall',
     },
   ],
@@ -101,7 +101,7 @@ const CASES: [string, Outcome, Expected][] = [
     {
       reason: 'dns-failure',
       check: 'resource-manager',
-      says: ['name server does not respond', 'management.azure.com'],
+      says: ['DNS of this machine', 'nameserver', 'management.azure.com'],
     },
   ],
   [
@@ -160,7 +160,7 @@ const CASES: [string, Outcome, Expected][] = [
   [
     'a slow clock',
     resourceManager({ code: 'CERT_NOT_YET_VALID' }),
-    { reason: 'certificate-expired', check: 'resource-manager', says: ['clock of this machine is slow'] },
+    { reason: 'certificate-expired', check: 'resource-manager', says: ['the clock here is wrong', 'not valid yet'] },
   ],
   [
     'another server',
@@ -231,7 +231,7 @@ const CASES: [string, Outcome, Expected][] = [
         "NewConnectionError('<urllib3.connection.HTTPSConnection object at 0x1>: Failed to establish a new connection: [WinError 10013] An attempt was made to access a socket in a way forbidden by its access permissions')",
       ),
     ),
-    { reason: 'egress-blocked', check: 'identity-provider', says: ['local firewall, VPN or sandbox'] },
+    { reason: 'egress-blocked', check: 'identity-provider', says: ['EACCES', 'firewalls, also that of this machine'] },
   ],
   [
     'a sandbox of Linux',
@@ -256,7 +256,7 @@ const CASES: [string, Outcome, Expected][] = [
   [
     'a proxy whose name does not exist',
     entra({ code: 'ENOTFOUND' }, PROXIED),
-    { reason: 'proxy-failed', check: 'identity-provider', says: ['name of the proxy proxy.example:3128'] },
+    { reason: 'proxy-failed', check: 'identity-provider', says: ['the proxy proxy.example:3128', 'ENOTFOUND'] },
   ],
   [
     'a proxy that swallows packets',
@@ -469,7 +469,7 @@ const CASES: [string, Outcome, Expected][] = [
   [
     'a proxy that az has no protocol for',
     tool('ERROR: Missing dependencies for SOCKS support.', PROXIED),
-    { reason: 'proxy-failed', check: 'identity-provider', says: ['SOCKS'] },
+    { reason: 'proxy-failed', check: 'identity-provider', says: ['Correct or unset HTTPS_PROXY'] },
   ],
   [
     'a PowerShell without the command',
@@ -483,11 +483,7 @@ const CASES: [string, Outcome, Expected][] = [
       MACHINE,
       'AzurePowerShellCredential',
     ),
-    {
-      reason: 'tool-not-logged-in',
-      check: 'configuration',
-      says: ["pwsh -Command Connect-AzAccount -ClaimsChallenge 'eyJhY2Nlc3NfdG9rZW4iOnt9fQ=='"],
-    },
+    { reason: 'tool-not-logged-in', check: 'configuration', says: ['pwsh -Command Connect-AzAccount'] },
   ],
   // ---- other tools
   [

@@ -526,7 +526,10 @@ const COMMANDS: Record<string, Command> = {
     switches: '--upgrade --yes/-y',
     run: () => undefined,
   },
-  'extension list': { isLocal: true, run: () => [] },
+  'extension list': {
+    isLocal: true,
+    run: ({ cli }) => (cli.brokenExtension === undefined ? [] : [{ name: cli.brokenExtension }]),
+  },
   'extension update': {
     isLocal: true,
     required: '--name/-n',

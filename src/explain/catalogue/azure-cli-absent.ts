@@ -56,13 +56,12 @@ function loginWhereItIs(e: Evidence): string[] {
 /** The Azure CLI cannot start, or fails in a way that no other row explains. */
 export const AZURE_CLI_ABSENT: readonly Row[] = [
   {
-    ...AZ_FAILED,
+    ...FAILED,
     when: azureCliHas('installation-broken', 'module-missing'),
     problem: ({ finding }) => `The installation of az is broken: ${quoted(finding)}.`,
     hint: () =>
       'Reinstall the Azure CLI from its own package, in a pipeline in its image, and remove leftovers of pip or an old Python. A login does not help.',
     commands: () => [bash`type -a az`, bash`az version`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
     ...IMDS_PROXIED,
@@ -119,17 +118,8 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...ABSENT,
-    when: only(absentAt('container'), (e) => managedIdentity(e) === undefined),
-    problem: () => 'Only the Azure CLI may give a token here, and this container has no az on its PATH.',
-    hint: () =>
-      'Use an image with the Azure CLI and mount your ~/.azure, or run this service on the host, where az is logged in.',
-    commands: loginWhereItIs,
-  },
-  {
-    ...ABSENT,
     when: absentAt('container'),
-    problem: ({ facts }) =>
-      `This container has no credential: no az on its PATH, and no metadata service that gives a token at ${facts.metadataService}.`,
+    problem: () => 'This container has no az on its PATH, and no other credential gives a token.',
     hint: () =>
       'Run this service on the host, where az is logged in, or use an image with the Azure CLI and your ~/.azure mounted.',
     commands: loginWhereItIs,
@@ -152,15 +142,14 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     commands: loginWhereItIs,
   },
   {
-    ...AZ_FAILED,
+    ...FAILED,
     when: azureCliHas('too-old'),
     problem: () => 'This az is too old for the command that asks for a token.',
     hint: () => 'Update the Azure CLI, in a pipeline in the image of its agent. Then ask again.',
     commands: () => [bash`az upgrade --yes`],
-    documentation: DOCUMENTATION.installAzureCli,
   },
   {
-    ...FAILED,
+    ...AZ_FAILED,
     when: only(
       azureCli,
       ({ failure }, { outcome, message }) =>
@@ -175,7 +164,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     documentation: DOCUMENTATION.azureCliProxy,
   },
   {
-    ...FAILED,
+    ...AZ_FAILED,
     when: only(otherwise, isPipeline),
     problem: ({ finding }) => `az gave no token in this step: ${quoted(finding)}.`,
     hint: () =>
@@ -184,7 +173,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     documentation: DOCUMENTATION.azureCli,
   },
   {
-    ...FAILED,
+    ...AZ_FAILED,
     when: otherwise,
     problem: ({ finding }) => `az gave no token: ${quoted(finding)}.`,
     hint: () =>

@@ -1,6 +1,6 @@
 import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
 import { listSubscriptions, loginAgain } from '../commands.ts';
-import type { Case, Evidence, Finding } from '../evidence.ts';
+import type { Case, Evidence } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
 import { isCloudShell, isContainer, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -29,6 +29,17 @@ export function setCloud(c: Case): string {
   return bash`az cloud set --name ${name(cloudName(c), 'CLOUD')}`;
 }
 
+/** Each cloud has a login of its own, and az does not say which one it is set to. */
+export function loginToCloud(c: Case): string[] {
+  return [setCloud(c), ...loginAgain(c)];
+}
+
+const byManagedIdentity = only(
+  azureCli,
+  (_, { text: { problem, login }, aadsts }) =>
+    problem === 'identity-endpoint-failed' || (login === 'managed-identity' && aadsts === undefined),
+);
+const challenged = only(azureCli, (_, { text: { claims } }) => claims !== undefined);
 const asServicePrincipal = (when: When): When => only(when, (_, { text: { login } }) => login === 'service-principal');
 
 /** A refusal of Microsoft Entra ID has rows of its own, although az then advises a login. */
@@ -152,14 +163,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isCloudShell),
-    problem: () => 'The login that Cloud Shell made for az has ended.',
-    hint: () => 'Log in with az in Cloud Shell, then ask again.',
-    commands: loginAgain,
-    documentation: DOCUMENTATION.cloudShell,
-  },
-  {
-    ...LOGIN,
     when: only(needsLogin('account-not-in-cache'), ({ facts }) => facts.place === 'container'),
     problem: () =>
       'az knows its login, but the token cache in this container does not have the account: the host may encrypt its own.',
@@ -177,14 +180,6 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('not-logged-in'), ({ facts }) => facts.place === 'container'),
-    problem: () => 'az is installed in this container, but nobody is logged in here.',
-    hint: () =>
-      'Log in inside the container with a device code, or mount the directory of your az login. No restart is needed.',
-    commands: loginToCloud,
-  },
-  {
-    ...LOGIN,
     when: needsLogin('not-logged-in'),
     problem: () => 'Nobody is logged in to the Azure CLI, or the login has expired.',
     hint: (c) =>
@@ -193,26 +188,9 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
 ];
 
-/** Each cloud has a login of its own, and az does not say which one it is set to. */
-function loginToCloud(c: Case): string[] {
-  return [setCloud(c), ...loginAgain(c)];
-}
-
 /** Shows the name of this machine, if the metadata service is there. */
 function askMetadataService(): string {
   return bash`curl -sS -m 5 -H Metadata:true 'http://169.254.169.254/metadata/instance/compute/name?api-version=2021-02-01&format=text'`;
-}
-
-function byManagedIdentity(e: Evidence): Finding | undefined {
-  return only(
-    azureCli,
-    (_, { text: { problem, login }, aadsts }) =>
-      problem === 'identity-endpoint-failed' || (login === 'managed-identity' && aadsts === undefined),
-  )(e);
-}
-
-function challenged(e: Evidence): Finding | undefined {
-  return only(azureCli, (_, { text: { claims } }) => claims !== undefined)(e);
 }
 
 /** The line that the SDK prints, whole: the claims are in no other place. */

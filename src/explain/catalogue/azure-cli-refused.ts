@@ -5,7 +5,7 @@ import { azureCli, cloudName, entraMeans, ofAzureCli, ofKind, only, otherCloud, 
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { codeOf, isSet, shown } from '../words.ts';
-import { loginAsServicePrincipal, setCloud } from './azure-cli-login.ts';
+import { loginAsServicePrincipal, loginToCloud } from './azure-cli-login.ts';
 import {
   AZ_NOT_LOGGED_IN,
   AZ_WRONG_CLOUD,
@@ -33,7 +33,7 @@ export const AZURE_CLI_REFUSED: readonly Row[] = [
       `az is set to ${shown(otherCloud(c, c.finding), 'another cloud')} and asks ${shown(c.finding.host, 'a host')} there; this service uses ${shown(cloudName(c), 'the public cloud')}.`,
     hint: (c) =>
       `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there. The network is not the cause.`,
-    commands: (c) => [setCloud(c), ...loginAgain(c)],
+    commands: loginToCloud,
   },
   {
     ...LOGIN,

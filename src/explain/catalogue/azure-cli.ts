@@ -1,11 +1,11 @@
-import { bash, name, part, path, type Word } from '../bash.ts';
+import { bash, part, path, type Word } from '../bash.ts';
 import { loginAgain } from '../commands.ts';
 import type { Case } from '../evidence.ts';
 import { azureCliHas, cloudName, only } from '../match.ts';
 import { isContainer, isWindows } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { quoted, shown } from '../words.ts';
-import { AZURE_CLI_LOGIN, setCloud } from './azure-cli-login.ts';
+import { AZURE_CLI_LOGIN, loginToCloud } from './azure-cli-login.ts';
 import { clockRows } from './clock.ts';
 import { AZ_FAILED, AZ_WRONG_CLOUD } from './reasons.ts';
 
@@ -38,7 +38,7 @@ export const AZURE_CLI: readonly Row[] = [
     when: azureCliHas('cloud-unknown'),
     problem: () => 'The configuration of az names a cloud that az does not know.',
     hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
-    commands: (c) => [setCloud(c), ...loginAgain(c)],
+    commands: loginToCloud,
   },
   ...clockRows(azureCliHas('clock-wrong')),
   {
@@ -132,16 +132,6 @@ export const AZURE_CLI: readonly Row[] = [
       'Install the Azure CLI for this system and processor (in WSL the one for Linux), and put it first on the PATH of this service.',
     commands: () => [bash`type -a az`, bash`uname -sm`],
     documentation: DOCUMENTATION.installAzureCli,
-  },
-  {
-    ...FAILED,
-    when: only(azureCliHas('extension-broken'), (_, { text: { extension } }) => extension !== undefined),
-    problem: ({ finding }) =>
-      `The extension ${shown(finding.text.extension, 'of az')} is incompatible with this az: ${quoted(finding)}.`,
-    hint: () => 'Update the extension. If that does not help, remove it; this service needs none.',
-    commands: ({ finding }) => [
-      bash`az extension update --name ${name(finding.text.extension?.replaceAll('_', '-'), 'EXTENSION')}`,
-    ],
   },
   {
     ...FAILED,

@@ -23,20 +23,9 @@ const skewed = only(
   (_, finding) => clockSkew(finding) !== undefined,
 );
 
-/** The rows by whose clock it is. */
+/** The rows by whose clock it is, outside of a pod. */
 export function clockRows(when: When): Row[] {
   return [
-    {
-      ...CLOCK,
-      when: inPod(when),
-      problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)}.`,
-      hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
-      commands: (c) => [
-        ...findNode(c),
-        // Shows both clocks, then starts time synchronization on the node.
-        bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --profile=sysadmin --attach -- chroot /host sh -c 'date -u; systemctl restart chrony || systemctl restart chronyd; chronyc makestep'`,
-      ],
-    },
     {
       ...CLOCK,
       when: only(when, isWindows),
@@ -62,7 +51,20 @@ export function clockRows(when: When): Row[] {
   ];
 }
 
-export const CLOCKS: readonly Row[] = clockRows(skewed);
+export const CLOCKS: readonly Row[] = [
+  {
+    ...CLOCK,
+    when: inPod(skewed),
+    problem: (c) => `The clock of ${nodeInWords(c)} is ${skew(c)}.`,
+    hint: () => 'Correct the time of the node, or replace the node. The pod needs no change.',
+    commands: (c) => [
+      ...findNode(c),
+      // Shows both clocks, then starts time synchronization on the node.
+      bash`kubectl debug node/${name(c.facts.pod?.node, 'NODE')} --image=busybox:1.37 --profile=sysadmin --attach -- chroot /host sh -c 'date -u; systemctl restart chrony || systemctl restart chronyd; chronyc makestep'`,
+    ],
+  },
+  ...clockRows(skewed),
+];
 
 /** "10 minutes behind Azure's", or what a tool says of it. */
 function skew({ finding }: Case): string {

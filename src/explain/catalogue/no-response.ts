@@ -1,11 +1,10 @@
-import { bash, choice, host, name, part } from '../bash.ts';
+import { bash, host, name, part } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
 import { setVariables } from '../environment-commands.ts';
-import { type Case, type Finding, isTool } from '../evidence.ts';
-import { either, inPod, ofTool, only, unanswered, type When } from '../match.ts';
-import { isContainer } from '../place.ts';
+import { type Case, isTool } from '../evidence.ts';
+import { either, inPod, only, unanswered, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { authorityHost, isSet, managedIdentityHost, quoted, shown } from '../words.ts';
+import { authorityHost, managedIdentityHost, quoted, shown } from '../words.ts';
 import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
 const TIMEOUT = { reason: 'token-timeout', title: 'No token in time', check: 'identity-provider' } as const;
@@ -14,7 +13,6 @@ const TIMEOUT = { reason: 'token-timeout', title: 'No token in time', check: 'id
 const waiting: When = either(unanswered, ({ failure, findings }) =>
   failure?.kind === 'token-timeout' ? findings.at(-1) : undefined,
 );
-const forIdentity = only(waiting, (_, { credential }) => credential === 'managed-identity');
 
 /** The host that was asked, or that the credential always asks. */
 function hostAsked(c: Pick<Case, 'facts' | 'finding'>): string {
@@ -22,51 +20,18 @@ function hostAsked(c: Pick<Case, 'facts' | 'finding'>): string {
   return host ?? (credential === 'managed-identity' ? managedIdentityHost(c) : authorityHost(c));
 }
 
-const ALLOW_IN_POD =
-  'Allow it in the network policy, firewall and NSG of the cluster (service tag AzureActiveDirectory). If it is slow only now and then, ask again.';
-
 /** Nobody refused: nothing has responded, or nothing was asked. */
 export const NO_RESPONSE: readonly Row[] = [
   {
     ...TIMEOUT,
-    when: inPod(forIdentity),
-    problem: (c) => `${hostAsked(c)}, which gives pods the token of a managed identity, did not respond in time.`,
-    hint: () => 'Ask again. If that does not help, a network policy drops the packets, or the agent on the node hangs.',
-    commands: (c) => [bash`kubectl get networkpolicy ${inNamespace(c)}`, tryFromPod(c, '80')],
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...TIMEOUT,
-    when: only(forIdentity, isContainer),
-    problem: (c) => `${hostAsked(c)} did not respond in time, so this container got no token of a managed identity.`,
-    hint: () =>
-      'Ask again. If that does not help, let the container reach it: its network, a firewall or another egress rule drops the packets.',
-    commands: (c) => [bash`curl -sS -m 5 -H Metadata:true http://${host(hostAsked(c), 'HOST')}/metadata/versions`],
-    documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...TIMEOUT,
-    when: forIdentity,
-    problem: (c) => `${hostAsked(c)}, which gives the token of a managed identity, did not respond in time.`,
-    hint: () =>
-      'Ask again. If that does not help, a firewall or route drops the packets, or this machine is not in Azure.',
-    commands: (c) => [bash`curl -sS -m 5 -H Metadata:true http://${host(hostAsked(c), 'HOST')}/metadata/versions`],
-    documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...TIMEOUT,
-    when: ofTool(waiting),
-    problem: ({ finding }) => `${finding.name} did not return a token in time.`,
-    hint: () =>
-      'Ask the tool for a token in a terminal: it may wait for a network, a browser or another process of its own.',
-    documentation: DOCUMENTATION.credentialChains,
-  },
-  {
-    ...TIMEOUT,
     when: inPod(waiting),
     problem: (c) => `${hostAsked(c)} did not respond in time; something on the way from this pod may drop the packets.`,
-    hint: () => ALLOW_IN_POD,
-    commands: (c) => [bash`kubectl get networkpolicy ${inNamespace(c)}`, tryFromPod(c, '443')],
+    hint: () =>
+      'Allow it in the network policy, firewall and NSG of the cluster (service tag AzureActiveDirectory). If it is slow only now and then, ask again.',
+    commands: (c) => [
+      bash`kubectl get networkpolicy ${inNamespace(c)}`,
+      bash`kubectl debug ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} --image=busybox:1.37 --profile=restricted --attach -- nc -zv -w 5 ${host(hostAsked(c), 'HOST')} 443`,
+    ],
     documentation: DOCUMENTATION.aksEgress,
   },
   {
@@ -83,7 +48,8 @@ export const NO_RESPONSE: readonly Row[] = [
       findings.find((finding) => finding.outcome === 'failed' && finding.responder === 'not-asked' && !isTool(finding)),
     problem: ({ finding }) =>
       `${shown(finding.name, 'The credential')} failed before it asked anybody: ${quoted(finding)}.`,
-    hint: ({ finding }) => `Check the variables that it reads: ${variablesOf(finding)}.`,
+    hint: () =>
+      'Check what the message names, and the variables that the credential reads, such as AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_AUTHORITY_HOST.',
   },
   {
     ...NOTHING_CONFIGURED,
@@ -120,30 +86,11 @@ export const NO_RESPONSE: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: allUnavailable('AzureDeveloperCliCredential'),
+    when: either(allUnavailable('AzureDeveloperCliCredential'), allUnavailable('AzurePowerShellCredential')),
     problem: (c) =>
-      `Only the Azure Developer CLI is allowed here (AZURE_TOKEN_CREDENTIALS=${chosen(c)}), and it gives no token: ${quoted(c.finding)}.`,
+      `Only one developer tool is allowed here (AZURE_TOKEN_CREDENTIALS=${chosen(c)}), and it gives no token: ${quoted(c.finding)}.`,
     hint: () =>
-      'Install the Azure Developer CLI where this process runs and log in with it, or allow another credential.',
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: allUnavailable('AzurePowerShellCredential'),
-    problem: (c) =>
-      `Only PowerShell is allowed here (AZURE_TOKEN_CREDENTIALS=${chosen(c)}), and it gives no token: ${quoted(c.finding)}.`,
-    hint: () =>
-      'Install PowerShell and its module Az.Accounts where this process runs and log in with it, or allow another credential.',
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: only(
-      allUnavailable(),
-      // Outside Kubernetes nothing uses them, but a managed identity the first.
-      (e) => !e.facts.kubernetes && isSet(e, 'AZURE_CLIENT_ID') && isSet(e, 'AZURE_TENANT_ID'),
-    ),
-    problem: () =>
-      'AZURE_CLIENT_ID and AZURE_TENANT_ID are set, but make no service principal without AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH.',
-    hint: () => 'Set one of these, or use another login that AZURE_TOKEN_CREDENTIALS allows.',
+      'Install it where this process runs (PowerShell with its module Az.Accounts) and log in with it, or allow another credential.',
   },
   {
     ...NOTHING_CONFIGURED,
@@ -164,24 +111,4 @@ function allUnavailable(only?: string): When {
 
 function chosen({ facts }: Case): string {
   return shown(facts.variables['AZURE_TOKEN_CREDENTIALS'], 'one credential');
-}
-
-/** Whether a connection opens from the network of the pod. */
-function tryFromPod(c: Case, port: '80' | '443'): string {
-  return bash`kubectl debug ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} --image=busybox:1.37 --profile=restricted --attach -- nc -zv -w 5 ${host(hostAsked(c), 'HOST')} ${choice(port)}`;
-}
-
-function variablesOf({ credential }: Finding): string {
-  switch (credential) {
-    case 'client-secret':
-      return 'AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_AUTHORITY_HOST';
-    case 'client-certificate':
-      return 'AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_AUTHORITY_HOST';
-    case 'managed-identity':
-      return 'AZURE_CLIENT_ID, IDENTITY_ENDPOINT, IMDS_ENDPOINT, MSI_ENDPOINT';
-    case 'projected-token':
-      return 'AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST';
-    default:
-      return 'AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_AUTHORITY_HOST';
-  }
 }

@@ -4,8 +4,8 @@ import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import { only, unreached, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION } from '../row.ts';
-import { capitalized, codeOf, hostOf, proxyVariableOf, quoted, shown } from '../words.ts';
-import { atEachLink, hostWord, isProxied, NAME_FAILURE, type UnreachedRow } from './unreached.ts';
+import { capitalized, codeOf, hostOf, proxyVariableOf, shown } from '../words.ts';
+import { hostWord, isProxied, type UnreachedRow } from './unreached.ts';
 
 const PROXY = {
   reason: 'proxy-failed',
@@ -47,7 +47,8 @@ function proxyWord({ facts }: Evidence): Word {
     : url(`http://${facts.proxy.server}`, 'HTTPS_PROXY');
 }
 
-const ROWS: readonly UnreachedRow[] = [
+/** A proxy stands between this process and Azure, and fails. */
+export const PROXY_FAILED: readonly UnreachedRow[] = [
   {
     ...PROXY,
     when: only(
@@ -80,22 +81,13 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
+    check: 'identity-provider',
     when: proxiedWith((finding, { facts }) => isTool(finding) && facts.proxy.variables.length === 0),
     problem: (c) =>
       `The tool reaches ${hostOf(c)} only through a proxy that no variable of this process names, and that proxy fails (${codeOf(c.finding)}).`,
     hint: () =>
       'Correct the proxy in the settings of the system or of the tool, or set HTTPS_PROXY to one that works. NO_PROXY names hosts that need none.',
     commands: (c) => [bash`curl -sS -o /dev/null -v https://${hostWord(c)}`],
-  },
-  {
-    ...PROXY,
-    when: proxiedWith(
-      ({ networkCode, phase }) =>
-        NAME_FAILURE.test(networkCode ?? '') || (networkCode === undefined && phase === 'lookup'),
-    ),
-    problem: (c) => `The name of ${server(c)} in ${variable(c)} cannot be resolved (${codeOf(c.finding)}).`,
-    hint: (c) => `Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
-    commands: askProxy,
   },
   {
     ...PROXY,
@@ -107,15 +99,9 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
-    when: proxiedWith(({ networkCode }) => networkCode === 'ECONNREFUSED'),
-    problem: (c) => `Nothing listens at ${server(c)}, through which ${variable(c)} sends requests for ${hostOf(c)}.`,
-    hint: (c) =>
-      `Correct or unset ${variable(c)}, or start that proxy. If ${hostOf(c)} can be reached directly, name it in NO_PROXY.`,
-    commands: askProxy,
-  },
-  {
-    ...PROXY,
-    when: proxiedWith(({ status, text }) => (text.proxyStatus ?? status) !== undefined),
+    when: proxiedWith(
+      ({ networkCode, status, text }) => networkCode === undefined && (text.proxyStatus ?? status) !== undefined,
+    ),
     problem: (c) => `${capitalized(server(c))} does not let requests pass to ${hostOf(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
       `Have the proxy allow ${hostOf(c)}, or name that host in NO_PROXY if it can be reached directly. ${variable(c)} names the proxy.`,
@@ -123,24 +109,13 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...PROXY,
-    when: proxiedWith((finding) => isTool(finding) && finding.networkCode === undefined),
-    problem: ({ finding }) => `The tool cannot use its proxy: ${quoted(finding)}.`,
-    hint: () =>
-      'Set HTTPS_PROXY to the http URL of a proxy that the tool supports (az has no SOCKS by itself), or unset it.',
-    commands: askProxy,
-  },
-  {
-    ...PROXY,
     when: proxied,
-    problem: (c) => `${hostOf(c)} cannot be reached through ${server(c)} (${codeOf(c.finding)}).`,
+    problem: (c) => `${hostOf(c)} cannot be reached through ${server(c)} in ${variable(c)} (${codeOf(c.finding)}).`,
     hint: (c) =>
-      `Check the proxy and the way to it. Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
+      `Check the name and port of the proxy, and whether it runs. Correct or unset ${variable(c)}, or name ${hostOf(c)} in NO_PROXY if it can be reached directly.`,
     commands: askProxy,
   },
 ];
-
-/** A proxy stands between this process and Azure, and fails. */
-export const PROXY_FAILED = ROWS.flatMap(atEachLink);
 
 function parentDomain(c: Case): string {
   return hostOf(c).split('.').slice(1).join('.');

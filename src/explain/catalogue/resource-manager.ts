@@ -4,18 +4,13 @@ import type { Case, Finding } from '../evidence.ts';
 import { ofKind, only, type When } from '../match.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { hostOf, isSet, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { hostOf, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 
 const THROTTLED = {
   reason: 'throttled',
   title: 'Azure Resource Manager throttles requests',
   check: 'resource-manager',
   documentation: DOCUMENTATION.throttling,
-} as const;
-const TIMEOUT = {
-  reason: 'timeout',
-  title: 'Azure Resource Manager did not answer in time',
-  check: 'resource-manager',
 } as const;
 const BROKEN = {
   reason: 'broken',
@@ -45,7 +40,9 @@ export const RESOURCE_MANAGER: readonly Row[] = [
       `Wait ${waitSeconds(c)} seconds, then ask less often. All clients of the subscription share the limit.`,
   },
   {
-    ...TIMEOUT,
+    reason: 'timeout',
+    title: 'Azure Resource Manager did not answer in time',
+    check: 'resource-manager',
     when: only(ofKind('timeout'), (_, { phase }) => phase === undefined || phase === 'response'),
     problem: (c) => `${hostOf(c)} was reached, but did not answer in time: ${shown(c.finding.message, 'no answer')}.`,
     hint: () => 'Ask again, or look for an outage. If it is slow every time, allow more time with AZURE_DEADLINE_MS.',
@@ -63,30 +60,12 @@ export const RESOURCE_MANAGER: readonly Row[] = [
   },
   {
     ...BROKEN,
-    when: only(code('endpoint'), (_, { errorCode = '' }) => /ApiVersion|NoRegisteredProvider/.test(errorCode)),
-    problem: (c) => `${hostOf(c)} does not know the API version of this program (${statusAndCode(c.finding)}).`,
-    hint: () =>
-      'An older Resource Manager, such as Azure Stack Hub, answers here. Check AZURE_AUTHORITY_HOST and what the name resolves to.',
-    commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
-    documentation: DOCUMENTATION.clouds,
-  },
-  {
-    ...BROKEN,
     when: code('endpoint'),
     problem: (c) => `${hostOf(c)} does not serve this request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Check AZURE_AUTHORITY_HOST and what answers there: Azure Stack, another cloud and gateways do not serve it.',
     commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
     documentation: DOCUMENTATION.clouds,
-  },
-  {
-    ...BROKEN,
-    check: 'resource-groups',
-    when: code('lock'),
-    problem: (c) => `A lock forbids the request (${statusAndCode(c.finding)}).`,
-    hint: () => 'Ask the owner of the subscription to remove the lock that the message names.',
-    commands: () => [bash`az lock list -o table`],
-    documentation: DOCUMENTATION.roles,
   },
   {
     ...BROKEN,
@@ -118,17 +97,10 @@ export const RESOURCE_MANAGER: readonly Row[] = [
   },
   {
     ...BROKEN,
-    when: only(broken, (e) => !isSet(e, 'AZURE_SUBSCRIPTION_ID')),
-    problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () =>
-      'Set AZURE_SUBSCRIPTION_ID to another subscription if this one cannot be used: the first that the identity sees is taken otherwise.',
-    commands: () => [listSubscriptions()],
-  },
-  {
-    ...BROKEN,
     when: broken,
     problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () => 'Follow the message, and check AZURE_SUBSCRIPTION_ID.',
+    hint: () =>
+      'Follow the message. If this subscription cannot be used, set AZURE_SUBSCRIPTION_ID to another: the first that the identity sees is taken otherwise.',
     commands: () => [listSubscriptions()],
   },
 ];

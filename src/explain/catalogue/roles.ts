@@ -1,5 +1,5 @@
 import { bash, guid } from '../bash.ts';
-import { assignReader, listIdentities, listSubscriptions, loginToTenant } from '../commands.ts';
+import { assignReader, listIdentities } from '../commands.ts';
 import { chooseClientId } from '../environment-commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import { ofKind, only, token, type When } from '../match.ts';
@@ -7,24 +7,17 @@ import { isNodeIdentity } from '../node-identity.ts';
 import { isFromEnvironment, isOfSlot, isSystemAssigned, isUnchosen, isUser, principalInWords } from '../principal.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, isSet, misnamed, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
+import { capitalized, isSet, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { NO_SUBSCRIPTION, NOT_AUTHORIZED } from './reasons.ts';
 
 const NONE = { ...NO_SUBSCRIPTION, documentation: DOCUMENTATION.roles } as const;
-const EMPTY = {
-  reason: 'no-resource-groups',
-  title: 'No resource group is visible',
-  check: 'resource-groups',
-} as const;
 
 const none = ofKind('no-subscription');
-const forbidden = only(ofKind('not-authorized'), (_, finding) => [undefined, 'role'].includes(classOf(finding)));
-/** A code that is not in the tables, and whose name and message do not look like a missing role. */
-const forbiddenOtherwise = only(
-  ofKind('not-authorized'),
-  (_, finding) =>
-    finding.errorCode !== undefined && finding.errorCode !== 'Forbidden' && classOf(finding) === undefined,
-);
+/** A code that is in no table, and whose name and message do not look like a missing role, has a row after these. */
+const forbidden = only(ofKind('not-authorized'), (_, finding) => {
+  const found = classOf(finding);
+  return found === 'role' || (found === undefined && [undefined, 'Forbidden'].includes(finding.errorCode));
+});
 
 /** What differs between the identities: what to do about a missing role. */
 const ROLE_ADVICE: readonly {
@@ -76,33 +69,6 @@ function byIdentity(row: Omit<Row, 'hint' | 'commands' | 'when'>, when: When): R
 
 /** There is a token, but the identity may not do what is asked. */
 export const ROLES: readonly Row[] = [
-  {
-    ...NONE,
-    when: only(
-      none,
-      (e, { errorCode }) => errorCode === undefined && misnamed(e, 'AZURE_SUBSCRIPTION_ID') !== undefined,
-    ),
-    problem: (c) =>
-      `${capitalized(principalInWords(c))} sees no subscription, and ${misnamed(c, 'AZURE_SUBSCRIPTION_ID')} is not read here.`,
-    hint: () =>
-      'The variable is named AZURE_SUBSCRIPTION_ID. The identity also needs the role Reader on that subscription; a new role takes up to 10 minutes.',
-    commands: assignReader,
-  },
-  {
-    ...NONE,
-    when: only(none, (e, { errorCode }) => errorCode === undefined && isUser(e)),
-    problem: (c) =>
-      `${capitalized(principalInWords(c))} sees no subscription in the tenant ${shown(c.identity?.tenantId, 'that it is for')}.`,
-    hint: () =>
-      'Log in to the tenant of your subscription, then ask again. If the tenant is right, ask for the role Reader, or activate it if it is only eligible (PIM).',
-    commands: (c) => [
-      listSubscriptions(),
-      loginToTenant(undefined),
-      ...(c.identity?.credential === 'AzureDeveloperCliCredential'
-        ? [bash`azd auth login --tenant-id $TENANT_ID`]
-        : []),
-    ],
-  },
   ...byIdentity(
     {
       ...NONE,
@@ -122,14 +88,6 @@ export const ROLES: readonly Row[] = [
     commands: showRoles,
     documentation: DOCUMENTATION.roles,
   },
-  {
-    ...NOT_AUTHORIZED,
-    when: forbiddenOtherwise,
-    problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () =>
-      "This does not look like a missing role. Follow the message, or ask again in a minute. If nothing here fits it, the fault is Azure's: open a support request.",
-    documentation: DOCUMENTATION.status,
-  },
   ...byIdentity(
     {
       ...NOT_AUTHORIZED,
@@ -144,7 +102,9 @@ export const ROLES: readonly Row[] = [
 /** The list is there, and empty. */
 export const EMPTY_LIST: readonly Row[] = [
   {
-    ...EMPTY,
+    reason: 'no-resource-groups',
+    title: 'No resource group is visible',
+    check: 'resource-groups',
     when: token(
       ({ list, identity, facts }) =>
         list?.resourceGroups === 0 && list.mayRead === false && !isNodeIdentity(identity, facts),

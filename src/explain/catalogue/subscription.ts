@@ -2,27 +2,17 @@ import { bash, guid, host, part } from '../bash.ts';
 import { listSubscriptions, loginToTenant } from '../commands.ts';
 import { dropVariables } from '../environment-commands.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
-import { inPod, ofKind, only, resourceManagerMeans } from '../match.ts';
-import { principalInWords } from '../principal.ts';
+import { either, ofKind, only, resourceManagerMeans } from '../match.ts';
 import { classOf } from '../resource-manager-codes.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, codeOf, hostOf, isSet, misnamed, quoted, shown, subscriptionOf } from '../words.ts';
+import { codeOf, hostOf, isSet, misnamed, quoted, shown, statusAndCode, subscriptionOf } from '../words.ts';
 import { NOT_AUTHORIZED } from './reasons.ts';
 
 const NETWORK = {
   reason: 'network-restricted',
   title: 'Azure Resource Manager refuses this network',
   check: 'resource-manager',
-} as const;
-const DENY = {
-  reason: 'deny-assignment',
-  title: 'A deny assignment blocks the identity',
-  check: 'resource-groups',
-} as const;
-const DISABLED = {
-  reason: 'subscription-disabled',
-  title: 'The subscription is disabled',
-  check: 'subscription',
+  documentation: DOCUMENTATION.privateLink,
 } as const;
 const UNKNOWN = {
   reason: 'subscription-not-found',
@@ -43,9 +33,7 @@ export const SUBSCRIPTION: readonly Row[] = [
     problem: (c) =>
       `The network rules or the private link of the subscription ${shown(subscriptionOf(c), 'in use')} refuse requests from this network (${codeOf(c.finding)}).`,
     hint: () => 'Ask from a network that is allowed, or have the rules changed. No role helps.',
-    commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
-    documentation:
-      'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
+    commands: showAddress,
   },
   {
     ...NETWORK,
@@ -54,12 +42,12 @@ export const SUBSCRIPTION: readonly Row[] = [
       `A private link serves ${hostOf(c)} here, and it refuses to list subscriptions (${codeOf(c.finding)}).`,
     hint: () =>
       'Set AZURE_SUBSCRIPTION_ID, which spares listing them, or reach Resource Manager over the public network. No role helps.',
-    commands: (c) => [bash`getent hosts ${host(c.finding.host, 'HOST')}`],
-    documentation:
-      'https://learn.microsoft.com/azure/azure-resource-manager/management/create-private-link-access-portal',
+    commands: showAddress,
   },
   {
-    ...DENY,
+    reason: 'deny-assignment',
+    title: 'A deny assignment blocks the identity',
+    check: 'resource-groups',
     when: resourceManagerMeans('deny'),
     problem: (c) =>
       `The deny assignment${denyName(c.finding)} forbids ${shown(c.identity?.clientId, 'this identity')} to read the subscription ${shown(subscriptionOf(c), 'in use')}.`,
@@ -71,7 +59,9 @@ export const SUBSCRIPTION: readonly Row[] = [
     documentation: DOCUMENTATION.denyAssignments,
   },
   {
-    ...DISABLED,
+    reason: 'subscription-disabled',
+    title: 'The subscription is disabled',
+    check: 'subscription',
     when: resourceManagerMeans('subscription-disabled'),
     problem: (c) => `The subscription ${shown(subscriptionOf(c), 'in use')} is disabled (${codeOf(c.finding)}).`,
     hint: () =>
@@ -91,24 +81,9 @@ export const SUBSCRIPTION: readonly Row[] = [
   },
   {
     ...UNKNOWN,
-    when: only(configured, (_, { errorCode }) => errorCode !== 'SubscriptionNotFound'),
-    problem: (c) =>
-      `AZURE_SUBSCRIPTION_ID is ${shown(subscriptionOf(c), 'not an id')}, which is not the id of a subscription.`,
-    hint: () => 'Set it to the id, a GUID, or remove it to use the first subscription that the identity sees.',
-    commands: useFirstSubscription,
-  },
-  {
-    ...UNKNOWN,
-    when: inPod(configured),
-    problem: missing,
-    hint: () =>
-      'Remove AZURE_SUBSCRIPTION_ID to use the first subscription that the identity sees, or correct it. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
-    commands: useFirstSubscription,
-  },
-  {
-    ...UNKNOWN,
     when: configured,
-    problem: missing,
+    problem: (c) =>
+      `The subscription ${shown(subscriptionOf(c), 'in use')} of AZURE_SUBSCRIPTION_ID is gone, in another tenant than ${shown(c.identity?.tenantId, 'that of the token')}, or in another cloud than ${c.facts.cloud.resourceManager}.`,
     hint: () =>
       'Correct AZURE_SUBSCRIPTION_ID, or unset it to use the first subscription that the identity sees. In another cloud, AZURE_AUTHORITY_HOST is wrong.',
     commands: useFirstSubscription,
@@ -123,15 +98,10 @@ export const SUBSCRIPTION: readonly Row[] = [
   },
   {
     ...FORBIDDEN,
-    when: resourceManagerMeans('stronger-login'),
-    problem: (c) =>
-      `${capitalized(principalInWords(c))} needs multi-factor authentication for this request (${codeOf(c.finding)}).`,
-    hint: () => 'Log in again with multi-factor authentication.',
-    commands: (c) => [loginToTenant(c.identity?.tenantId)],
-  },
-  {
-    ...FORBIDDEN,
-    when: only(resourceManagerMeans('policy'), (_, { message }) => /multi-?factor|\bMFA\b/i.test(message)),
+    when: either(
+      resourceManagerMeans('stronger-login'),
+      only(resourceManagerMeans('policy'), (_, { message }) => /multi-?factor|\bMFA\b/i.test(message)),
+    ),
     problem: (c) =>
       `A policy demands multi-factor authentication (MFA), and ${shown(c.identity?.credential, 'the login')} was without it.`,
     hint: () => 'Log in again with multi-factor authentication, to the tenant of the subscription.',
@@ -148,21 +118,23 @@ export const SUBSCRIPTION: readonly Row[] = [
     documentation: DOCUMENTATION.roles,
   },
   {
-    ...FORBIDDEN,
+    ...NOT_AUTHORIZED,
     when: ofKind('not-authorized'),
-    problem: (c) => `Azure Resource Manager forbids the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () => 'Follow the message, then ask again. A role may not be what is missing.',
-    documentation: DOCUMENTATION.roles,
+    problem: (c) => `Azure Resource Manager refused the request (${statusAndCode(c.finding)}): ${quoted(c.finding)}.`,
+    hint: () =>
+      "This does not look like a missing role. Follow the message, or ask again in a minute. If nothing here fits it, the fault is Azure's: open a support request.",
+    documentation: DOCUMENTATION.status,
   },
 ];
+
+/** Shows whether the name resolves to a private address. */
+function showAddress({ finding }: Case): string[] {
+  return [bash`getent hosts ${host(finding.host, 'HOST')}`];
+}
 
 /** Lists the others, for a person to choose from. */
 export function useFirstSubscription(c: Case): string[] {
   return [listSubscriptions(), ...dropVariables(c, 'AZURE_SUBSCRIPTION_ID')];
-}
-
-function missing(c: Case): string {
-  return `The subscription ${shown(subscriptionOf(c), 'in use')} of AZURE_SUBSCRIPTION_ID is gone, in another tenant than ${shown(c.identity?.tenantId, 'that of the token')}, or in another cloud than ${c.facts.cloud.resourceManager}.`;
 }
 
 function resourceManager(e: Evidence) {

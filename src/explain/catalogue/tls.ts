@@ -1,20 +1,15 @@
 import { bash, name } from '../bash.ts';
 import type { Case } from '../evidence.ts';
-import { azureCliHas, credential, either, inPod, ofTool, only, stillIn, unreachedWith } from '../match.ts';
+import { credential, either, inPod, ofAzureCli, ofTool, only, stillIn, unreachedWith } from '../match.ts';
 import { isPod } from '../place.ts';
-import { DOCUMENTATION, type Row } from '../row.ts';
-import { hostOf, isSet, nodeInWords, quoted, shown } from '../words.ts';
+import { DOCUMENTATION } from '../row.ts';
+import { codeOf, hostOf, isSet, quoted, shown } from '../words.ts';
 import { showClocks } from './clock.ts';
 import { CONNECTION_BROKEN } from './reasons.ts';
-import { atEachLink, connect, showCertificate, type UnreachedRow } from './unreached.ts';
+import { connect, showCertificate, type UnreachedRow } from './unreached.ts';
 
 const EXPIRED = { reason: 'certificate-expired', title: 'A TLS certificate is not valid at this time' } as const;
 const UNTRUSTED = { reason: 'tls-intercepted', title: 'TLS to Azure is intercepted or not trusted' } as const;
-const CA_BUNDLE = {
-  reason: 'ca-bundle-missing',
-  title: 'The file of CA certificates is missing',
-  check: 'configuration',
-} as const;
 
 const OTHER_NAME = /ALTNAME|HOSTNAME_MISMATCH/;
 /** What Python refuses in a CA certificate since version 3.13, although browsers take it. */
@@ -28,30 +23,25 @@ function showTimes(c: Case): string {
     : showClocks();
 }
 
-const ROWS: readonly UnreachedRow[] = [
+/** A server was reached, but is not trusted. */
+export const TLS: readonly UnreachedRow[] = [
   {
-    ...EXPIRED,
-    when: inPod(unreachedWith(/CERT_NOT_YET_VALID/)),
-    problem: (c) =>
-      `By the clock of ${nodeInWords(c)}, the certificate of ${hostOf(c)} is not valid yet: the clock is slow, or something on the way presents it.`,
+    reason: 'ca-bundle-missing',
+    title: 'The file of CA certificates is missing',
+    check: 'configuration',
+    when: credential(['azure-cli', 'azd', 'powershell'], ({ text }) => text.problem === 'ca-bundle-missing'),
+    problem: ({ finding }) =>
+      `The tool cannot read its CA certificates from ${shown(finding.text.path, 'the file that a variable names')}.`,
     hint: () =>
-      'Compare the clock of the node with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showTimes(c), ...showCertificate(c)],
-    documentation: DOCUMENTATION.aksEgress,
+      'REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names that file, perhaps set by another program. Correct or unset the variable, and restart this service.',
+    commands: () => [bash`env | grep -e CA_BUNDLE -e SSL_CERT`],
+    documentation: DOCUMENTATION.azureCliProxy,
   },
   {
     ...EXPIRED,
-    when: unreachedWith(/CERT_NOT_YET_VALID/),
+    when: unreachedWith(/CERT_NOT_YET_VALID|CERT_HAS_EXPIRED/),
     problem: (c) =>
-      `The certificate of ${hostOf(c)} is not valid yet: either the clock of this machine is slow, or something on the way presents it.`,
-    hint: () => 'Compare the clock with the real time and correct it. If it is right, have the certificate replaced.',
-    commands: (c) => [showTimes(c), ...showCertificate(c)],
-  },
-  {
-    ...EXPIRED,
-    when: unreachedWith(/CERT_HAS_EXPIRED/),
-    problem: (c) =>
-      `The certificate of ${hostOf(c)} has expired: a proxy on the way presents an old one, or the clock here is fast.`,
+      `The certificate of ${hostOf(c)} has expired or is not valid yet (${codeOf(c.finding)}): either the clock here is wrong, or something on the way presents it.`,
     hint: () =>
       'Compare the clock with the real time first. If it is right, the issuer of the certificate tells who has to renew it; adding a CA does not help.',
     commands: (c) => [showTimes(c), ...showCertificate(c)],
@@ -67,6 +57,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
+    check: 'identity-provider',
     when: ofTool(unreachedWith(STRICT)),
     problem: (c) =>
       `The CA that re-signs the connection to ${hostOf(c)} fails the strict checks of newer versions of Python (${quoted(c.finding)}).`,
@@ -77,7 +68,8 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), (_, finding) => finding.credential === 'azure-cli'),
+    check: 'identity-provider',
+    when: ofAzureCli(unreachedWith(NOT_TRUSTED)),
     problem: (c) =>
       `The Azure CLI does not trust the certificate of ${hostOf(c)}: a proxy on the way probably re-signs TLS.`,
     hint: () =>
@@ -87,6 +79,7 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
+    check: 'identity-provider',
     when: ofTool(unreachedWith(NOT_TRUSTED)),
     problem: (c) =>
       `The tool does not trust the certificate of ${hostOf(c)}: a proxy on the way probably re-signs TLS.`,
@@ -96,13 +89,12 @@ const ROWS: readonly UnreachedRow[] = [
   },
   {
     ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), (e) => isPod(e) && isSet(e, 'NODE_EXTRA_CA_CERTS')),
+    when: only(unreachedWith(NOT_TRUSTED), (e) => isSet(e, 'NODE_EXTRA_CA_CERTS')),
     problem: (c) =>
       `The certificate of ${hostOf(c)} comes from a CA that is not in the file of NODE_EXTRA_CA_CERTS (${shown(c.finding.networkCode, 'not trusted')}).`,
     hint: () =>
-      'Add the CA of whatever re-signs TLS on the way to that file, and restart the pod. The variable may also name a file that is not mounted.',
+      'Add the CA of whatever re-signs TLS on the way, usually the company proxy, to that file, and restart this service. Check that the file exists.',
     commands: showCertificate,
-    documentation: DOCUMENTATION.aksEgress,
   },
   {
     ...UNTRUSTED,
@@ -113,15 +105,6 @@ const ROWS: readonly UnreachedRow[] = [
       'Mount the CA certificate of that proxy into the pod and set NODE_EXTRA_CA_CERTS to its path, or exempt the host from inspection.',
     commands: showCertificate,
     documentation: DOCUMENTATION.aksEgress,
-  },
-  {
-    ...UNTRUSTED,
-    when: only(unreachedWith(NOT_TRUSTED), (e) => isSet(e, 'NODE_EXTRA_CA_CERTS')),
-    problem: (c) =>
-      `The certificate of ${hostOf(c)} comes from a CA that is not in the file of NODE_EXTRA_CA_CERTS (${shown(c.finding.networkCode, 'not trusted')}).`,
-    hint: () =>
-      'Add the CA of whatever re-signs TLS on the way, usually the company proxy, to that file, and restart this service. Check that the file exists.',
-    commands: showCertificate,
   },
   {
     ...UNTRUSTED,
@@ -148,27 +131,4 @@ const ROWS: readonly UnreachedRow[] = [
     hint: () => 'Look for a proxy, firewall, VPN or service mesh that handles this connection, and let the host pass.',
     commands: connect,
   },
-];
-
-/** A server was reached, but is not trusted. */
-export const TLS: readonly Row[] = [
-  {
-    ...CA_BUNDLE,
-    when: azureCliHas('ca-bundle-missing'),
-    problem: ({ finding }) =>
-      `az cannot read its CA certificates from ${shown(finding.text.path, 'the file that a variable names')}.`,
-    hint: () =>
-      'REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names that file, perhaps set by another program. Correct or unset the variable, and restart this service.',
-    commands: () => [bash`env | grep CA_BUNDLE`],
-    documentation: DOCUMENTATION.azureCliProxy,
-  },
-  {
-    ...CA_BUNDLE,
-    when: credential(['azd', 'powershell'], ({ text }) => text.problem === 'ca-bundle-missing'),
-    problem: ({ finding }) =>
-      `The tool cannot read its CA certificates from ${shown(finding.text.path, 'the file that a variable names')}.`,
-    hint: () => 'Correct or unset the variable that names this file, such as SSL_CERT_FILE, and restart this service.',
-    commands: () => [bash`env | grep CERT`],
-  },
-  ...ROWS.flatMap(atEachLink),
 ];

@@ -3,7 +3,7 @@ import { challengeOf } from '../challenge.ts';
 import { listSubscriptions, loginToTenant, restart } from '../commands.ts';
 import { restartProcess } from '../environment-commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
-import { either, inPod, ofKind, only, resourceManagerSays, type When } from '../match.ts';
+import { either, ofKind, only, resourceManagerSays, type When } from '../match.ts';
 import { isSystemAssigned, isUser } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import {
@@ -123,24 +123,6 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: only(challenged(/./), isUser),
-    problem: (c) =>
-      `Continuous access evaluation refused the token of ${shown(c.identity?.credential, 'this login')}: the account changed, or a policy demands more.`,
-    hint: () => 'Log in again with the Azure CLI, then ask again.',
-    commands: (c) => [loginToTenant(c.identity?.tenantId)],
-    documentation: DOCUMENTATION.continuousAccess,
-  },
-  {
-    ...REJECTED,
-    when: challenged(/./),
-    problem: () =>
-      'Continuous access evaluation refused the token: the identity or its permissions changed, or a Conditional Access policy demands more.',
-    hint: () =>
-      'Ask again: the next token may be accepted. If not, ask an administrator of the tenant which policy applies.',
-    documentation: DOCUMENTATION.continuousAccess,
-  },
-  {
-    ...REJECTED,
     when: only(rejected, (_, { errorCode }) => errorCode === 'ExpiredAuthenticationToken'),
     problem: () => 'The token had expired when Azure Resource Manager saw it.',
     hint: () => 'Ask again for a new token. If that repeats itself, check the clock of this machine.',
@@ -155,16 +137,18 @@ export const TOKEN_REJECTED: readonly Row[] = [
   },
   {
     ...REJECTED,
-    when: inPod(rejected),
-    problem: refusal,
-    hint: () => 'Ask again. If it lasts, restart the pod for a new token.',
-    commands: restart,
+    when: challenged(/./),
+    problem: () =>
+      'Continuous access evaluation refused the token: the identity or its permissions changed, or a Conditional Access policy demands more.',
+    hint: () =>
+      'Ask again: the next token may be accepted. If not, ask an administrator of the tenant which policy applies.',
+    documentation: DOCUMENTATION.continuousAccess,
   },
   {
     ...REJECTED,
     when: rejected,
     problem: refusal,
-    hint: () => 'Ask again. If it lasts, restart the service for a new token.',
+    hint: () => 'Ask again. If it lasts, restart this service for a new token.',
     commands: restartProcess,
   },
 ];

@@ -1,6 +1,6 @@
 import { bash, text } from '../bash.ts';
-import type { CredentialKind, Evidence, Finding } from '../evidence.ts';
-import { azureCli, entraMeans, findingOf, only, type When } from '../match.ts';
+import type { Case, CredentialKind, Evidence, Finding } from '../evidence.ts';
+import { azureCli, either, entraMeans, findingOf, only, type When } from '../match.ts';
 import { isPipeline, isRemote } from '../place.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import type { Problem } from '../text-forms.ts';
@@ -36,6 +36,14 @@ function powerShellLogin(e: Evidence): string[] {
   ];
 }
 
+function login(c: Case): string[] {
+  return c.finding.credential === 'azd' ? azdLogin(c) : powerShellLogin(c);
+}
+
+function toolName({ credential }: Finding): string {
+  return credential === 'azd' ? 'azd' : 'Azure PowerShell';
+}
+
 /** The other developer tools, if one of them was chosen or is the only one. */
 export const OTHER_TOOLS: readonly Row[] = [
   {
@@ -50,10 +58,17 @@ export const OTHER_TOOLS: readonly Row[] = [
   },
   {
     ...LOGIN,
-    ...AZD,
-    when: only(has('azd', 'not-logged-in', 'account-not-in-cache'), isPipeline),
-    problem: () => 'This step of the pipeline is not logged in to the Azure Developer CLI.',
-    hint: () => 'Log in to azd in this job with the client id, the tenant and a federated credential of the pipeline.',
+    when: only(
+      either(
+        has('azd', 'not-logged-in', 'account-not-in-cache'),
+        has('powershell', 'not-logged-in', 'account-not-in-cache'),
+      ),
+      isPipeline,
+    ),
+    problem: ({ finding }) => `This step of the pipeline is not logged in to ${toolName(finding)}.`,
+    hint: () =>
+      'Log in to it in this job: azd with a federated credential of the pipeline, Azure PowerShell with azure/login or in a task with a service connection.',
+    documentation: DOCUMENTATION.pipelines,
   },
   {
     ...LOGIN,
@@ -79,20 +94,6 @@ export const OTHER_TOOLS: readonly Row[] = [
     ...LOGIN,
     ...POWERSHELL,
     when: only(
-      has('powershell', 'not-logged-in'),
-      (e, { text: { claims } }) => claims !== undefined && azureCli(e) === undefined && !isPipeline(e),
-    ),
-    problem: () =>
-      'Azure Resource Manager no longer accepts the token of Azure PowerShell: its sessions were revoked, or a policy has changed.',
-    hint: () => 'Log in again with the claims that Azure demands. A plain login may give the same token.',
-    commands: ({ finding }) => [
-      bash`pwsh -Command Connect-AzAccount -ClaimsChallenge ${text(finding.text.claims?.challenge, 'CLAIMS')}`,
-    ],
-  },
-  {
-    ...LOGIN,
-    ...POWERSHELL,
-    when: only(
       has('powershell', 'not-logged-in', 'account-not-in-cache'),
       (e, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true && !isPipeline(e),
     ),
@@ -105,13 +106,6 @@ export const OTHER_TOOLS: readonly Row[] = [
         ? bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')} -UseDeviceAuthentication`
         : bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')}`,
     ],
-  },
-  {
-    ...LOGIN,
-    ...POWERSHELL,
-    when: only(has('powershell', 'not-logged-in', 'account-not-in-cache'), isPipeline),
-    problem: () => 'This step of the pipeline is not logged in to Azure PowerShell.',
-    hint: () => 'Log in with azure/login with a session of Azure PowerShell, or in a task with a service connection.',
   },
   {
     ...LOGIN,
@@ -169,36 +163,28 @@ export const OTHER_TOOLS_REFUSED: readonly Row[] = [
     hint: () => 'Let Azure PowerShell log in through the browser, without the broker, and log in again.',
     commands: (c) => [bash`pwsh -Command 'Update-AzConfig -EnableLoginByWam $false'`, ...powerShellLogin(c)],
   },
-  ...needingPerson('azd', 'azd', azdLogin),
-  ...needingPerson('powershell', 'Azure PowerShell', powerShellLogin),
+  {
+    ...LOGIN,
+    when: only(entraMeans('mfa'), isOther),
+    problem: ({ finding }) =>
+      `Entra ID demands more of the user of ${toolName(finding)} than this login has, such as a second factor (${codeOf(finding)}).`,
+    hint: () =>
+      'Log in again in a browser, to the tenant of the subscription. If a Conditional Access policy still refuses, ask the administrator of the tenant.',
+    commands: login,
+    documentation: aboutNumber,
+  },
+  {
+    ...LOGIN,
+    when: only(entraMeans('sign-in'), isOther),
+    problem: ({ finding }) => `Entra ID wants the user of ${toolName(finding)} to sign in again (${codeOf(finding)}).`,
+    hint: ({ finding }) => `Log in with ${toolName(finding)} again, then ask again.`,
+    commands: login,
+    documentation: aboutNumber,
+  },
 ];
 
-/** The login of a tool is not enough for Microsoft Entra ID, and a person has to make another one. */
-function needingPerson(tool: CredentialKind, name: string, commands: (e: Evidence) => string[]): Row[] {
-  return [
-    {
-      ...LOGIN,
-      when: only(entraMeans('mfa'), isOf(tool)),
-      problem: ({ finding }) =>
-        `Entra ID demands more of the user of ${name} than this login has, such as a second factor (${codeOf(finding)}).`,
-      hint: () =>
-        'Log in again in a browser, to the tenant of the subscription. If a Conditional Access policy still refuses, ask the administrator of the tenant.',
-      commands,
-      documentation: aboutNumber,
-    },
-    {
-      ...LOGIN,
-      when: only(entraMeans('sign-in'), isOf(tool)),
-      problem: ({ finding }) => `Entra ID wants the user of ${name} to sign in again (${codeOf(finding)}).`,
-      hint: () => `Log in with ${name} again, then ask again.`,
-      commands,
-      documentation: aboutNumber,
-    },
-  ];
-}
-
-function isOf(tool: CredentialKind) {
-  return (_: Evidence, { credential }: Finding): boolean => credential === tool;
+function isOther(_: Evidence, { credential }: Finding): boolean {
+  return credential === 'azd' || credential === 'powershell';
 }
 
 /** Matches a tool that is there and gave a reason of its own, where the Azure CLI is not: the Azure CLI has rows for everything. */

@@ -1,23 +1,11 @@
 import { bash, host, name, url, type Word } from '../bash.ts';
 import { inNamespace } from '../commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
-import { only } from '../match.ts';
 import { isPod } from '../place.ts';
 import type { Row } from '../row.ts';
 
-/** A name was not resolved. */
-export const NAME_FAILURE = /^(ENOTFOUND|EAI_\w{1,20}|ENODATA|ESERVFAIL|ETIMEOUT|EREFUSED)$/;
-
-/** A row about a host that was not reached. Which link of the chain broke depends on who was asked. */
-export type UnreachedRow = Omit<Row, 'check'>;
-
-/** The same row for whoever gives the token, and for Resource Manager. */
-export function atEachLink(row: UnreachedRow): Row[] {
-  return [
-    { ...row, check: 'identity-provider', when: only(row.when, (_, { credential }) => credential !== undefined) },
-    { ...row, check: 'resource-manager', when: only(row.when, (_, { credential }) => credential === undefined) },
-  ];
-}
+/** A row about a host that was not reached. Without a check, the host that was asked decides which link of the chain broke. */
+export type UnreachedRow = Omit<Row, 'check'> & Partial<Pick<Row, 'check'>>;
 
 /** Whether the request went to a proxy: its failure is then the proxy's. */
 export function isProxied({ facts }: Evidence, finding: Finding): boolean {
