@@ -118,6 +118,17 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
   },
   {
     ...ABSENT,
+    // A container group starts its metadata service after the container; elsewhere its address is silent, not closed.
+    when: only(absentAt('container'), (e) => managedIdentity(e)?.networkCode === 'ECONNREFUSED'),
+    problem: ({ facts }) =>
+      `${facts.metadataService} refuses the connection: the metadata service of this container has not started yet, or there is none. There is no az either.`,
+    hint: () =>
+      'In a container group of Azure, ask again in a few seconds; the group needs a managed identity. Elsewhere, run this service on the host, where az is logged in.',
+    commands: loginWhereItIs,
+    documentation: DOCUMENTATION.managedIdentity,
+  },
+  {
+    ...ABSENT,
     when: absentAt('container'),
     problem: () => 'This container has no az on its PATH, and no other credential gives a token.',
     hint: () =>

@@ -155,6 +155,15 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), (e) => isPipeline(e) && isContainer(e)),
+    problem: () =>
+      'az is not logged in inside the container of this step, which does not see a login that was made outside of it.',
+    hint: () =>
+      'Log in inside the container, or mount the directory of the login (~/.azure of the runner) and name it in AZURE_CONFIG_DIR, or run this step without a container.',
+    documentation: DOCUMENTATION.pipelines,
+  },
+  {
+    ...LOGIN,
     when: only(needsLogin('account-not-in-cache', 'not-logged-in'), isPipeline),
     problem: () => 'az is installed in this pipeline, but this step is not logged in.',
     hint: () =>
@@ -163,12 +172,12 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
   },
   {
     ...LOGIN,
-    when: only(needsLogin('account-not-in-cache'), ({ facts }) => facts.place === 'container'),
+    when: only(needsLogin('account-not-in-cache', 'not-logged-in'), ({ facts }) => facts.place === 'container'),
     problem: () =>
-      'az knows its login, but the token cache in this container does not have the account: the host may encrypt its own.',
+      'az has no login in this container: that of the host is not mounted, or its token cache is encrypted there.',
     hint: () =>
-      'Log in inside the container with a device code, or run this service on the host, where az is logged in.',
-    commands: loginAgain,
+      'Log in inside the container with a device code, or mount the directory of your az login. If the host encrypts it, run this service there. No restart is needed.',
+    commands: loginToCloud,
   },
   {
     ...LOGIN,

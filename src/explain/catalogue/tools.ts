@@ -40,9 +40,20 @@ function login(c: Case): string[] {
   return c.finding.credential === 'azd' ? azdLogin(c) : powerShellLogin(c);
 }
 
+/** Where the tool keeps its login. */
+function directories({ credential }: Finding): string {
+  return credential === 'azd' ? '~/.azd' : '~/.Azure and ~/.local/share/.IdentityService';
+}
+
 function toolName({ credential }: Finding): string {
   return credential === 'azd' ? 'azd' : 'Azure PowerShell';
 }
+
+/** No login, or one that has ended. */
+const noLogin = either(
+  has('azd', 'not-logged-in', 'account-not-in-cache'),
+  has('powershell', 'not-logged-in', 'account-not-in-cache'),
+);
 
 /** The other developer tools, if one of them was chosen or is the only one. */
 export const OTHER_TOOLS: readonly Row[] = [
@@ -53,30 +64,35 @@ export const OTHER_TOOLS: readonly Row[] = [
     problem: () =>
       'azd gets no token until it has proven more: either its login has expired, or a Conditional Access policy demands what azd may not be able to give.',
     hint: () =>
-      'Ask azd itself for its reason, and log in once more. If an AADSTS number of a policy comes again, use the Azure CLI on a managed device or ask the administrator.',
+      'Ask azd itself for its reason, update it, and log in once more. If an AADSTS number of a policy comes again, use the Azure CLI on a managed device or ask the administrator.',
     commands: (c) => [bash`azd auth token --output json --debug > /dev/null`, ...azdLogin(c), bash`az login`],
   },
   {
     ...LOGIN,
-    when: only(
-      either(
-        has('azd', 'not-logged-in', 'account-not-in-cache'),
-        has('powershell', 'not-logged-in', 'account-not-in-cache'),
-      ),
-      isPipeline,
-    ),
-    problem: ({ finding }) => `This step of the pipeline is not logged in to ${toolName(finding)}.`,
+    when: only(noLogin, (e, { text }) => isPipeline(e) && text.isPolicy === true),
+    problem: ({ finding }) =>
+      `Entra ID demands that the user of ${toolName(finding)} signs in anew, such as with a second factor (MFA), which nobody can do in a pipeline.`,
     hint: () =>
-      'Log in to it in this job: azd with a federated credential of the pipeline, Azure PowerShell with azure/login or in a task with a service connection.',
+      'Log in as an identity that needs no person: a service principal, a managed identity, or a service connection with workload identity federation.',
     documentation: DOCUMENTATION.pipelines,
   },
   {
     ...LOGIN,
     ...AZD,
-    when: has('azd', 'not-logged-in', 'account-not-in-cache'),
-    problem: () => 'Nobody is logged in to the Azure Developer CLI (azd).',
-    hint: () => 'Log in with azd as the user who runs this service, then ask again.',
-    commands: azdLogin,
+    when: only(noLogin, (e, { credential }) => isPipeline(e) && credential === 'azd'),
+    problem: () => 'This step of the pipeline is not logged in to azd, or its login has expired.',
+    hint: () =>
+      'Log in with a federated credential of the pipeline shortly before the step that needs it: the token of the pipeline lives for minutes only.',
+    commands: () => [
+      bash`azd auth login --client-id $CLIENT_ID --tenant-id $TENANT_ID --federated-credential-provider $PROVIDER`,
+    ],
+  },
+  {
+    ...LOGIN,
+    when: only(noLogin, isPipeline),
+    problem: () => 'This step of the pipeline is not logged in to Azure PowerShell.',
+    hint: () => 'Log in with azure/login with a session of Azure PowerShell, or in a task with a service connection.',
+    documentation: DOCUMENTATION.pipelines,
   },
   {
     ...LOGIN,
@@ -95,7 +111,7 @@ export const OTHER_TOOLS: readonly Row[] = [
     ...POWERSHELL,
     when: only(
       has('powershell', 'not-logged-in', 'account-not-in-cache'),
-      (e, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true && !isPipeline(e),
+      (_, { text: { tenant, isPolicy } }) => tenant !== undefined && isPolicy === true,
     ),
     problem: ({ finding }) =>
       `The tenant ${shown(finding.text.tenant, '')} demands more of the user of Azure PowerShell than this login has, such as a second factor (MFA).`,
@@ -106,6 +122,23 @@ export const OTHER_TOOLS: readonly Row[] = [
         ? bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')} -UseDeviceAuthentication`
         : bash`pwsh -Command Connect-AzAccount -Tenant ${text(c.finding.text.tenant, 'TENANT_ID')}`,
     ],
+  },
+  {
+    ...LOGIN,
+    when: only(noLogin, ({ facts }) => facts.place === 'container'),
+    problem: ({ finding }) =>
+      `${toolName(finding)} is not logged in inside this container, which does not see the login of its host.`,
+    hint: ({ finding }) => `Log in inside the container, or mount the login of the host: ${directories(finding)}.`,
+    commands: login,
+    documentation: DOCUMENTATION.azurePowerShell,
+  },
+  {
+    ...LOGIN,
+    ...AZD,
+    when: has('azd', 'not-logged-in', 'account-not-in-cache'),
+    problem: () => 'Nobody is logged in to the Azure Developer CLI (azd).',
+    hint: () => 'Log in with azd as the user who runs this service, then ask again.',
+    commands: azdLogin,
   },
   {
     ...LOGIN,
