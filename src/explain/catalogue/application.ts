@@ -16,7 +16,7 @@ import {
 import { correctApplication, listApplications } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, codeOf, shown } from '../words.ts';
-import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
+import { CLIENT_ID_UNKNOWN, ENTRA_REFUSED, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
 
 const DISABLED = {
   reason: 'application-disabled',
@@ -168,14 +168,11 @@ export const APPLICATION: readonly Row[] = [
     ],
   },
   {
-    reason: 'entra-refused',
-    title: 'Microsoft Entra ID refused the request',
-    check: 'token',
+    ...ENTRA_REFUSED,
     when: entraMeans('application-multi-tenant'),
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
     hint: () => 'Use a managed identity, or a single-tenant application.',
     commands: () => [listIdentities()],
-    documentation: aboutNumber,
   },
 ];

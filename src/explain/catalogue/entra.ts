@@ -37,7 +37,8 @@ function answersWith(...codes: string[]): When {
   return only(entraRefusal, (_, { errorCode }) => errorCode !== undefined && codes.includes(errorCode));
 }
 
-const FAULTS: readonly Row[] = [
+/** Temporary faults, then refusals that say what to do by themselves, then those that do not. */
+const OTHERS: readonly Row[] = [
   {
     ...THROTTLED,
     when: either(
@@ -58,10 +59,6 @@ const FAULTS: readonly Row[] = [
     hint: () =>
       'Ask again in a minute, and look at the status page of Azure if it lasts. Nothing here needs to change.',
   },
-];
-
-/** Refusals that say what to do by themselves, then those that do not. */
-const OTHERS: readonly Row[] = [
   {
     ...ENTRA_REFUSED,
     when: entraMeans('flow-public-client'),
@@ -157,6 +154,5 @@ export const ENTRA: readonly Row[] = [
   ...TENANT,
   ...POLICY,
   ...ACCOUNTS,
-  ...FAULTS,
   ...OTHERS,
 ];

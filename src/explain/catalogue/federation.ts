@@ -13,7 +13,7 @@ import {
   showIssuerOfCluster,
   updateFederatedCredential,
 } from '../federated-credentials.ts';
-import { entraSays, isProjected, only, type When } from '../match.ts';
+import { either, entraSays, isProjected, only, type When } from '../match.ts';
 import { applicationInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Reason, type Row } from '../row.ts';
 import { authorityHost, identityInWords, serviceAccountInWords, shown } from '../words.ts';
@@ -57,14 +57,12 @@ const missing = entraSays(70021, 70025);
 const FOR_PIPELINE =
   'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.';
 
-/** For a token of an identity binding, Microsoft Entra ID may miss any of the three values. */
-const forTokenProxy = ofPod(entraSays(70021, 70025, 700211, 700212, 700213, 7002121), isForTokenProxy);
-
 /** The token of another issuer matches no federated credential. */
 export const FEDERATION: readonly Row[] = [
   {
     ...AUDIENCE,
-    when: forTokenProxy,
+    // Microsoft Entra ID may miss any of the three values.
+    when: ofPod(either(audience, issuer, subject, missing), isForTokenProxy),
     problem: (c) =>
       `The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but it was sent to ${authorityHost(c)} directly.`,
     hint: () =>
@@ -148,7 +146,8 @@ export const FEDERATION: readonly Row[] = [
   {
     ...CASE,
     when: entraSays(7002138),
-    problem: otherCase,
+    problem: (c) =>
+      `A federated credential of ${ownerInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
     hint: () => 'Write its issuer and subject exactly as they are in the token, then try again.',
     commands: (c) => updateFederatedCredential(c, part`grep -i`),
   },
@@ -211,10 +210,6 @@ function otherSubject(c: Case): string {
 function missingInWords(c: Case): string {
   const { issuer: iss, subject: sub, audience: aud } = presented(c);
   return `No federated credential of ${ownerInWords(c)} has the issuer ${shown(iss, 'of the token')}, the subject ${shown(sub, 'of the token')} and the audience ${shown(aud, 'of the token')}.`;
-}
-
-function otherCase(c: Case): string {
-  return `A federated credential of ${ownerInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`;
 }
 
 /** What every pod of the namespace could use, no identity may trust. */
