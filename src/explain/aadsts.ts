@@ -59,10 +59,8 @@ const NUMBERS = {
   ],
   /** A policy demands a managed or compliant device, or another platform. */
   'policy-device': [50005, 50097, 50127, 50129, 50155, 50187, 53000, 53001, 530001, 530002, 530003, 530004, 530033],
-  /** The tenant does not know the device any more. */
-  'policy-deleted-device': [700003],
-  /** The device is disabled in the tenant. */
-  'policy-disabled-device': [135011],
+  /** The device was deleted from the tenant, or is disabled there. */
+  'policy-refused-device': [135011, 700003],
   /** A policy demands an approved application, or one with app protection. */
   'policy-approved-application': [53002, 53009, 530021],
   /** A policy demands tokens that are bound to the device. */
@@ -145,13 +143,11 @@ const NUMBERS = {
   ],
   /** The issuer of that token, or what it publishes, cannot be used. */
   issuer: [50166, 70022, 70024, 90061, 501661, 700221, 900610, 900611, 900612, 7000272],
-  /** The tenant is unknown. */
+  /** The tenant is unknown, or the request names none or one that stands for all. */
   tenant: [
-    50160, 50186, 90002, 90085, 90124, 90129, 90130, 90132, 90133, 501941, 900021, 900022, 900023, 900192, 900193,
-    900194, 900195, 9002332, 9002346,
+    50059, 50128, 50160, 50186, 50194, 90002, 90019, 90085, 90124, 90129, 90130, 90132, 90133, 501941, 900021, 900022,
+    900023, 900191, 900192, 900193, 900194, 900195, 9001023, 9002332, 9002346,
   ],
-  /** The request names no tenant, or one that stands for all. */
-  'tenant-missing': [50059, 50128, 50194, 90019, 900191, 9001023],
   /** The tenant is blocked, for inactivity or by Microsoft. */
   'blocked-tenant': [5000222, 5000224, 5000225],
   /** The resource that the token is for cannot be used. */

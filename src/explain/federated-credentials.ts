@@ -13,6 +13,7 @@ import {
 } from './commands.ts';
 import { type Evidence, type Finding, isTool } from './evidence.ts';
 import { type IssuerKind, issuerKind } from './issuer.ts';
+import { applicationWord } from './principal.ts';
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
@@ -70,9 +71,12 @@ export function discoveryDocument(c: Refused): string {
 
 const LIST = part`az identity federated-credential list -g \${group:?} --identity-name $name`;
 
-/** Shows which tokens the identity trusts. */
-export function listFederatedCredentials(e: WithFacts): string {
-  return bash`${readIdentityNames(e)} && ${LIST} --query '[].[name,issuer,subject]' -o table`;
+/** Shows which tokens the identity trusts, or the application as which a tool is logged in. */
+export function listFederatedCredentials(c: Refused): string {
+  const columns = part`--query '[].[name,issuer,subject]' -o table`;
+  return isTool(c.finding)
+    ? bash`az ad app federated-credential list --id ${applicationWord(c)} ${columns}`
+    : bash`${readIdentityNames(c)} && ${LIST} ${columns}`;
 }
 
 const issuerWord = (c: Refused): Word => url(presented(c).issuer, 'ISSUER');
@@ -112,18 +116,11 @@ export function createFederatedCredential(c: Refused): string[] {
   );
 }
 
-/** Gives the federated credential with this issuer and subject the audience of the token. */
-export function updateAudience(c: Refused): string[] {
-  return [listFederatedCredentials(c), update(c, part`grep`)];
-}
-
-/** Writes the federated credential that differs in upper and lower case like the token, if the identity may trust that. */
-export function updateCase(c: Refused): string[] {
-  return [listFederatedCredentials(c), ...(isTrustworthy(c) ? [update(c, part`grep -i`)] : [])];
-}
-
-function update(c: Refused, grep: Word): string {
-  return bash`${readIdentityNames(c)} && ${LIST} --query '[].[name,issuer,subject]' -o tsv | ${grep} ${ofThisToken(c)} | while read -r credential _; do az identity federated-credential update -g $group --identity-name $name --name $credential --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; done`;
+/** Writes the federated credential with this issuer and subject, as this command finds them, like the token, if the identity may trust that. */
+export function updateFederatedCredential(c: Refused, grep: Word): string[] {
+  if (!isTrustworthy(c)) return [listFederatedCredentials(c)];
+  const update = bash`${readIdentityNames(c)} && ${LIST} --query '[].[name,issuer,subject]' -o tsv | ${grep} ${ofThisToken(c)} | while read -r credential _; do az identity federated-credential update -g $group --identity-name $name --name $credential --issuer ${issuerWord(c)} --subject ${subjectWord(c)} --audiences ${audienceWord(c)}; done`;
+  return [listFederatedCredentials(c), update];
 }
 
 /** A name for this service account of this cluster alone: neither part may hold an underscore itself. */

@@ -58,11 +58,6 @@ export function fromEnvironment(when: When): When {
   );
 }
 
-/** Matches a pod identity that NMI gets with a secret or certificate of its own (AzureIdentity of type 1 or 2). */
-export function behindNmi(when: When): When {
-  return only(when, (_, { responder }) => responder === 'nmi');
-}
-
 /** What may have been meant instead of the service principal in the variables of this process. */
 export function otherLogin(e: Pick<Evidence, 'facts'>): string {
   return isPod(e) ? 'Workload ID' : 'another login';

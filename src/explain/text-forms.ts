@@ -55,7 +55,6 @@ export type CertificateProblem =
   | 'key-mismatch'
   | 'key-too-short'
   | 'revoked'
-  | 'not-yet-valid'
   | 'expired'
   | 'not-valid-now';
 
@@ -166,9 +165,8 @@ export const CERTIFICATES: [CertificateProblem, RegExp][] = [
   ['key-too-short', /key (?:size|length) .{0,40}(?:less|smaller|shorter) than/i],
   ['not-registered', /key was not found|not registered on application/i],
   ['revoked', /certificate (?:has been|was|is) revoked/i],
-  ['not-yet-valid', /(?:certificate|key)[^.\n]{0,60} not yet valid/i],
   ['expired', /(?:certificate|key)[^.\n]{0,60} (?:is|has|was) expired|expired (?:certificate|key)/i],
-  ['not-valid-now', /not within its (?:specified )?valid|NotBefore|validity period/i],
+  ['not-valid-now', /not within its (?:specified )?valid|not yet valid|NotBefore|validity period/i],
 ];
 
 /** The variable that the SDK or MSAL refuses. */

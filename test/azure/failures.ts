@@ -95,7 +95,7 @@ export const FAILURES: Case[] = [
   {
     title: 'an identity binding without the annotation',
     handlers: [noImds()],
-    env: () => ({ ...identityBinding(), AZURE_CLIENT_ID: '' }),
+    env: () => ({ ...identityBinding(), AZURE_CLIENT_ID: undefined }),
   },
   {
     title: 'an identity binding behind a proxy that denies it',
@@ -111,9 +111,24 @@ export const FAILURES: Case[] = [
     env: () => ({ ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/nonexistent/azure-identity-token' }),
   },
   {
+    title: 'a missing token file on a virtual node',
+    handlers: [],
+    env: () => ({
+      ...workloadIdentity(),
+      AZURE_FEDERATED_TOKEN_FILE: '/nonexistent/azure-identity-token',
+      NODE_NAME: 'virtual-node-aci-linux',
+    }),
+  },
+  {
     title: 'a token file that is a directory',
     handlers: [],
     env: () => ({ ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/proc' }),
+  },
+  {
+    title: 'a token file on a broken volume',
+    handlers: [],
+    // Nothing is mapped at its beginning: EIO.
+    env: () => ({ ...workloadIdentity(), AZURE_FEDERATED_TOKEN_FILE: '/proc/self/mem' }),
   },
   {
     title: 'an empty token file',
@@ -301,6 +316,20 @@ export const FAILURES: Case[] = [
     title: 'NMI that does not know the client id',
     handlers: [
       imds({ answer: () => new HttpResponse('no azure identity found for request clientID 4444', { status: 404 }) }),
+    ],
+    env: () => labels('aadpodidbinding="rgapi"'),
+  },
+  {
+    title: 'NMI with a service principal whose secret is wrong',
+    handlers: [
+      imds({
+        answer: () =>
+          new HttpResponse(
+            "failed to refresh token, error: adal: Refresh request failed. Status Code = '401'. Response body: " +
+              '{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.","error_codes":[7000215]}',
+            { status: 403 },
+          ),
+      }),
     ],
     env: () => labels('aadpodidbinding="rgapi"'),
   },

@@ -281,7 +281,7 @@ describe('an identity binding', () => {
       attempts: binding({ host, status: 403, contentType: 'text/html', body: '<p>no' }),
       reason: 'identity-binding-broken',
       check: 'identity-provider',
-      says: 'Something on the way',
+      says: 'A proxy or something else on the way',
       last: `hosts=$(kubectl set env deployment orders -n shop --list --resolve | grep -i ^NO_PROXY= | head -1 | cut -d= -f2- | tr ' ' ,) && kubectl set env deployment orders -n shop NO_PROXY=\${hosts:+$hosts,}${host}`,
     },
     {

@@ -1,7 +1,7 @@
 import { bash } from '../bash.ts';
 import { listSubscriptions, loginToTenant } from '../commands.ts';
-import { type Case, isTool } from '../evidence.ts';
-import { entraMeans, ofAzureCli, only, type When } from '../match.ts';
+import type { Case } from '../evidence.ts';
+import { entraMeans, only, type When } from '../match.ts';
 import { tenantInWords } from '../principal.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { hasValue } from '../words.ts';
@@ -15,7 +15,6 @@ const ACCOUNT = {
 } as const;
 
 const withPassword = (when: When): When => only(when, (_, { credential }) => credential === 'user-password');
-const withoutPassword = 'Use a service principal or Workload ID instead of AZURE_USERNAME and AZURE_PASSWORD.';
 
 /** A person has to do something about the account or the login. */
 export const ACCOUNTS: readonly Row[] = [
@@ -27,20 +26,6 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: ofAzureCli(entraMeans('account-of-other-tenant')),
-    problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
-    hint: () =>
-      'Log in to the tenant of the account only, or with another account, or have this one invited as a guest.',
-    commands: () => [listSubscriptions(), loginToTenant(undefined)],
-  },
-  {
-    ...ACCOUNT,
-    when: entraMeans('account-of-other-tenant'),
-    problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
-    hint: () => 'Use the tenant of the account, or another account, or have this one invited as a guest.',
-  },
-  {
-    ...ACCOUNT,
     when: withPassword(entraMeans('account-unknown')),
     problem: (c) => `The account of AZURE_USERNAME does not exist in ${tenantInWords(c)}.`,
     hint: () =>
@@ -48,9 +33,10 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: entraMeans('account-unknown'),
-    problem: (c) => `There is no such account in ${tenantInWords(c)}; it may have been deleted.`,
-    hint: () => 'Use an account that exists in this tenant, or the tenant of the account.',
+    when: entraMeans('account-of-other-tenant', 'account-unknown'),
+    problem: (c) => `The account does not exist in ${tenantInWords(c)}, and is no guest there.`,
+    hint: () => 'Use the tenant of the account, or another account, or have this one invited as a guest.',
+    commands: (c) => ofAz(c, listSubscriptions(), loginToTenant(undefined)),
   },
   {
     ...ACCOUNT,
@@ -75,16 +61,9 @@ export const ACCOUNTS: readonly Row[] = [
   },
   {
     ...ACCOUNT,
-    when: entraMeans('password', 'password-expired'),
+    when: entraMeans('password'),
     problem: () => 'The password of the account is wrong, has expired or has to be changed.',
     hint: () => 'Set a new password in the browser, then log in again.',
-    commands: logInAgain,
-  },
-  {
-    ...ACCOUNT,
-    when: ofAzureCli(entraMeans('account')),
-    problem: ({ finding }) => `The account of az cannot be used in this tenant (AADSTS${finding.aadsts}).`,
-    hint: () => 'Log in with an account that may use the tenant, or ask its administrator.',
     commands: logInAgain,
   },
   {
@@ -92,25 +71,24 @@ export const ACCOUNTS: readonly Row[] = [
     when: entraMeans('account'),
     problem: ({ finding }) => `The account cannot be used in this tenant (AADSTS${finding.aadsts}).`,
     hint: () => 'Use an account that may use the tenant, or ask its administrator.',
+    commands: logInAgain,
   },
   {
     ...ENTRA_REFUSED,
     when: withPassword(entraMeans('sign-in', 'mfa')),
     problem: ({ finding }) =>
       `The account of AZURE_USERNAME must prove more than a password, such as a second factor (AADSTS${finding.aadsts}).`,
-    hint: () => withoutPassword,
-  },
-  {
-    ...ENTRA_REFUSED,
-    when: only(entraMeans('sign-in', 'mfa'), (_, finding) => !isTool(finding)),
-    problem: ({ finding }) =>
-      `Microsoft Entra ID demands that a person signs in (AADSTS${finding.aadsts}), which no application can do.`,
-    hint: () => 'Ask an administrator of the tenant, who finds the request in the sign-in log by its correlation id.',
+    hint: () => 'Use a service principal or Workload ID instead of AZURE_USERNAME and AZURE_PASSWORD.',
   },
 ];
 
-/** To the tenant that the text names, if it names one. Other tools than az have logins of their own. */
-function logInAgain({ finding: { credential, text } }: Case): string[] {
-  if (credential !== 'azure-cli') return [];
-  return [hasValue(text.tenant) ? loginToTenant(text.tenant) : bash`az login`];
+/** Other tools than az have logins of their own. */
+function ofAz({ finding }: Case, ...commands: string[]): string[] {
+  return finding.credential === 'azure-cli' ? commands : [];
+}
+
+/** To the tenant that the text names, if it names one. */
+function logInAgain(c: Case): string[] {
+  const { tenant } = c.finding.text;
+  return ofAz(c, hasValue(tenant) ? loginToTenant(tenant) : bash`az login`);
 }

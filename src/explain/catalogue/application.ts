@@ -1,5 +1,5 @@
 import { bash, guid } from '../bash.ts';
-import { listIdentities, listSubscriptions, loginToTenant, showNmiBindings } from '../commands.ts';
+import { listIdentities, listSubscriptions } from '../commands.ts';
 import { dropVariables } from '../environment-commands.ts';
 import { type Case, isTool } from '../evidence.ts';
 import { entraMeans, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
@@ -8,19 +8,16 @@ import {
   applicationInWords,
   applicationOf,
   applicationWord,
-  behindNmi,
   fromEnvironment,
   hasClientIdForm,
-  isPerson,
   tenantInWords,
   tenantOf,
 } from '../principal.ts';
 import { correctApplication, listApplications } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, clientIdOf, codeOf, hasValue, shown, tenantIdOf } from '../words.ts';
-import { CLIENT_ID_UNKNOWN, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
+import { capitalized, codeOf, shown } from '../words.ts';
+import { CLIENT_ID_UNKNOWN, ENTRA_REFUSED, SERVICE_PRINCIPAL_MISSING } from './reasons.ts';
 
-const SERVICE_PRINCIPAL_MISSING_ROW = { ...SERVICE_PRINCIPAL_MISSING, documentation: aboutNumber } as const;
 const DISABLED = {
   reason: 'application-disabled',
   title: 'The application is disabled',
@@ -35,21 +32,17 @@ const CONSENT = {
 } as const;
 
 const unknown = entraMeans('application-unknown');
-const absent = entraMeans('application-without-service-principal');
-const disabled = entraMeans('application-disabled');
 
 const notInTenant = (c: Case) =>
   `${capitalized(tenantInWords(c))} has no ${applicationInWords(c).replace(/^(the|this) /, '')}`;
 
-/** The client id of the request is none in the tenant of the request: one of the two is wrong. */
-const CLIENT_ID: readonly Row[] = [
-  {
-    ...CLIENT_ID_UNKNOWN,
-    when: only(ofAzureCli(unknown), (_, finding) => isPerson(finding)),
-    problem: (c) => `The login of az is one to ${tenantInWords(c)}, which does not have ${applicationInWords(c)}.`,
-    hint: () => 'Log in to the tenant of the subscription, in its cloud.',
-    commands: () => [listSubscriptions(), loginToTenant(undefined)],
-  },
+/** In a pod, the client id stays: an empty one would keep the webhook from setting that of the service account. */
+function dropServicePrincipal(c: Case): string[] {
+  return dropVariables(c, 'AZURE_CLIENT_SECRET', ...(isPod(c) ? [] : ['AZURE_CLIENT_ID']));
+}
+
+/** Microsoft Entra ID does not know the application, or gives it no token. */
+export const APPLICATION: readonly Row[] = [
   {
     ...CLIENT_ID_UNKNOWN,
     when: ofAzureCliInPipeline(unknown),
@@ -62,7 +55,7 @@ const CLIENT_ID: readonly Row[] = [
     ...CLIENT_ID_UNKNOWN,
     when: ofAzureCli(unknown),
     problem: (c) =>
-      `az is logged in as ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: it was deleted, or belongs to another tenant.`,
+      `az is logged in with ${applicationInWords(c)}, which ${tenantInWords(c)} does not have: it was deleted, or belongs to another tenant.`,
     hint: () => 'Log in again, as a person or as an application that exists there. A new one takes a minute.',
     commands: () => [bash`az login`, listApplications()],
   },
@@ -72,14 +65,6 @@ const CLIENT_ID: readonly Row[] = [
     problem: (c) => `The tool is logged in with ${applicationInWords(c)}, which ${tenantInWords(c)} does not have.`,
     hint: () => 'Log in again with it to the tenant of the subscription, in its cloud.',
     commands: () => [listSubscriptions()],
-  },
-  {
-    ...CLIENT_ID_UNKNOWN,
-    when: behindNmi(unknown),
-    problem: () => 'NMI signs in as a service principal (AzureIdentity of type 1 or 2) that its tenant does not have.',
-    hint: () => 'Correct clientID and tenantID in the AzureIdentity. For a managed identity, its type is 0.',
-    commands: (c) => [showNmiBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...CLIENT_ID_UNKNOWN,
@@ -111,14 +96,6 @@ const CLIENT_ID: readonly Row[] = [
   },
   {
     ...CLIENT_ID_UNKNOWN,
-    when: fromEnvironment(only(unknown, (e) => hasValue(clientIdOf(e)) && clientIdOf(e) === tenantIdOf(e))),
-    problem: (c) =>
-      `AZURE_CLIENT_ID is the same as AZURE_TENANT_ID, ${shown(clientIdOf(c), '')}, so it is no application.`,
-    hint: () => 'Set AZURE_CLIENT_ID to the application (client) id of the app registration.',
-    commands: correctApplication,
-  },
-  {
-    ...CLIENT_ID_UNKNOWN,
     when: unknown,
     problem: (c) =>
       `${notInTenant(c)}: either AZURE_CLIENT_ID is the id of a secret or object, or AZURE_TENANT_ID is not its tenant.`,
@@ -127,19 +104,9 @@ const CLIENT_ID: readonly Row[] = [
     commands: correctApplication,
     documentation: DOCUMENTATION.applications,
   },
-];
-
-/** In a pod, the client id stays: an empty one would keep the webhook from setting that of the service account. */
-function dropServicePrincipal(c: Case): string[] {
-  return dropVariables(c, 'AZURE_CLIENT_SECRET', ...(isPod(c) ? [] : ['AZURE_CLIENT_ID']));
-}
-
-/** Microsoft Entra ID knows the application, or something like it, but gives it no token. */
-export const APPLICATION: readonly Row[] = [
-  ...CLIENT_ID,
   {
-    ...SERVICE_PRINCIPAL_MISSING_ROW,
-    when: absent,
+    ...SERVICE_PRINCIPAL_MISSING,
+    when: entraMeans('application-without-service-principal'),
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is registered, but has no service principal in ${tenantInWords(c)}.`,
     hint: () => 'Create it in that tenant, or correct AZURE_TENANT_ID if the application belongs to another one.',
@@ -147,10 +114,11 @@ export const APPLICATION: readonly Row[] = [
       // Only in the tenant that was asked: another one may be the wrong place for it.
       bash`az account show --query tenantId -o tsv | grep -i ${guid(tenantOf(c), 'TENANT_ID')} && az ad sp create --id ${applicationWord(c)}`,
     ],
+    documentation: aboutNumber,
   },
   {
     ...DISABLED,
-    when: disabled,
+    when: entraMeans('application-disabled'),
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is disabled (its service principal, or enterprise application).`,
     hint: () => 'Ask who disabled it and why, then enable it again. A new secret or certificate does not help.',
@@ -165,17 +133,11 @@ export const APPLICATION: readonly Row[] = [
   },
   {
     ...CONSENT,
-    when: ofTool(entraMeans('assignment')),
-    problem: () => 'The tenant lets only assigned users use this tool, and the account of this login is not assigned.',
-    hint: () =>
-      'Ask an administrator of the tenant to assign the account, or a group of it, to the enterprise application of the tool.',
-  },
-  {
-    ...CONSENT,
     when: entraMeans('assignment'),
-    problem: (c) =>
-      `${capitalized(applicationInWords(c))} is not assigned to what it asks for, and the tenant demands an assignment.`,
-    hint: () => 'Ask an administrator of the tenant to assign it in the enterprise application that the message names.',
+    problem: () =>
+      'The tenant demands an assignment to an enterprise application, and this account or application has none.',
+    hint: () =>
+      'Ask an administrator of the tenant to assign it, or a group that it is in, to the enterprise application that the message names.',
   },
   {
     ...CONSENT,
@@ -206,14 +168,11 @@ export const APPLICATION: readonly Row[] = [
     ],
   },
   {
-    reason: 'entra-refused',
-    title: 'Microsoft Entra ID refused the request',
-    check: 'token',
+    ...ENTRA_REFUSED,
     when: entraMeans('application-multi-tenant'),
     problem: (c) =>
       `${capitalized(applicationInWords(c))} is one for several tenants, which may not use federated credentials of this issuer.`,
     hint: () => 'Use a managed identity, or a single-tenant application.',
     commands: () => [listIdentities()],
-    documentation: aboutNumber,
   },
 ];

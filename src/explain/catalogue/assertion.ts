@@ -10,12 +10,12 @@ import {
   showIssuerOfCluster,
 } from '../federated-credentials.ts';
 import type { IssuerKind } from '../issuer.ts';
-import { either, entraMeans, entraSays, ofPodToken, only, type When } from '../match.ts';
+import { either, entraMeans, entraSays, ofPodToken, only } from '../match.ts';
 import { isNoPod } from '../place.ts';
 import { listApplications } from '../registration-commands.ts';
 import { aboutNumber, type Row } from '../row.ts';
 import { codeOf, identityInWords, projectedToken, serviceAccountInWords, shown } from '../words.ts';
-import { CLOCKS } from './clock.ts';
+import { CLOCKS, showClocks } from './clock.ts';
 import { internalIssuer } from './federation.ts';
 
 const EXPIRED = {
@@ -59,24 +59,24 @@ export const ASSERTION: readonly Row[] = [
     when: only(expired, (_, { credential }) => credential === 'client-certificate'),
     problem: () => "The assertion that this process signed with its certificate is not valid by Azure's clock.",
     hint: () => 'Compare the time of this machine with that of Azure, and turn on time synchronization (NTP).',
-    commands: () => [bash`date -u`, bash`curl -sSI https://login.microsoftonline.com | grep -i ^date`],
+    commands: () => [showClocks()],
   },
   {
     ...EXPIRED,
-    when: only(ofPod(expired), isNoPod),
+    when: only(ofPodToken(expired), isNoPod),
     problem: (c) => `The token in ${shown(projectedToken(c).file, 'the file')} ${validityInWords(c)}.`,
     hint: () => 'Write a new token to this file, and renew it before it expires.',
   },
   {
     ...EXPIRED,
-    when: only(ofPod(expired), isPast),
+    when: only(ofPodToken(expired), isPast),
     problem: (c) => `The token of ${serviceAccountInWords(c)} ${validityInWords(c)}; the kubelet has not renewed it.`,
     hint: () => 'Recreate the pod. If it happens again, look at the kubelet of its node.',
     commands: restart,
   },
   {
     ...EXPIRED,
-    when: ofPod(expired),
+    when: ofPodToken(expired),
     problem: (c) =>
       `The token of ${serviceAccountInWords(c)} ${validityInWords(c)}, but Microsoft Entra ID says that it is not valid now.`,
     hint: () => 'Compare the clock of the node with that of Azure, and recreate the pod for a new token.',
@@ -128,24 +128,15 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...INVALID,
-    when: only(entraMeans('issuer'), (e, finding) => presented({ ...e, finding }).issuer !== undefined),
-    problem: (c) =>
-      `Microsoft Entra ID has read what ${issuer(c)} publishes, and cannot use it (${codeOf(c.finding)}).`,
+    when: entraMeans('issuer'),
+    problem: (c) => `Microsoft Entra ID cannot use ${issuer(c)}, or what it publishes (${codeOf(c.finding)}).`,
     hint: () =>
       'Its discovery document must name exactly this issuer, and its keys must include the one that signed the token. Keys may have been rotated.',
     commands: (c) => [fetchDocument(c)],
   },
   {
-    ...INVALID,
-    when: entraMeans('issuer'),
-    problem: (c) =>
-      `Microsoft Entra ID cannot use the issuer of the token, or what it publishes (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Look at the issuer of the token: its discovery document and its keys must be public and must fit the token.',
-  },
-  {
     ...REFUSED,
-    when: only(ofPod(entraSays(70023)), (e) => !projectedToken(e).isInjected),
+    when: only(ofPodToken(entraSays(70023)), (e) => !projectedToken(e).isInjected),
     problem: () => 'The projected token lives for more than 24 hours, and Microsoft Entra ID accepts none that does.',
     hint: () =>
       'Lower expirationSeconds of the projected volume to at most 86400, or remove the volume and let the webhook make one.',
@@ -153,7 +144,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: ofPod(entraSays(70023)),
+    when: ofPodToken(entraSays(70023)),
     problem: () => 'The projected token lives for more than 24 hours, and Microsoft Entra ID accepts none that does.',
     hint: () =>
       'Shorten its lifetime by the annotation service-account-token-expiration (or expirationSeconds of the volume), and recreate the pod.',
@@ -170,7 +161,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: ofPod(entraSays(700229)),
+    when: ofPodToken(entraSays(700229)),
     problem: (c) =>
       `The token in ${shown(projectedToken(c).file, 'the file')} is one that Microsoft Entra ID issued for a person; it only exchanges those of a managed identity or application.`,
     hint: () =>
@@ -179,7 +170,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: only(ofPod(refused), (e, finding) => isOfEntra(e, finding)),
+    when: only(ofPodToken(refused), isOfEntra),
     problem: (c) =>
       `The token in ${shown(projectedToken(c).file, 'the file')} was issued by Microsoft Entra ID itself, which does not exchange its own tokens.`,
     hint: () =>
@@ -192,7 +183,7 @@ export const ASSERTION: readonly Row[] = [
   },
   {
     ...REFUSED,
-    when: ofPod(refused),
+    when: ofPodToken(refused),
     problem: (c) =>
       `Microsoft Entra ID refused the token of ${serviceAccountInWords(c)} for ${identityInWords(c)} (${codeOf(c.finding)}).`,
     hint: () =>
@@ -213,11 +204,6 @@ export const ASSERTION: readonly Row[] = [
     hint: () => 'Log in again with a new token, and compare it with the federated credential of the application.',
   },
 ];
-
-/** Matches for the token of a pod. */
-function ofPod(when: When): When {
-  return ofPodToken(when);
-}
 
 function issuerIs(...kinds: IssuerKind[]) {
   return (e: Evidence, finding: Case['finding']) => kinds.includes(issuerOf({ ...e, finding }));

@@ -1,8 +1,9 @@
 import { bash, choice, part, path, type Word } from '../bash.ts';
-import { findWorkload, inNamespace, showNmiBindings, templatePath, workload } from '../commands.ts';
+import { findWorkload, inNamespace, templatePath, workload } from '../commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
-import { entraMeans, findingOf, inPod, ofTool, only, type When } from '../match.ts';
-import { applicationInWords, applicationWord, behindNmi } from '../principal.ts';
+import { entraMeans, findingOf, ofTool, only, type When } from '../match.ts';
+import { isPod } from '../place.ts';
+import { applicationInWords, applicationWord } from '../principal.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import type { CertificateProblem } from '../text-forms.ts';
 import { isSet, shown } from '../words.ts';
@@ -41,8 +42,9 @@ function showParts(c: Case): string[] {
   return [bash`grep -a BEGIN ${file(c)}`];
 }
 
-/** Shows what is mounted where, and for which group. */
-function showMounts(c: Case): string[] {
+/** Shows the file and whose it is: for a pod, what is mounted where and for which group. */
+function showFile(c: Case): string[] {
+  if (!isPod(c)) return [bash`ls -ln ${path(c.finding.text.path, 'AZURE_CLIENT_CERTIFICATE_PATH')}`];
   const spec = choice(`.${templatePath(c)}.spec`);
   return [
     ...findWorkload(c),
@@ -54,33 +56,21 @@ function showMounts(c: Case): string[] {
 export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
   {
     ...UNUSABLE,
-    when: inPod(unusable('file-missing')),
-    problem: fileMissing,
-    hint: () =>
-      'Mount the Secret with the certificate at the path of AZURE_CLIENT_CERTIFICATE_PATH, or correct the path.',
-    commands: showMounts,
-  },
-  {
-    ...UNUSABLE,
     when: unusable('file-missing'),
-    problem: fileMissing,
-    hint: () => 'Correct AZURE_CLIENT_CERTIFICATE_PATH, or put the file there.',
-    commands: (c) => [bash`ls -l ${path(c.finding.text.path, 'AZURE_CLIENT_CERTIFICATE_PATH')}`],
-  },
-  {
-    ...UNUSABLE,
-    when: inPod(unusable('file-unreadable')),
-    problem: fileUnreadable,
+    problem: (c) =>
+      `AZURE_CLIENT_CERTIFICATE_PATH names ${shown(c.finding.text.path, 'a file')}, which does not exist.`,
     hint: () =>
-      'Set fsGroup in the security context of the pod, or a mode that its user can read on the mounted Secret.',
-    commands: showMounts,
+      'Correct AZURE_CLIENT_CERTIFICATE_PATH, or put the file there: in a pod, by mounting the Secret with the certificate.',
+    commands: showFile,
   },
   {
     ...UNUSABLE,
     when: unusable('file-unreadable'),
-    problem: fileUnreadable,
-    hint: () => 'Give the user of this process read permission for it.',
-    commands: (c) => [bash`ls -ln ${path(c.finding.text.path, 'AZURE_CLIENT_CERTIFICATE_PATH')}`],
+    problem: (c) =>
+      `This process may not read ${shown(c.finding.text.path, 'the file')}, which AZURE_CLIENT_CERTIFICATE_PATH names.`,
+    hint: () =>
+      'Let the user of this process read it: in a pod, by fsGroup in its security context or by the mode of the mounted Secret.',
+    commands: showFile,
   },
   {
     ...UNUSABLE,
@@ -115,26 +105,10 @@ export const CLIENT_CERTIFICATE_FILE: readonly Row[] = [
   },
 ];
 
-function fileMissing(c: Case): string {
-  return `AZURE_CLIENT_CERTIFICATE_PATH names ${shown(c.finding.text.path, 'a file')}, which does not exist.`;
-}
-
-function fileUnreadable(c: Case): string {
-  return `This process may not read ${shown(c.finding.text.path, 'the file')}, which AZURE_CLIENT_CERTIFICATE_PATH names.`;
-}
-
 const refused = entraMeans('client-certificate');
 
 /** Microsoft Entra ID refused the certificate of an application. */
 export const CLIENT_CERTIFICATE: readonly Row[] = [
-  {
-    ...CLIENT_CERTIFICATE_REFUSED,
-    when: behindNmi(entraMeans('client-certificate', 'client-certificate-chain', 'client-certificate-revocation-list')),
-    problem: () => 'NMI signs in as a service principal (AzureIdentity of type 2), and its certificate was refused.',
-    hint: () => 'Correct the certificate that the AzureIdentity refers to, or use a managed identity (type 0).',
-    commands: (c) => [showNmiBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
-  },
   {
     ...CLIENT_CERTIFICATE_REFUSED,
     when: entraMeans('client-certificate-revocation-list'),
@@ -166,13 +140,6 @@ export const CLIENT_CERTIFICATE: readonly Row[] = [
       `${certificate(c)} has a key that is too short: Microsoft Entra ID accepts RSA keys from 2,048 bits on.`,
     hint: () => 'Create a certificate with a longer key, register it with the application, and put it in place.',
     commands: (c) => [bash`openssl x509 -in ${file(c)} -noout -text | grep Public-Key`],
-  },
-  {
-    ...CLIENT_CERTIFICATE_REFUSED,
-    when: says(refused, 'not-yet-valid'),
-    problem: (c) => `${certificate(c)} is not yet valid.`,
-    hint: () => 'Wait until it is, use the former one until then, or create one that is valid from now on.',
-    commands: showRegistered,
   },
   {
     ...CLIENT_CERTIFICATE_REFUSED,

@@ -1,11 +1,11 @@
 import { type AadstsClass, isWithin } from '../aadsts.ts';
 import { bash } from '../bash.ts';
-import { listIdentities, listVariables, showNmiBindings } from '../commands.ts';
+import { listIdentities, listVariables } from '../commands.ts';
 import { dropVariables } from '../environment-commands.ts';
-import type { Case, CredentialKind } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, entraSays, inPod, ofPodToken, ofTool, only } from '../match.ts';
+import type { Case, Finding } from '../evidence.ts';
+import { either, entraMeans, entraRefusal, entraSays, ofPodToken, ofTool, only } from '../match.ts';
 import { isPipeline, isPod } from '../place.ts';
-import { applicationInWords, applicationOf, behindNmi, fromEnvironment, otherLogin } from '../principal.ts';
+import { applicationInWords, applicationOf, fromEnvironment, otherLogin } from '../principal.ts';
 import { replaceSecret, showNewSecret, trimSecret } from '../registration-commands.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, isPadded, isTooShort, shown } from '../words.ts';
@@ -13,10 +13,8 @@ import { CLIENT_SECRET_REFUSED } from './reasons.ts';
 
 /** An old number that means a wrong secret or a wrong certificate. */
 const wrongOld = only(entraSays(50012), (_, { credential }) => credential === 'client-secret');
-const wrong = either(entraMeans('client-secret'), wrongOld);
-const expired = entraMeans('client-secret-expired');
+const refused = either(entraMeans('client-secret'), wrongOld);
 const missing = entraMeans('client-secret-missing');
-const refused = either(wrong, expired, missing);
 
 /** These say nothing about the credential: they would come with the one that is meant, too. */
 const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
@@ -30,58 +28,38 @@ const NOT_ABOUT_CREDENTIAL: readonly AadstsClass[] = [
   'flow-old-tls',
 ];
 
-/** EnvironmentCredential comes before Workload ID, and its refusal ends the chain. */
-function leftOver(credential: CredentialKind, variable: string): Row {
-  const when = only(
-    entraRefusal,
-    ({ facts }, finding) =>
-      finding.credential === credential &&
-      facts.projectedToken !== undefined &&
-      !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(finding.aadstsClass, name)),
-  );
-  return {
-    ...CLIENT_SECRET_REFUSED,
-    when,
-    problem: ({ finding }) =>
-      `${variable} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
-    hint: () => `Remove ${variable} from the manifest, also where it comes from an envFrom. Workload ID needs none.`,
-    commands: (c) => dropVariables(c, variable),
-  };
+/** The variable with the credential that EnvironmentCredential presents. */
+function variableOf({ credential }: Finding): string {
+  if (credential === 'client-secret') return 'AZURE_CLIENT_SECRET';
+  return credential === 'client-certificate' ? 'AZURE_CLIENT_CERTIFICATE_PATH' : 'AZURE_PASSWORD';
 }
 
-/** Workload ID is there, and a credential of another time is in its way. */
+/** Workload ID is there, and a credential of another time is in its way: EnvironmentCredential comes first, and its refusal ends the chain. */
 export const LEFT_OVER: readonly Row[] = [
-  leftOver('client-secret', 'AZURE_CLIENT_SECRET'),
-  leftOver('client-certificate', 'AZURE_CLIENT_CERTIFICATE_PATH'),
-  leftOver('user-password', 'AZURE_PASSWORD'),
+  {
+    ...CLIENT_SECRET_REFUSED,
+    when: only(
+      fromEnvironment(entraRefusal),
+      ({ facts }, { aadstsClass }) =>
+        facts.projectedToken !== undefined && !NOT_ABOUT_CREDENTIAL.some((name) => isWithin(aadstsClass, name)),
+    ),
+    problem: ({ finding }) =>
+      `${variableOf(finding)} takes precedence over Workload ID, which is configured here and was never tried: Microsoft Entra ID refused it (AADSTS${finding.aadsts}).`,
+    hint: ({ finding }) =>
+      `Remove ${variableOf(finding)} from the manifest, also where it comes from an envFrom. Workload ID needs none.`,
+    commands: (c) => dropVariables(c, variableOf(c.finding)),
+  },
 ];
 
 /** Microsoft Entra ID refused the secret of an application. */
 export const CLIENT_SECRET: readonly Row[] = [
   {
     ...CLIENT_SECRET_REFUSED,
-    when: behindNmi(either(refused, entraMeans('client-secret-of-managed-identity'))),
+    when: fromEnvironment(only(refused, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
     problem: () =>
-      'NMI signs in as a service principal (AzureIdentity of type 1), and its secret is wrong or has expired.',
+      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
     hint: () =>
-      'Correct the secret that the AzureIdentity refers to, or use a managed identity (type 0), which has none.',
-    commands: (c) => [showNmiBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET')))),
-    problem: () =>
-      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
-    hint: () => 'Remove the white space, in the manifest or in the Secret that it comes from. No new secret is needed.',
-    commands: trimSecret,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
-    when: fromEnvironment(only(wrong, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
-    problem: () =>
-      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
-    hint: () => 'Remove the white space where the variable is set, and restart. No new secret is needed.',
+      'Remove the white space where the variable is set, such as the Secret that it comes from, and restart. No new secret is needed.',
     commands: trimSecret,
   },
   {
@@ -102,7 +80,7 @@ export const CLIENT_SECRET: readonly Row[] = [
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: fromEnvironment(expired),
+    when: fromEnvironment(entraMeans('client-secret-expired')),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: (c) =>
       `Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
@@ -115,13 +93,6 @@ export const CLIENT_SECRET: readonly Row[] = [
       `${capitalized(applicationInWords(c))} is no public client: a user name and password alone are not enough.`,
     hint: () =>
       'Set AZURE_CLIENT_SECRET to a secret of the application; AZURE_USERNAME and AZURE_PASSWORD are not needed then.',
-    commands: replaceSecret,
-  },
-  {
-    ...CLIENT_SECRET_REFUSED,
-    when: inPod(fromEnvironment(missing)),
-    problem: (c) => `The request carried no usable secret of ${applicationInWords(c)}.`,
-    hint: () => 'Set AZURE_CLIENT_SECRET to a current secret of the application, or use Workload ID, which needs none.',
     commands: replaceSecret,
   },
   {
@@ -149,14 +120,14 @@ export const CLIENT_SECRET: readonly Row[] = [
   {
     ...CLIENT_SECRET_REFUSED,
     // A shell, an env file or a pipeline has cut it.
-    when: fromEnvironment(only(wrong, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET'))),
+    when: fromEnvironment(only(refused, (e) => isTooShort(e, 'AZURE_CLIENT_SECRET'))),
     problem: () => 'AZURE_CLIENT_SECRET is too short for a client secret: it was cut off, often at a #, $, % or quote.',
     hint: () => 'Set it to the whole value, in single quotes. If nobody has it, create a new secret.',
     commands: (c) => [...showOrigin(c), ...replaceSecret(c)],
   },
   {
     ...CLIENT_SECRET_REFUSED,
-    when: fromEnvironment(wrong),
+    when: fromEnvironment(refused),
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
     hint: (c) =>

@@ -1,6 +1,7 @@
 import { bash } from '../bash.ts';
+import { showNmiBindings } from '../commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
-import { either, entraMeans, entraRefusal, ofAzureCli, ofPodToken, only, type When } from '../match.ts';
+import { either, entraMeans, entraRefusal, ofAzureCli, only, type When } from '../match.ts';
 import { applicationInWords, applicationWord, tenantInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
 import { capitalized, codeOf, quoted, shown } from '../words.ts';
@@ -36,7 +37,8 @@ function answersWith(...codes: string[]): When {
   return only(entraRefusal, (_, { errorCode }) => errorCode !== undefined && codes.includes(errorCode));
 }
 
-const FAULTS: readonly Row[] = [
+/** Temporary faults, then refusals that say what to do by themselves, then those that do not. */
+const OTHERS: readonly Row[] = [
   {
     ...THROTTLED,
     when: either(
@@ -57,10 +59,6 @@ const FAULTS: readonly Row[] = [
     hint: () =>
       'Ask again in a minute, and look at the status page of Azure if it lasts. Nothing here needs to change.',
   },
-];
-
-/** Refusals that say what to do by themselves, then those that do not. */
-const OTHERS: readonly Row[] = [
   {
     ...ENTRA_REFUSED,
     when: entraMeans('flow-public-client'),
@@ -71,18 +69,11 @@ const OTHERS: readonly Row[] = [
   },
   {
     ...ENTRA_REFUSED,
-    when: ofPodToken(entraMeans('flow-malformed')),
-    problem: ({ finding }) =>
-      `The request is malformed (AADSTS${finding.aadsts}): AZURE_CLIENT_ID or AZURE_TENANT_ID is empty or has a quote, a space or a line break.`,
-    hint: () => 'Correct the annotations of the service account, or the manifest, and restart.',
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...ENTRA_REFUSED,
     when: entraMeans('flow-malformed'),
     problem: ({ finding }) =>
       `The request is malformed (AADSTS${finding.aadsts}): an id or secret is empty or has a quote, a space or a line break.`,
-    hint: () => 'Look at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET where they are set.',
+    hint: () =>
+      'Look at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET where they are set: in the annotations of the service account, the manifest or the environment.',
   },
   {
     ...ENTRA_REFUSED,
@@ -106,25 +97,10 @@ const OTHERS: readonly Row[] = [
   },
   {
     ...ENTRA_REFUSED,
-    when: only(entraMeans('application'), (_, finding) => !isTool(finding)),
-    problem: (c) =>
-      `${capitalized(applicationInWords(c))} is not made for this in ${tenantInWords(c)} (${codeOf(c.finding)}).`,
-    hint: () => 'Look at its registration and at the sign-in log of the tenant, by the correlation id in the message.',
-    commands: (c) => [bash`az ad app show --id ${applicationWord(c)}`],
-  },
-  {
-    ...ENTRA_REFUSED,
     when: only(either(entraMeans('flow'), answersWith('unauthorized_client')), (_, finding) => !isTool(finding)),
     problem: (c) => `${capitalized(applicationInWords(c))} may not make this request (${codeOf(c.finding)}).`,
     hint: () =>
       'Use an application or managed identity that gets tokens without a person: with a secret, certificate or federated credential.',
-  },
-  {
-    ...ENTRA_REFUSED,
-    when: only(answersWith('invalid_client'), (_, finding) => !isTool(finding)),
-    problem: (c) => `Microsoft Entra ID does not accept ${credentialInWords(c)} (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Look at what the application or identity has registered, and at the sign-in log, by the correlation id in the message.',
   },
   {
     ...ENTRA_REFUSED,
@@ -137,7 +113,7 @@ const OTHERS: readonly Row[] = [
   {
     ...ENTRA_REFUSED,
     when: only(entraRefusal, isNoToolLogin),
-    problem: (c) => `Microsoft Entra ID refused ${credentialInWords(c)}: ${said(c)}.`,
+    problem: (c) => `Microsoft Entra ID gave ${applicationInWords(c)} no token: ${said(c)}.`,
     hint: () =>
       'Read what the number means. An administrator finds the request in the sign-in log by its correlation id.',
   },
@@ -157,34 +133,26 @@ function said({ finding }: Case): string {
   return quoted({ summary: finding.summary.replace(/^[\s\S]{0,80}?(?=AADSTS\d)/, '') });
 }
 
-/** What was presented, and whose it is. */
-function credentialInWords(c: Case): string {
-  const application = applicationInWords(c);
-  switch (c.finding.credential) {
-    case 'client-secret':
-      return `the secret of ${application}`;
-    case 'client-certificate':
-      return `the certificate of ${application}`;
-    case 'projected-token':
-    case 'identity-binding':
-      return `the service account's token for ${application}`;
-    case 'managed-identity':
-      return `the managed identity`;
-    case 'user-password':
-      return 'the account of AZURE_USERNAME';
-    default:
-      return 'the login of the tool';
-  }
-}
-
 /** Microsoft Entra ID refused a token, for any credential. */
 export const ENTRA: readonly Row[] = [
+  {
+    ...ENTRA_REFUSED,
+    when: only(
+      entraMeans('client-secret', 'client-certificate', 'application-unknown', 'tenant'),
+      (_, { responder }) => responder === 'nmi',
+    ),
+    problem: (c) =>
+      `NMI signs in as a service principal (AzureIdentity of type 1 or 2), which Microsoft Entra ID refuses (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Correct clientID, tenantID and the secret or certificate in the AzureIdentity. For a managed identity, which needs none, its type is 0.',
+    commands: (c) => [showNmiBindings(c)],
+    documentation: DOCUMENTATION.podIdentity,
+  },
   ...APPLICATION,
   ...CLIENT_SECRET,
   ...CLIENT_CERTIFICATE,
   ...TENANT,
   ...POLICY,
   ...ACCOUNTS,
-  ...FAULTS,
   ...OTHERS,
 ];

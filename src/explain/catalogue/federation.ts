@@ -1,6 +1,6 @@
-import { bash, guid, part } from '../bash.ts';
+import { part } from '../bash.ts';
 import { enableWorkloadIdentity, inOrder, restart, unsetVariable, useServiceAccount } from '../commands.ts';
-import type { Case, Finding } from '../evidence.ts';
+import { type Case, isTool } from '../evidence.ts';
 import {
   createFederatedCredential,
   hasUsualAudience,
@@ -11,10 +11,10 @@ import {
   listFederatedCredentials,
   presented,
   showIssuerOfCluster,
-  updateAudience,
-  updateCase,
+  updateFederatedCredential,
 } from '../federated-credentials.ts';
-import { entraSays, isProjected, only, type When } from '../match.ts';
+import { either, entraSays, isProjected, only, type When } from '../match.ts';
+import { applicationInWords } from '../principal.ts';
 import { aboutNumber, DOCUMENTATION, type Reason, type Row } from '../row.ts';
 import { authorityHost, identityInWords, serviceAccountInWords, shown } from '../words.ts';
 
@@ -52,20 +52,17 @@ const MISSING = {
 const audience = entraSays(700212, 7002121);
 const issuer = entraSays(700211);
 const subject = entraSays(700213);
-const caseDiffers = entraSays(7002138);
 const missing = entraSays(70021, 70025);
 /** What to do for the token of a pipeline that no credential names. */
 const FOR_PIPELINE =
   'Create one, or run the pipeline for the branch, environment or service connection that an existing one names. A new one takes a minute.';
 
-/** For a token of an identity binding, Microsoft Entra ID may miss any of the three values. */
-const forTokenProxy = ofPod(entraSays(70021, 70025, 700211, 700212, 700213, 7002121), isForTokenProxy);
-
 /** The token of another issuer matches no federated credential. */
 export const FEDERATION: readonly Row[] = [
   {
     ...AUDIENCE,
-    when: forTokenProxy,
+    // Microsoft Entra ID may miss any of the three values.
+    when: ofPod(either(audience, issuer, subject, missing), isForTokenProxy),
     problem: (c) =>
       `The token has the audience api://AKSIdentityBinding for the token proxy of AKS, but it was sent to ${authorityHost(c)} directly.`,
     hint: () =>
@@ -76,44 +73,32 @@ export const FEDERATION: readonly Row[] = [
   {
     ...AUDIENCE,
     when: ofPod(audience, (c) => !hasUsualAudience(c)),
-    problem: (c) =>
-      `The token has the audience ${shown(presented(c).audience, 'of something else')}, and the federated credential of ${identityInWords(c)} has another.`,
+    problem: otherAudience,
     hint: () =>
       'Let the webhook project the token, with the audience api://AzureADTokenExchange, and give the federated credential the same audience.',
     commands: (c) => inOrder([listFederatedCredentials(c)], unsetVariable(c, part`AZURE_FEDERATED_TOKEN_FILE`)),
   },
   {
     ...AUDIENCE,
-    when: ofPod(audience, isTrustworthy),
-    problem: (c) =>
-      `The token has the audience ${shown(presented(c).audience, '')}, and the federated credential of ${identityInWords(c)} has another.`,
+    when: ofPod(audience),
+    problem: otherAudience,
     hint: () =>
       'Give the federated credential the audience of the token. There can be no second one with this issuer and subject.',
-    commands: updateAudience,
-  },
-  {
-    ...AUDIENCE,
-    when: ofPod(audience),
-    problem: (c) =>
-      `The token has the audience ${shown(presented(c).audience, '')}, and the federated credential of ${identityInWords(c)} has another.`,
-    hint: () => 'Compare the two, and give the federated credential the audience of the token.',
-    commands: (c) => [listFederatedCredentials(c)],
+    commands: (c) => updateFederatedCredential(c, part`grep`),
   },
   {
     ...AUDIENCE,
     when: audience,
-    problem: (c) =>
-      `The token has the audience ${shown(presented(c).audience, 'that the message names')}, and the federated credential of ${applicationInWords(c)} has another.`,
+    problem: otherAudience,
     hint: () => 'Give both the same audience, by default api://AzureADTokenExchange, and log in again.',
-    commands: listOfApplication,
+    commands: (c) => [listFederatedCredentials(c)],
   },
   internalIssuer(ISSUER, issuer),
   serviceAccountOfEverybody(ISSUER, issuer),
   {
     ...ISSUER,
     when: ofPod(issuer, isTrustworthy),
-    problem: (c) =>
-      `No federated credential of ${identityInWords(c)} has exactly the issuer ${shown(presented(c).issuer, '')}.`,
+    problem: otherIssuer,
     hint: (c) =>
       `Create a federated credential for it. ${slashInWords(c)}Each cluster has its own issuer, and a recreated one a new one; an identity can trust 20.`,
     commands: createFederatedCredential,
@@ -121,8 +106,7 @@ export const FEDERATION: readonly Row[] = [
   {
     ...ISSUER,
     when: ofPod(issuer),
-    problem: (c) =>
-      `No federated credential of ${identityInWords(c)} has exactly the issuer ${shown(presented(c).issuer, 'of the token')}.`,
+    problem: otherIssuer,
     hint: (c) =>
       `If this is the issuer of your own cluster, create a federated credential for it. ${slashInWords(c)}`.trim(),
     commands: compare,
@@ -130,35 +114,24 @@ export const FEDERATION: readonly Row[] = [
   {
     ...ISSUER,
     when: issuer,
-    problem: (c) =>
-      `No federated credential of ${applicationInWords(c)} has the issuer ${shown(presented(c).issuer, 'of the token')}.`,
+    problem: otherIssuer,
     hint: (c) =>
       `Create a federated credential with the issuer and subject of the pipeline, or correct the one that is there. ${slashInWords(c)}`.trim(),
-    commands: listOfApplication,
+    commands: (c) => [listFederatedCredentials(c)],
   },
   serviceAccountOfEverybody(SUBJECT, subject),
   {
     ...SUBJECT,
     when: ofPod(subject, isTrustworthy),
-    problem: (c) =>
-      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, '')}.`,
+    problem: otherSubject,
     hint: () =>
       'Create a federated credential for it, or run the pod under a service account that has one. A new one can take a few minutes.',
     commands: createFederatedCredential,
   },
   {
     ...SUBJECT,
-    when: ofPod(subject, (c) => issuerOf(c) === 'pipeline'),
-    problem: (c) =>
-      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
-    hint: () => FOR_PIPELINE,
-    commands: (c) => [listFederatedCredentials(c)],
-  },
-  {
-    ...SUBJECT,
-    when: ofPod(subject),
-    problem: (c) =>
-      `No federated credential of ${identityInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
+    when: ofPod(subject, (c) => issuerOf(c) !== 'pipeline'),
+    problem: otherSubject,
     hint: () =>
       'Compare it with those that are there. If the issuer is that of your own cluster, create one; it can take a few minutes.',
     commands: compare,
@@ -166,26 +139,17 @@ export const FEDERATION: readonly Row[] = [
   {
     ...SUBJECT,
     when: subject,
-    problem: (c) =>
-      `No federated credential of ${applicationInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`,
+    problem: otherSubject,
     hint: () => FOR_PIPELINE,
-    commands: listOfApplication,
+    commands: (c) => [listFederatedCredentials(c)],
   },
   {
     ...CASE,
-    when: ofPod(caseDiffers),
+    when: entraSays(7002138),
     problem: (c) =>
-      `A federated credential of ${identityInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
-    hint: () => 'Write its issuer and subject exactly as they are in the token.',
-    commands: updateCase,
-  },
-  {
-    ...CASE,
-    when: caseDiffers,
-    problem: (c) =>
-      `A federated credential of ${applicationInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
-    hint: () => 'Write its issuer and subject exactly as they are in the token, then log in again.',
-    commands: listOfApplication,
+      `A federated credential of ${ownerInWords(c)} matches ${shown(presented(c).subject, 'the token')} only if upper and lower case are ignored.`,
+    hint: () => 'Write its issuer and subject exactly as they are in the token, then try again.',
+    commands: (c) => updateFederatedCredential(c, part`grep -i`),
   },
   internalIssuer(MISSING, missing),
   serviceAccountOfEverybody(MISSING, missing),
@@ -195,18 +159,11 @@ export const FEDERATION: readonly Row[] = [
     problem: missingInWords,
     hint: () => 'Create one with exactly these values, a trailing slash included. It can take a few minutes.',
     // A credential with this issuer and subject has another audience, and there can be no second one.
-    commands: (c) => inOrder(updateAudience(c), createFederatedCredential(c)),
+    commands: (c) => inOrder(updateFederatedCredential(c, part`grep`), createFederatedCredential(c)),
   },
   {
     ...MISSING,
-    when: ofPod(missing, (c) => issuerOf(c) === 'pipeline'),
-    problem: missingInWords,
-    hint: () => FOR_PIPELINE,
-    commands: (c) => [listFederatedCredentials(c)],
-  },
-  {
-    ...MISSING,
-    when: ofPod(missing),
+    when: ofPod(missing, (c) => issuerOf(c) !== 'pipeline'),
     problem: missingInWords,
     hint: (c) =>
       `Compare these values with the federated credentials. ${slashInWords(c)}If the issuer is that of your own cluster, create one; it can take a few minutes.`,
@@ -214,18 +171,17 @@ export const FEDERATION: readonly Row[] = [
   },
   {
     ...MISSING,
-    when: only(missing, (_, { text: { assertion } }) => assertion === undefined),
+    when: only(missing, (_, finding) => isTool(finding) && finding.text.assertion === undefined),
     problem: (c) => `No federated credential of ${applicationInWords(c)} matches the token of this pipeline.`,
     hint: () => 'Create a federated credential with its issuer and subject, wait a minute, and log in again.',
-    commands: listOfApplication,
+    commands: (c) => [listFederatedCredentials(c)],
   },
   {
     ...MISSING,
     when: missing,
-    problem: (c) =>
-      `No federated credential of ${applicationInWords(c)} has the issuer ${shown(presented(c).issuer, 'of the token')} and the subject ${shown(presented(c).subject, 'of the token')}.`,
-    hint: () => 'Create a federated credential with exactly these values, wait a minute, and log in again.',
-    commands: listOfApplication,
+    problem: missingInWords,
+    hint: () => FOR_PIPELINE,
+    commands: (c) => [listFederatedCredentials(c)],
   },
 ];
 
@@ -239,9 +195,21 @@ function slashInWords(c: Case): string {
   return presented(c).issuer?.endsWith('/') ? 'Its trailing slash counts. ' : '';
 }
 
+function otherAudience(c: Case): string {
+  return `The token has the audience ${shown(presented(c).audience, 'that the message names')}, and the federated credential of ${ownerInWords(c)} has another.`;
+}
+
+function otherIssuer(c: Case): string {
+  return `No federated credential of ${ownerInWords(c)} has exactly the issuer ${shown(presented(c).issuer, 'of the token')}.`;
+}
+
+function otherSubject(c: Case): string {
+  return `No federated credential of ${ownerInWords(c)} has the subject ${shown(presented(c).subject, 'of the token')}.`;
+}
+
 function missingInWords(c: Case): string {
   const { issuer: iss, subject: sub, audience: aud } = presented(c);
-  return `No federated credential of ${identityInWords(c)} has the issuer ${shown(iss, 'of the token')}, the subject ${shown(sub, 'of the token')} and the audience ${shown(aud, 'of the token')}.`;
+  return `No federated credential of ${ownerInWords(c)} has the issuer ${shown(iss, 'of the token')}, the subject ${shown(sub, 'of the token')} and the audience ${shown(aud, 'of the token')}.`;
 }
 
 /** What every pod of the namespace could use, no identity may trust. */
@@ -275,13 +243,7 @@ function compare(c: Case): string[] {
   return [listFederatedCredentials(c), showIssuerOfCluster()];
 }
 
-/** A tool is logged in as an application, which its message names. */
-function applicationInWords({ finding }: Case): string {
-  return `the application ${shown(finding.text.application, 'of this login')}`;
-}
-
-function listOfApplication({ finding }: { finding: Finding }): string[] {
-  return [
-    bash`az ad app federated-credential list --id ${guid(finding.text.application, 'CLIENT_ID')} --query '[].[name,issuer,subject]' -o table`,
-  ];
+/** Whose federated credentials count: those of the pod's identity, or of the application as which a tool is logged in. */
+function ownerInWords(c: Case): string {
+  return isTool(c.finding) ? applicationInWords(c) : identityInWords(c);
 }

@@ -3,7 +3,7 @@ import { isDefaultServiceAccount, listClusters, serviceAccount, useServiceAccoun
 import { addToNoProxy } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { letWebhookSet } from '../federated-credentials.ts';
-import { credential, isRefusalOfTokenProxy, only, type When } from '../match.ts';
+import { credential, either, isRefusalOfTokenProxy, only, type When } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import {
   authorityHost,
@@ -11,7 +11,6 @@ import {
   clientIdOf,
   codeOf,
   identityInWords,
-  proxyVariableOf,
   quoted,
   serviceAccountInWords,
 } from '../words.ts';
@@ -55,23 +54,15 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
   {
     ...BROKEN,
-    when: only(
-      broken,
-      ({ facts }, { responder }) => responder !== 'not-asked' && facts.proxy.hosts.includes(authorityHost({ facts })),
+    when: either(
+      only(broken, (e, { responder }) => responder !== 'not-asked' && e.facts.proxy.hosts.includes(authorityHost(e))),
+      only(broken, (_, { status, content }) => status !== undefined && content !== 'json'),
     ),
     problem: (c) =>
-      `${proxyVariableOf(c)} captures the request for ${authorityHost(c)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
-    hint: (c) => `Add ${authorityHost(c)} to NO_PROXY: with an identity binding, it is the cluster that answers there.`,
-    commands: passProxy,
-  },
-  {
-    ...BROKEN,
-    when: only(broken, (_, { status, content }) => status !== undefined && content !== 'json'),
-    problem: (c) =>
-      `Something on the way to the token proxy of the identity binding responded in its place (${codeOf(c.finding)}).`,
+      `A proxy or something else on the way captures the request for ${authorityHost(c)}, which has to reach the token proxy of AKS (${codeOf(c.finding)}).`,
     hint: (c) =>
-      `If there is a proxy or a service mesh, let requests to ${authorityHost(c)} pass: the cluster itself answers them.`,
-    commands: passProxy,
+      `Add ${authorityHost(c)} to NO_PROXY, and let a service mesh pass it: with an identity binding, it is the cluster that answers there.`,
+    commands: (c) => addToNoProxy(c, choice(authorityHost(c))),
   },
   {
     ...BROKEN,
@@ -90,25 +81,19 @@ export const IDENTITY_BINDING: readonly Row[] = [
   },
   {
     ...BROKEN,
-    when: only(broken, (_, { responder }) => responder === 'none'),
-    problem: (c) => `The token proxy of the identity binding did not respond (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Check that a network policy lets the pod reach the API server, and that the identity binding exists. Then ask again.',
-    commands: listBindings,
-  },
-  {
-    ...BROKEN,
     when: broken,
     problem: (c) =>
       `The token proxy of the identity binding gave no token for ${identityInWords(c)} (${codeOf(c.finding)}).`,
-    hint: () => 'Check that an identity binding for this identity exists in this cluster, and create it if not.',
-    commands: listBindings,
+    hint: () =>
+      'Check that an identity binding for this identity exists in this cluster, and create it if not, and that a network policy lets the pod reach the API server.',
+    commands: () => [
+      // The command is part of this extension.
+      bash`az extension add --upgrade --name aks-preview`,
+      listClusters(),
+      bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks identity-binding list -g $group --cluster-name $cluster; fi; done`,
+    ],
   },
 ];
-
-function passProxy(c: Case): string[] {
-  return addToNoProxy(c, choice(authorityHost(c)));
-}
 
 /** The name of the role and of its binding belongs to this identity and service account. kubectl takes a text that begins with a brace for JSON. */
 function allowIdentity(c: Case): string {
@@ -131,17 +116,4 @@ function unquoted(word: Word): Word {
 
 function canUseIdentity(c: Case): string {
   return bash`kubectl auth can-i use-managed-identity ${guid(clientIdOf(c), 'CLIENT_ID')}.cid.wi.aks.azure.com --as system:serviceaccount:${name(c.facts.pod?.namespace, 'NAMESPACE')}:${serviceAccount(c)}`;
-}
-
-function listBindingsOfCluster(): string {
-  return bash`az aks list --query '[].[resourceGroup,name]' -o tsv | while read -r group cluster; do if [[ $cluster = \${CLUSTER:?} ]]; then az aks identity-binding list -g $group --cluster-name $cluster; fi; done`;
-}
-
-function listBindings(): string[] {
-  return [
-    // The command is part of this extension.
-    bash`az extension add --upgrade --name aks-preview`,
-    listClusters(),
-    listBindingsOfCluster(),
-  ];
 }

@@ -42,15 +42,10 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY_ROW,
-    when: entraMeans('policy-deleted-device'),
-    problem: () => 'The tenant does not know this device any more: its registration was deleted.',
-    hint: () => 'Register the device with the organization again, then log in. Your administrator can help.',
-  },
-  {
-    ...BLOCKED_BY_POLICY_ROW,
-    when: entraMeans('policy-disabled-device'),
-    problem: () => 'This device is disabled in the tenant.',
-    hint: () => 'Ask the administrator of the tenant to enable the device, or log in on another one.',
+    when: entraMeans('policy-refused-device'),
+    problem: () => 'The tenant does not accept this device: its registration was deleted, or it is disabled.',
+    hint: () =>
+      'Register the device with the organization again, or ask the administrator of the tenant to enable it, then log in.',
   },
   {
     ...BLOCKED_BY_POLICY_ROW,
@@ -78,18 +73,11 @@ export const POLICY: readonly Row[] = [
   },
   {
     ...BLOCKED_BY_POLICY_ROW,
-    when: ofPerson('policy-risk'),
-    problem: ({ finding }) => `The account or this login is considered risky (AADSTS${finding.aadsts}).`,
-    hint: () =>
-      'Log in from a known network and device, or change the password. The administrator can dismiss the risk in Identity Protection.',
-  },
-  {
-    ...BLOCKED_BY_POLICY_ROW,
     when: entraMeans('policy-risk'),
-    problem: ({ finding }) => `The identity or this request is considered risky (AADSTS${finding.aadsts}).`,
+    problem: ({ finding }) =>
+      `The account, the identity or this request is considered risky (AADSTS${finding.aadsts}).`,
     hint: () =>
-      'Ask an administrator of the tenant, who finds the risk in Identity Protection. A new secret alone does not help.',
-    documentation: DOCUMENTATION.conditionalAccessWorkloads,
+      'Ask an administrator of the tenant, who finds the risk in Identity Protection and can dismiss it. A person may log in from a known network and device; a new secret alone does not help.',
   },
   {
     ...BLOCKED_BY_POLICY_ROW,

@@ -12,7 +12,7 @@ import {
 import { otherLogin } from '../principal.ts';
 import { correctApplication, setTenantOfApplication } from '../registration-commands.ts';
 import type { Row } from '../row.ts';
-import { isEmpty, isSet, misnamed, shown, tenantIdOf } from '../words.ts';
+import { isEmpty, isSet, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_CERTIFICATE_FILE } from './client-certificate.ts';
 import { CONFIGURATION_REFUSED, NOTHING_CONFIGURED } from './reasons.ts';
 
@@ -21,42 +21,17 @@ const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 /** A whole service principal in one variable, as azure/login expects it. */
 const WHOLE = /CREDENTIAL|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL$/;
 
-const hasCredential = (e: Pick<Evidence, 'facts'>) =>
-  isSet(e, 'AZURE_CLIENT_SECRET') || isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH');
-const half = (condition: (e: Evidence) => boolean = () => true) => only(halfConfigured, condition);
-
-function isNotAsked({ responder, outcome }: Finding): boolean {
-  return responder === 'not-asked' && outcome !== 'pending';
-}
-
-/** Another variable that was probably meant for one that is missing. */
-function otherName(e: Pick<Evidence, 'facts'>): [string, string] | undefined {
-  for (const missing of missingVariables(e)) {
-    const name = misnamed(e, missing);
-    if (name !== undefined) return [name, missing];
-  }
-  return undefined;
-}
-
-const carrier = (e: Case) =>
-  isSet(e, 'AZURE_CLIENT_SECRET')
-    ? 'AZURE_CLIENT_SECRET'
-    : isSet(e, 'AZURE_CLIENT_CERTIFICATE_PATH')
-      ? 'AZURE_CLIENT_CERTIFICATE_PATH'
-      : 'AZURE_USERNAME or AZURE_PASSWORD';
-const lacksOnly = (e: Evidence, variable: string) => missingVariables(e).join() === variable;
-/** Which of the two a person looks for. */
-const absence = (e: Evidence) => (isEmpty(e, 'AZURE_TENANT_ID') ? 'empty' : 'not set');
+const carrier = (e: Pick<Evidence, 'facts'>) =>
+  ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH'].find((name) => isSet(e, name));
 const notUsed = 'so the service principal is only half configured and was not used';
 
-/** A value that the SDK or MSAL refuses before any request. */
-function refusedAs(...codes: string[]): When {
-  return ({ findings }) =>
-    findings.find((finding) => isNotAsked(finding) && !isTool(finding) && codes.includes(finding.errorCode ?? ''));
-}
-
+/** Matches a credential that the SDK or MSAL refuses before any request. */
 function notAsked(predicate: (finding: Finding, e: Evidence) => boolean): When {
-  return (e) => e.findings.find((finding) => isNotAsked(finding) && !isTool(finding) && predicate(finding, e));
+  return (e) =>
+    e.findings.find(
+      (finding) =>
+        finding.responder === 'not-asked' && finding.outcome !== 'pending' && !isTool(finding) && predicate(finding, e),
+    );
 }
 
 const ENDPOINTS = ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST'];
@@ -66,27 +41,13 @@ const malformedEndpoint = notAsked(
   ({ credential, errorCode }, e) =>
     credential === 'managed-identity' && errorCode === 'network_error' && ENDPOINTS.some((name) => isSet(e, name)),
 );
-const tenantMissing = notAsked((finding) => isAbout(finding, 'missing_tenant_id_error'));
-const tenantMalformed = notAsked((finding) => isAbout(finding, 'Invalid tenant id'));
-
-function isAbout({ errorCode, summary }: Finding, words: string): boolean {
-  return errorCode === words || summary.slice(0, 2000).includes(words);
-}
+const tenantRefused = notAsked(
+  ({ errorCode, summary }) =>
+    errorCode === 'missing_tenant_id_error' || /missing_tenant_id_error|Invalid tenant id/.test(summary.slice(0, 2000)),
+);
 
 /** The variables of a service principal, before Microsoft Entra ID is asked. */
 export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
-  {
-    ...NOTHING_CONFIGURED,
-    when: half((e) => otherName(e) !== undefined),
-    problem: (c) =>
-      `${otherName(c)?.[1]} is not set, but ${otherName(c)?.[0]} is, which nothing here reads, ${notUsed}.`,
-    hint: (c) => `Rename ${otherName(c)?.[0]} to ${otherName(c)?.[1]}.`,
-    commands: (c) =>
-      renameVariables(
-        c,
-        [otherName(c)].filter((found) => found !== undefined),
-      ),
-  },
   {
     ...NOTHING_CONFIGURED,
     when: emptySecret,
@@ -96,30 +57,23 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...NOTHING_CONFIGURED,
-    when: half((e) => lacksOnly(e, 'AZURE_TENANT_ID')),
-    problem: (c) => `${carrier(c)} and AZURE_CLIENT_ID are set, but AZURE_TENANT_ID is ${absence(c)}, ${notUsed}.`,
+    when: only(halfConfigured, (e) => missingVariables(e).join() === 'AZURE_TENANT_ID'),
+    problem: (c) =>
+      `${carrier(c) ?? 'AZURE_USERNAME or AZURE_PASSWORD'} and AZURE_CLIENT_ID are set, but ${absenceInWords(c)}, ${notUsed}.`,
     hint: (c) =>
       `Set AZURE_TENANT_ID to the tenant of the application, or remove the rest if you meant ${otherLogin(c)}.`,
     commands: setTenantOfApplication,
   },
   {
     ...NOTHING_CONFIGURED,
-    when: half((e) => missingVariables(e).some((name) => isEmpty(e, name))),
-    problem: (c) => `${areSet(missingVariables(c).filter((name) => isEmpty(c, name)))}, but empty, ${notUsed}.`,
-    hint: (c) =>
-      `Look where the manifest, env file or pipeline takes ${list(missingVariables(c))} from, and supply what is missing.`,
-    commands: correctApplication,
-  },
-  {
-    ...NOTHING_CONFIGURED,
-    when: half(hasCredential),
-    problem: (c) => `${carrier(c)} is set, but not ${list(missingVariables(c))}, ${notUsed}.`,
+    when: only(halfConfigured, (e) => carrier(e) !== undefined),
+    problem: (c) => `${carrier(c)} is set, but ${absenceInWords(c)}, ${notUsed}.`,
     hint: (c) => `Set ${list(missingVariables(c))}, too, or remove ${carrier(c)} if you meant another login.`,
     commands: correctApplication,
   },
   {
     ...NOTHING_CONFIGURED,
-    when: half(),
+    when: halfConfigured,
     problem: (c) => `A user name or password is set, but not ${list(missingVariables(c))}, so it was not used.`,
     hint: (c) => `Set ${list(missingVariables(c))}, too. Better: a service principal with a secret, or Workload ID.`,
   },
@@ -133,60 +87,11 @@ export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   },
   {
     ...CONFIGURATION_REFUSED,
-    when: tenantMissing,
-    problem: (c) =>
-      `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'not the id of one tenant')}, which is not one single tenant; an application needs one.`,
-    hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
-    commands: setTenantOfApplication,
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: tenantMalformed,
-    problem: () => 'AZURE_TENANT_ID cannot be the id of a tenant, which is a GUID or a domain name.',
-    hint: () => 'Correct AZURE_TENANT_ID. Look for quotes, spaces and line breaks around it, and for a placeholder.',
-    commands: setTenantOfApplication,
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: refusedAs(
-      'untrusted_authority',
-      'authority_uri_insecure',
-      'url_parse_error',
-      'empty_url_error',
-      'endpoints_resolution_error',
-      'openid_config_error',
-      'authority_mismatch',
-      'issuer_validation_failed',
-      'invalid_authority_metadata',
-      'invalid_cloud_discovery_metadata',
-    ),
-    problem: (c) =>
-      `${c.facts.cloud.authorityHost} and AZURE_TENANT_ID are together no address of Microsoft Entra ID (${c.finding.errorCode}).`,
-    hint: () => 'Correct AZURE_TENANT_ID and AZURE_AUTHORITY_HOST. For the public cloud, leave out the latter.',
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: notAsked(({ summary }) => summary.includes('not configured to acquire tokens for tenant')),
-    problem: () => 'The credential is for one tenant only, and a token of another one was demanded.',
+    when: tenantRefused,
+    problem: (c) => `AZURE_TENANT_ID is ${shown(tenantIdOf(c), 'malformed')}: it is not the id of one single tenant.`,
     hint: () =>
-      'Set AZURE_TENANT_ID to the tenant that the message names, or allow it in AZURE_ADDITIONALLY_ALLOWED_TENANTS.',
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: notAsked(
-      ({ errorCode, summary }) =>
-        errorCode === 'invalid_client_credential' ||
-        /Expected either clientSecret|clientSecret is a required/.test(summary),
-    ),
-    problem: () => 'The SDK found no usable secret or certificate.',
-    hint: () => 'Set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH to a value that is not empty.',
-  },
-  {
-    ...CONFIGURATION_REFUSED,
-    when: refusedAs('platform_not_supported'),
-    problem: () => 'IDENTITY_ENDPOINT and IMDS_ENDPOINT are for servers with Azure Arc, on Linux and Windows only.',
-    hint: () => 'Unset both.',
-    commands: (c) => dropVariables(c, 'IDENTITY_ENDPOINT', 'IMDS_ENDPOINT'),
+      'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name. Look for quotes, spaces and line breaks around it, and for a placeholder.',
+    commands: setTenantOfApplication,
   },
   ...CLIENT_CERTIFICATE_FILE,
 ];
@@ -214,32 +119,29 @@ export const MISNAMED: readonly Row[] = [
   {
     ...NOTHING_CONFIGURED,
     when: misnamedCredential,
-    problem: (c) => `A service principal is set in ${misnamedInWords(c)}, which nothing here reads.`,
-    hint: (c) => `Rename ${renames(c)}${andSet(absentIds(c))}.`,
+    problem: (c) =>
+      `A service principal is set in ${names(c)
+        .map(([name]) => name)
+        .join(', ')}, which nothing here reads.`,
+    hint: (c) =>
+      `Rename ${names(c)
+        .map((pair) => pair.join(' to '))
+        .join(', ')}${andSet(absentIds(c))}.`,
     commands: (c) => renameVariables(c, names(c)),
   },
 ];
-
-function misnamedInWords(c: Case): string {
-  return names(c)
-    .map(([name]) => name)
-    .join(', ');
-}
 
 function andSet(variables: readonly string[]): string {
   return variables.length === 0 ? '' : `, and set ${list(variables)}`;
 }
 
-function renames(c: Case): string {
-  return names(c)
-    .map(([name, meant]) => `${name} to ${meant}`)
-    .join(', ');
+/** "AZURE_TENANT_ID is not set", "AZURE_CLIENT_ID and AZURE_TENANT_ID are empty": a person looks for one of the two. */
+function absenceInWords(c: Case): string {
+  const missing = missingVariables(c);
+  const state = missing.some((name) => isEmpty(c, name)) ? 'empty' : 'not set';
+  return `${list(missing)} ${missing.length === 1 ? 'is' : 'are'} ${state}`;
 }
 
 function list(words: readonly string[]): string {
   return words.join(' and ');
-}
-
-function areSet(variables: readonly string[]): string {
-  return `${list(variables)} ${variables.length === 1 ? 'is' : 'are'} set`;
 }

@@ -1,12 +1,13 @@
 import { bash, choice, part } from '../bash.ts';
-import { listSubscriptions, loginAgain, loginToTenant, showNmiBindings } from '../commands.ts';
+import { listSubscriptions, loginAgain, loginToTenant } from '../commands.ts';
 import { setVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
-import { entraMeans, entraSays, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
-import { applicationInWords, behindNmi, tenantInWords, tenantOf } from '../principal.ts';
+import { either, entraMeans, entraSays, ofAzureCli, ofAzureCliInPipeline, ofTool, only } from '../match.ts';
+import { isPipeline } from '../place.ts';
+import { applicationInWords, tenantInWords } from '../principal.ts';
 import { correctApplication, READ_CLOUD, setTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized, misnamed, shown } from '../words.ts';
+import { capitalized } from '../words.ts';
 import { setCloud } from './azure-cli-login.ts';
 import { TENANT_UNKNOWN, WRONG_CLOUD } from './reasons.ts';
 
@@ -20,7 +21,7 @@ const BLOCKED = {
 
 const cloud = entraMeans('cloud', 'resource-unknown');
 const blocked = entraMeans('blocked-tenant');
-const unknown = entraMeans('tenant', 'tenant-missing');
+const unknown = entraMeans('tenant');
 
 const authority = ({ facts }: Case) => facts.cloud.authorityHost;
 const GOVERNMENT = 'https://login.microsoftonline.us';
@@ -54,14 +55,6 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...WRONG_CLOUD_ROW,
-    when: only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
-    problem: (c) =>
-      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
-    commands: setAuthorityOfAz,
-  },
-  {
-    ...WRONG_CLOUD_ROW,
     // The number itself names the cloud.
     when: entraSays(900439),
     problem: (c) => `${capitalized(applicationInWords(c))} is one of US Government, but ${authority(c)} was asked.`,
@@ -71,16 +64,12 @@ export const TENANT: readonly Row[] = [
   {
     ...WRONG_CLOUD_ROW,
     // A metadata service gives tokens of its own cloud only.
-    when: only(cloud, (_, { credential }) => credential === 'managed-identity'),
+    when: either(
+      entraMeans('cloud'),
+      only(cloud, (_, { credential }) => credential === 'managed-identity'),
+    ),
     problem: (c) =>
-      `The managed identity belongs to ${tenantInWords(c)}, which is in a different cloud from ${c.facts.cloud.resourceManager}.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
-    commands: setAuthorityOfAz,
-  },
-  {
-    ...WRONG_CLOUD_ROW,
-    when: entraMeans('cloud'),
-    problem: (c) => `${capitalized(applicationInWords(c))} belongs to another cloud than ${authority(c)}.`,
+      `The identity of ${tenantInWords(c)} belongs to another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
     commands: setAuthorityOfAz,
   },
@@ -94,13 +83,7 @@ export const TENANT: readonly Row[] = [
   },
   {
     ...BLOCKED,
-    when: ofAzureCliInPipeline(blocked),
-    problem: blockedTenant,
-    hint: () => 'Ask its administrator to reactivate the tenant, or use a service connection of another one.',
-  },
-  {
-    ...BLOCKED,
-    when: ofAzureCli(blocked),
+    when: only(ofAzureCli(blocked), (e) => !isPipeline(e)),
     problem: blockedTenant,
     hint: () =>
       'Log in to another tenant, or ask the administrator to reactivate this one. Logging in to it again does not help.',
@@ -112,15 +95,6 @@ export const TENANT: readonly Row[] = [
     problem: blockedTenant,
     hint: () =>
       'Ask its administrator to reactivate the tenant, or use an identity of another one. A new credential does not help.',
-  },
-  {
-    ...TENANT_UNKNOWN,
-    when: behindNmi(unknown),
-    problem: (c) =>
-      `NMI signs in as a service principal (AzureIdentity of type 1 or 2) of ${tenantInWords(c)}, which does not exist.`,
-    hint: () => 'Correct tenantID in the AzureIdentity. A managed identity (type 0) has none.',
-    commands: (c) => [showNmiBindings(c)],
-    documentation: DOCUMENTATION.podIdentity,
   },
   {
     ...TENANT_UNKNOWN,
@@ -142,13 +116,6 @@ export const TENANT: readonly Row[] = [
     problem: (c) => `The tool is logged in to ${tenantInWords(c)}, which does not exist in ${authority(c)}.`,
     hint: () => 'Log in with it again, to a tenant that exists.',
     commands: () => [listSubscriptions()],
-  },
-  {
-    ...TENANT_UNKNOWN,
-    when: entraMeans('tenant-missing'),
-    problem: (c) => `AZURE_TENANT_ID is ${shown(tenantOf(c), 'missing')}, but an application needs one single tenant.`,
-    hint: () => 'Set AZURE_TENANT_ID to the id of the tenant of the application, a GUID or a domain name.',
-    commands: setTenantOfApplication,
   },
   {
     ...TENANT_UNKNOWN,

@@ -15,12 +15,12 @@ import {
   isForTokenProxy,
   letWebhookSet,
 } from '../federated-credentials.ts';
-import { entraMeans, entraSays, ofPodToken, only } from '../match.ts';
+import { entraMeans, ofPodToken, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { authorityHost, clientIdOf, codeOf, serviceAccountInWords, shown, tenantIdOf } from '../words.ts';
 import { CLIENT_ID_UNKNOWN, TENANT_UNKNOWN } from './reasons.ts';
 
-const clientIdUnknown = ofPodToken(entraSays(700016, 70001, 700011));
+const clientIdUnknown = ofPodToken(entraMeans('application-unknown'));
 const tenantUnknown = ofPodToken(entraMeans('tenant'));
 
 /** Microsoft Entra ID refused a pod with Workload ID for a reason other than its token. */
