@@ -50,6 +50,13 @@ const tenantRefused = notAsked(
 export const SERVICE_PRINCIPAL_SETUP: readonly Row[] = [
   {
     ...NOTHING_CONFIGURED,
+    when: only(halfConfigured, (e) => misnamedMissing(e).length > 0),
+    problem: (c) => `${absenceInWords(c)}, but ${namesOf(misnamedMissing(c))}, which nothing here reads, ${notUsed}.`,
+    hint: (c) => `Rename ${renames(misnamedMissing(c))}.`,
+    commands: (c) => renameVariables(c, misnamedMissing(c)),
+  },
+  {
+    ...NOTHING_CONFIGURED,
     when: emptySecret,
     problem: () => 'AZURE_CLIENT_SECRET is set, but empty, and no other credential was found.',
     hint: () =>
@@ -119,17 +126,25 @@ export const MISNAMED: readonly Row[] = [
   {
     ...NOTHING_CONFIGURED,
     when: misnamedCredential,
-    problem: (c) =>
-      `A service principal is set in ${names(c)
-        .map(([name]) => name)
-        .join(', ')}, which nothing here reads.`,
-    hint: (c) =>
-      `Rename ${names(c)
-        .map((pair) => pair.join(' to '))
-        .join(', ')}${andSet(absentIds(c))}.`,
+    problem: (c) => `A service principal is set in ${namesOf(names(c))}, which nothing here reads.`,
+    hint: (c) => `Rename ${renames(names(c))}${andSet(absentIds(c))}.`,
     commands: (c) => renameVariables(c, names(c)),
   },
 ];
+
+/** The variables that are set in place of those that are missing. */
+function misnamedMissing(e: Pick<Evidence, 'facts'>): [string, string][] {
+  const missing = missingVariables(e);
+  return names(e).filter(([, meant]) => missing.includes(meant));
+}
+
+function namesOf(renamed: readonly [string, string][]): string {
+  return list(renamed.map(([name]) => name));
+}
+
+function renames(renamed: readonly [string, string][]): string {
+  return list(renamed.map((pair) => pair.join(' to ')));
+}
 
 function andSet(variables: readonly string[]): string {
   return variables.length === 0 ? '' : `, and set ${list(variables)}`;

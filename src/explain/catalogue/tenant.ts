@@ -7,7 +7,7 @@ import { isPipeline } from '../place.ts';
 import { applicationInWords, tenantInWords } from '../principal.ts';
 import { correctApplication, READ_CLOUD, setTenantOfApplication } from '../registration-commands.ts';
 import { aboutNumber, DOCUMENTATION, type Row } from '../row.ts';
-import { capitalized } from '../words.ts';
+import { capitalized, misnamed } from '../words.ts';
 import { setCloud } from './azure-cli-login.ts';
 import { TENANT_UNKNOWN, WRONG_CLOUD } from './reasons.ts';
 
@@ -52,6 +52,14 @@ export const TENANT: readonly Row[] = [
     problem: (c) =>
       `The tool is logged in to a tenant of another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
     hint: () => 'Log in with it in the cloud of this service, or set AZURE_AUTHORITY_HOST to that of the login.',
+  },
+  {
+    ...WRONG_CLOUD_ROW,
+    when: only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
+    problem: (c) =>
+      `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
+    commands: setAuthorityOfAz,
   },
   {
     ...WRONG_CLOUD_ROW,

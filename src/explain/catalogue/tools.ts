@@ -83,9 +83,6 @@ export const OTHER_TOOLS: readonly Row[] = [
     problem: () => 'This step of the pipeline is not logged in to azd, or its login has expired.',
     hint: () =>
       'Log in with a federated credential of the pipeline shortly before the step that needs it: the token of the pipeline lives for minutes only.',
-    commands: () => [
-      bash`azd auth login --client-id $CLIENT_ID --tenant-id $TENANT_ID --federated-credential-provider $PROVIDER`,
-    ],
   },
   {
     ...LOGIN,

@@ -187,6 +187,14 @@ describe('a refusal of Microsoft Entra ID', () => {
       undefined,
     ],
     [
+      'a cloud that another variable names',
+      { ...SECRET, AZURE_ENVIRONMENT: 'AzureUSGovernment' },
+      environment('AADSTS900382: Cross Cloud.'),
+      'wrong-cloud',
+      /nothing here reads AZURE_ENVIRONMENT/,
+      /^az cloud list/,
+    ],
+    [
       'a second factor for the tenant that the text names',
       {},
       az(`AADSTS50076: multi-factor. Please run:\naz login --tenant "${TENANT}" --scope x`),
@@ -224,6 +232,14 @@ describe('a refusal of Microsoft Entra ID', () => {
       environment('EnvironmentCredential is unavailable.'),
       'nothing-configured',
       /set, but empty/,
+      undefined,
+    ],
+    [
+      'a misnamed half',
+      { AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: 'x', ARM_TENANT_ID: TENANT },
+      environment('EnvironmentCredential is unavailable.'),
+      'nothing-configured',
+      /ARM_TENANT_ID/,
       undefined,
     ],
   ])('%s', async (_, env, attempt, reason, problem, firstCommand) => {
