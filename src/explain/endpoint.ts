@@ -25,13 +25,6 @@ export function clientIdRefusedAt(kind: IdentityEndpoint): When {
   );
 }
 
-export function responded(predicate: (finding: Finding) => boolean): When {
-  return credential(
-    ['managed-identity'],
-    (finding) => isEndpoint(finding.responder) && finding.status !== undefined && predicate(finding),
-  );
-}
-
 const ENDPOINTS: readonly Responder[] = [...APPS, 'service-fabric', 'azure-ml', 'cloud-shell', 'arc'];
 
 function isEndpoint(responder: Responder): responder is IdentityEndpoint {
@@ -56,7 +49,7 @@ const PLATFORMS: Record<IdentityEndpoint, string> = {
   arc: 'server with Azure Arc',
 };
 
-export function platformInWords(c: Case): string {
+function platformInWords(c: Case): string {
   const platform = platformOf(c, c.finding) ?? APPS.find((app) => app === c.facts.place);
   return platform === undefined ? 'app' : PLATFORMS[platform];
 }

@@ -8,7 +8,6 @@ import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
 import { IDENTITY_NOT_FOUND, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const NOT_FOUND = { ...IDENTITY_NOT_FOUND, documentation: DOCUMENTATION.podIdentity } as const;
-const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.podIdentity } as const;
 const FAILED = { ...IMDS_REFUSED, documentation: DOCUMENTATION.podIdentity } as const;
 const NOT_REACHED = { ...IMDS_UNREACHABLE, documentation: DOCUMENTATION.podIdentity } as const;
 
@@ -22,7 +21,7 @@ const PENDING = {
 /** NMI, which intercepts the metadata service for pod identity, responded without a token. */
 const REFUSED = only(
   managedIdentity(({ responder, status }) => responder === 'nmi' && status !== undefined),
-  (e) => isExpected(e),
+  isExpected,
 );
 
 /** NMI should have responded, because the pod has its label, but the metadata service of the node did. */
@@ -65,14 +64,6 @@ export const NMI: readonly Row[] = [
     commands: (c) => [showBindings(c), correctClientId(c), assignToScaleSet(c), showNmiLog()],
   },
   {
-    ...SEVERAL,
-    when: only(REFUSED, (_, { text }) => text.identity === 'ambiguous'),
-    problem: (c) => `The AzureIdentity for ${labelInWords(c)} has no client id, and the node has several identities.`,
-    hint: () =>
-      'Set clientID in AzureIdentity to the client id of its identity. AZURE_CLIENT_ID in the pod must be the same, or not set.',
-    commands: (c) => [showBindings(c), correctClientId(c)],
-  },
-  {
     ...PENDING,
     when: only(REFUSED, (_, { text }) => text.provider === 'not-matched'),
     problem: (c) =>
@@ -92,7 +83,7 @@ export const NMI: readonly Row[] = [
   {
     ...PENDING,
     when: either(
-      only(managedIdentity(isWaitedFor), (e) => isExpected(e)),
+      only(managedIdentity(isWaitedFor), isExpected),
       only(REFUSED, (_, { text }) => text.identity === 'pending'),
     ),
     problem: (c) =>
@@ -100,13 +91,6 @@ export const NMI: readonly Row[] = [
     hint: () =>
       'Wait up to two minutes. If it lasts, check the AzureIdentityBinding that should select the label, and read the log of MIC. Pod identity is retired: plan for Workload ID.',
     commands: (c) => [showBindings(c), showMicLog(), showNmiLog()],
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'header-missing'),
-    problem: (c) => `NMI refused a request without the header Metadata: ${quoted(c.finding)}.`,
-    hint: (c) =>
-      `Something on the way changes the request. Exclude ${c.facts.metadataService} from the mesh or proxy of this pod.`,
   },
   {
     ...FAILED,
@@ -123,14 +107,6 @@ export const NMI: readonly Row[] = [
     problem: (c) => `NMI on ${nodeInWords(c)} does not know this pod by its IP address: ${quoted(c.finding)}.`,
     hint: () =>
       'Run the pod without hostNetwork: NMI finds pods by their address. If it has its own, restart NMI on its node.',
-    commands: showNmi,
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'api-refused'),
-    problem: (c) => `NMI could not read the identity of this pod from the API server: ${quoted(c.finding)}.`,
-    hint: () =>
-      'Check that the CRDs of pod identity are installed, and that the ClusterRole of NMI lets it read them and the pods. Then restart NMI.',
     commands: showNmi,
   },
   {
@@ -158,19 +134,12 @@ export const NMI: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault' && text.status === 404),
+    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
     problem: (c) =>
-      `NMI got no token: either the metadata service of ${nodeInWords(c)} is being updated, or the AzureIdentity is of type 1 with a wrong tenantID (${quoted(c.finding)}).`,
+      `NMI got no token: either the metadata service of ${nodeInWords(c)} has a fault, or the AzureIdentity is of type 1 with a wrong tenantID (${quoted(c.finding)}).`,
     hint: () =>
       'Try again in a minute. If it lasts, check the AzureIdentity: a managed identity has type 0. The log of NMI says which type and tenant it used.',
     commands: (c) => [showBindings(c), showNmiLog()],
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
-    problem: (c) => `The metadata service of ${nodeInWords(c)} has a fault, which NMI passes on: ${quoted(c.finding)}.`,
-    hint: () => 'Try again in a minute. If it lasts, restart or replace the node.',
-    commands: showNmi,
   },
   {
     ...FAILED,
@@ -198,7 +167,8 @@ export const NMI: readonly Row[] = [
     commands: showNmi,
   },
   {
-    ...SEVERAL,
+    ...MULTIPLE_IDENTITIES,
+    documentation: DOCUMENTATION.podIdentity,
     when: only(BYPASSED, (_, { text }) => text.identity === 'ambiguous'),
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} answered this pod instead of NMI, and the node has several identities.`,

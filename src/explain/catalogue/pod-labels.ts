@@ -13,15 +13,16 @@ import {
 } from '../commands.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
 import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',
   check: 'configuration',
+  commands: labelPodTemplate,
   documentation: DOCUMENTATION.workloadIdentity,
 } as const;
 const WEBHOOK = {
@@ -51,7 +52,8 @@ const severalOnNode: When = (e) =>
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
   {
-    ...SEVERAL,
+    ...MULTIPLE_IDENTITIES,
+    documentation: DOCUMENTATION.workloadIdentity,
     when: severalOnNode,
     problem: () => 'Workload ID is not active in this pod, so its node answered, which has several identities.',
     hint: () =>
@@ -70,7 +72,6 @@ export const POD_LABELS: readonly Row[] = [
     when: only(unlabelled, (e) => labelOf(e) !== undefined),
     problem: (c) => `${unlabelledInWords(c)}, so the webhook left the pod alone.`,
     hint: () => 'Set it to "true" on the pod template: in lower case, and in quotes, because a label is a string.',
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -83,7 +84,6 @@ export const POD_LABELS: readonly Row[] = [
       `${unlabelledInWords(c)}, so AZURE_CLIENT_ID is asked for at the node's metadata service ${c.facts.metadataService}, which does not answer.`,
     hint: (c) =>
       `${labelInWords(c)} If you meant an identity of the node, let a network policy allow its metadata service.`,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -91,7 +91,6 @@ export const POD_LABELS: readonly Row[] = [
     problem: (c) =>
       `${unlabelledInWords(c)}, so its node was asked for the identity of AZURE_CLIENT_ID, which it does not have.`,
     hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -99,14 +98,6 @@ export const POD_LABELS: readonly Row[] = [
     problem: (c) => `${unlabelledInWords(c)}, so NMI of pod identity was asked, and it has no identity for this pod.`,
     hint: () =>
       'Put the label azure.workload.identity/use: "true" on the pod template. To reach an identity of the node past NMI, add an AzurePodIdentityException.',
-    commands: labelPodTemplate,
-  },
-  {
-    ...LABEL,
-    when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
-    hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -114,14 +105,12 @@ export const POD_LABELS: readonly Row[] = [
     problem: (c) =>
       `${unlabelledInWords(c)}, and its node has no managed identity that it gives without a client id: none, or several.`,
     hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID.`,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
     when: unlabelled,
     problem: () => 'The pod has neither the label azure.workload.identity/use nor aadpodidbinding.',
     hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...WEBHOOK,
@@ -137,14 +126,6 @@ export const POD_LABELS: readonly Row[] = [
     problem: () => 'The pod has the label for Workload ID, but AKS keeps webhooks away from the namespace kube-system.',
     hint: () => 'Run the pod in another namespace.',
     commands: () => [bash`kubectl get mutatingwebhookconfigurations -o yaml`],
-  },
-  {
-    ...WEBHOOK,
-    when: only(missed, (_, { responder }) => responder === 'nmi'),
-    problem: () =>
-      'The pod has the label azure.workload.identity/use, but the webhook injected nothing, so NMI of pod identity was asked, and has no identity for it.',
-    hint: () => `${CHECK_WEBHOOK} NMI can go once no pod needs it.`,
-    commands: repairWebhook,
   },
   {
     ...WEBHOOK,
@@ -187,13 +168,9 @@ export function repairWebhook(e: Evidence): string[] {
   ];
 }
 
-/**
- * Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. An endpoint that
- * the manifest names, such as that of a sidecar, has rows of its own.
- */
+/** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
 function notInjected(e: Evidence): Finding | undefined {
-  const { kubernetes, projectedToken, identityEndpoint } = e.facts;
-  if (!kubernetes || projectedToken || identityEndpoint) return undefined;
+  if (!isPod(e) || e.facts.projectedToken) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
   const node = findingOf(e, ['managed-identity']);
   // NMI holds a request until the pod has an identity. Nobody knows yet that the webhook was meant.
