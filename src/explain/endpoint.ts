@@ -25,6 +25,13 @@ export function clientIdRefusedAt(kind: IdentityEndpoint): When {
   );
 }
 
+export function responded(predicate: (finding: Finding) => boolean): When {
+  return credential(
+    ['managed-identity'],
+    (finding) => isEndpoint(finding.responder) && finding.status !== undefined && predicate(finding),
+  );
+}
+
 const ENDPOINTS: readonly Responder[] = [...APPS, 'service-fabric', 'azure-ml', 'cloud-shell', 'arc'];
 
 function isEndpoint(responder: Responder): responder is IdentityEndpoint {
@@ -49,7 +56,7 @@ const PLATFORMS: Record<IdentityEndpoint, string> = {
   arc: 'server with Azure Arc',
 };
 
-function platformInWords(c: Case): string {
+export function platformInWords(c: Case): string {
   const platform = platformOf(c, c.finding) ?? APPS.find((app) => app === c.facts.place);
   return platform === undefined ? 'app' : PLATFORMS[platform];
 }

@@ -1,9 +1,8 @@
 import { bash, guid, name, part, text, url, type Word } from './bash.ts';
 import {
-  findWorkload,
+  changeWorkload,
   inNamespace,
   inOrder,
-  isOnlyInManifest,
   listIdentities,
   readIdentityNames,
   restart,
@@ -102,12 +101,10 @@ export function createFederatedCredential(c: Refused): string[] {
     [
       bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],
-    isOnlyInManifest(c)
-      ? []
-      : [
-          ...findWorkload(c),
-          bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
-        ],
+    changeWorkload(
+      c,
+      bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
+    ),
     restart(c),
   );
 }

@@ -1,14 +1,13 @@
-import { assignSystemIdentity, assignUserIdentity, listApps, restartApp, showAppIdentities } from '../app-commands.ts';
-import { isGuid } from '../bash.ts';
-import { inOrder } from '../commands.ts';
-import { APPS, aboutPlatform, appInWords, at, isApp } from '../endpoint.ts';
+import { assignIdentity, assignUserIdentity, listApps, restartApp, showAppIdentities } from '../app-commands.ts';
+import { inOrder, listIdentities } from '../commands.ts';
+import { APPS, aboutPlatform, appInWords, at, isApp, platformInWords, responded } from '../endpoint.ts';
 import { chooseClientId, correctClientId, dropVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, proxyVariableOf, quoted, shown } from '../words.ts';
 import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
-import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, IMDS_PROXIED } from './reasons.ts';
+import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, IMDS_PROXIED, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const NOT_FOUND_THERE = { ...IDENTITY_NOT_FOUND, documentation: aboutPlatform } as const;
 
@@ -25,11 +24,7 @@ const ABSENT = only(
   ({ facts }) => facts.identityEndpointMissing === true,
 );
 
-/** The app has no such identity, or several and none was named. */
-const NOT_FOUND = managedIdentity(
-  ({ responder, status, text }) =>
-    isApp(responder) && status !== undefined && ['not-found', 'ambiguous'].includes(text.identity ?? ''),
-);
+const NOT_FOUND = responded(({ responder, text }) => isApp(responder) && text.identity === 'not-found');
 
 /** The endpoint of the platform that this process runs on: which identities it offers, and what it says. */
 export const IDENTITY_ENDPOINT: readonly Row[] = [
@@ -42,35 +37,19 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...MISSING,
-    when: only(ABSENT, ({ facts }) => facts.place === 'container-apps' && isGuid(facts.variables['AZURE_CLIENT_ID'])),
-    problem: missingInWords,
-    hint: () =>
-      'Assign the identity in AZURE_CLIENT_ID to this app. If it is assigned, deploy a new revision, and enable the identity for init containers, too, if this is one.',
-    commands: (c) => [...listApps(c), assignUserIdentity(c)],
-  },
-  {
-    ...MISSING,
     when: only(ABSENT, ({ facts }) => facts.place === 'container-apps'),
     problem: missingInWords,
     hint: () =>
-      'Assign an identity to this app, such as the system-assigned one. If it has one, deploy a new revision, and enable the identity for init containers, too, if this is one.',
-    commands: (c) => [...listApps(c), assignSystemIdentity(c)],
-  },
-  {
-    ...MISSING,
-    when: only(ABSENT, ({ facts }) => isGuid(facts.variables['AZURE_CLIENT_ID'])),
-    problem: missingInWords,
-    hint: () =>
-      'Assign the identity in AZURE_CLIENT_ID to this app, and restart the app. Slots have identities of their own, and a swap may turn one off.',
-    commands: (c) => [...listApps(c), assignUserIdentity(c), restartApp(c)],
+      'Assign an identity to this app: that of AZURE_CLIENT_ID if it is set, else the system-assigned one. If it has it, deploy a new revision, and enable it for init containers, if this is one.',
+    commands: (c) => [...listApps(c), assignIdentity(c)],
   },
   {
     ...MISSING,
     when: ABSENT,
     problem: missingInWords,
     hint: () =>
-      'Assign an identity to this app: turn on the system-assigned one, and restart the app. Slots have identities of their own, and a swap may turn one off.',
-    commands: (c) => [...listApps(c), assignSystemIdentity(c), restartApp(c)],
+      'Assign an identity to this app: that of AZURE_CLIENT_ID if it is set, else the system-assigned one. Restart the app. Slots have identities of their own, and a swap may turn one off.',
+    commands: (c) => [...listApps(c), assignIdentity(c), restartApp(c)],
   },
   {
     ...IMDS_PROXIED,
@@ -99,6 +78,14 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
     commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], chooseClientId(c)),
+  },
+  {
+    ...MULTIPLE_IDENTITIES,
+    when: responded(({ text }) => text.identity === 'ambiguous'),
+    problem: (c) => `This ${platformInWords(c)} has several identities, and the request did not say which one to use.`,
+    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one.',
+    commands: (c) => [listIdentities(), ...chooseClientId(c)],
+    documentation: aboutPlatform,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,

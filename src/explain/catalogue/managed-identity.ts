@@ -1,5 +1,6 @@
-import { isGuid } from '../bash.ts';
+import { bash, isGuid, name } from '../bash.ts';
 import { labelPodTemplate, loginAgain } from '../commands.ts';
+import { requestedInWords } from '../endpoint.ts';
 import { chooseClientId, correctClientId } from '../environment-commands.ts';
 import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
@@ -9,7 +10,6 @@ import {
   bypassProxy,
   excludeFromMesh,
   showMachineIdentities,
-  showNode,
 } from '../machine-commands.ts';
 import { credential, inPod, only, type When } from '../match.ts';
 import { isApp, isNoPod, isPipeline } from '../place.ts';
@@ -28,7 +28,6 @@ const IN_POD = inPod(METADATA_SERVICE);
 const ON_MACHINE = only(METADATA_SERVICE, (e) => isNoPod(e) && !isApp(e));
 
 const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
-const NOT_FOUND_IN_POD = only(IN_POD, (_, { text }) => text.identity === 'not-found');
 
 /** Something that the environment sends requests through responded, or nothing did. */
 const PROXIED = managedIdentity(
@@ -89,19 +88,11 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IDENTITY_NOT_FOUND,
-    when: only(NOT_FOUND_IN_POD, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    when: only(IN_POD, (_, { text }) => text.identity === 'not-found'),
     problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
+      `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give${requestedInWords(c)}.`,
     hint: () =>
       'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. For an identity of the node, assign it to the scale set of the nodes, or correct AZURE_CLIENT_ID.',
-    commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...IDENTITY_NOT_FOUND,
-    when: NOT_FOUND_IN_POD,
-    problem: (c) => `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give.`,
-    hint: () => 'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod.',
     commands: labelPodTemplate,
     documentation: DOCUMENTATION.workloadIdentity,
   },
@@ -135,7 +126,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
       `The metadata service of ${nodeInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, replace the node, or use Workload ID, which does not need its metadata service.',
-    commands: showNode,
+    commands: (c) => [bash`kubectl describe node ${name(c.facts.pod?.node, 'NODE')}`],
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
@@ -158,17 +149,9 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410),
-    problem: (c) => `The metadata service of this machine is being updated (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Try again in about a minute. If it lasts, check that a managed identity is assigned to this machine, then restart the machine.',
-    commands: (c) => [askMetadataService(c)],
-  },
-  {
-    ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status >= 500),
+    when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410 || status >= 500),
     problem: (c) =>
-      `The metadata service of this machine could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The metadata service of this machine has a fault or is being updated (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, check that a managed identity is assigned to this machine, restart the machine, or open a support request.',
     commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],

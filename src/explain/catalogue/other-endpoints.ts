@@ -1,13 +1,13 @@
 import { bash } from '../bash.ts';
 import { listIdentities } from '../commands.ts';
-import { aboutPlatform, at, clientIdRefusedAt, requestedInWords } from '../endpoint.ts';
+import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords, responded } from '../endpoint.ts';
 import { dropVariables } from '../environment-commands.ts';
 import { only } from '../match.ts';
 import { isWindows } from '../place.ts';
 import type { Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, quoted, shown } from '../words.ts';
 import { howFar } from './managed-identity.ts';
-import { IDENTITY_ENDPOINT_FAILED } from './reasons.ts';
+import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND } from './reasons.ts';
 
 const UNSUPPORTED = {
   reason: 'client-id-not-supported',
@@ -39,6 +39,15 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: () => 'AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.',
     hint: () => 'Remove AZURE_CLIENT_ID from the environment of this process, and restart it.',
     commands: (c) => dropVariables(c, 'AZURE_CLIENT_ID'),
+  },
+  {
+    ...IDENTITY_NOT_FOUND,
+    when: responded(({ text }) => text.identity === 'not-found'),
+    problem: (c) => `The identity endpoint of this ${platformInWords(c)} has no identity${requestedInWords(c)}.`,
+    hint: () =>
+      'Check which identity the platform gives this process. AZURE_CLIENT_ID, if set, must be its client id, not its object id.',
+    commands: () => [listIdentities()],
+    documentation: aboutPlatform,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,

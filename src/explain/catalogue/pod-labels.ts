@@ -11,6 +11,7 @@ import {
   showWebhookLogs,
   templatePath,
 } from '../commands.ts';
+import { requestedInWords } from '../endpoint.ts';
 import type { Evidence, Finding } from '../evidence.ts';
 import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
 import { isPod } from '../place.ts';
@@ -87,13 +88,6 @@ export const POD_LABELS: readonly Row[] = [
   },
   {
     ...LABEL,
-    when: only(unlabelled, (e, finding) => isUnknownToNode(finding) && isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) =>
-      `${unlabelledInWords(c)}, so its node was asked for the identity of AZURE_CLIENT_ID, which it does not have.`,
-    hint: labelInWords,
-  },
-  {
-    ...LABEL,
     when: only(unlabelled, (_, { responder }) => responder === 'nmi'),
     problem: (c) => `${unlabelledInWords(c)}, so NMI of pod identity was asked, and it has no identity for this pod.`,
     hint: () =>
@@ -102,9 +96,8 @@ export const POD_LABELS: readonly Row[] = [
   {
     ...LABEL,
     when: only(unlabelled, (_, finding) => isUnknownToNode(finding)),
-    problem: (c) =>
-      `${unlabelledInWords(c)}, and its node has no managed identity that it gives without a client id: none, or several.`,
-    hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID.`,
+    problem: (c) => `${unlabelledInWords(c)}, so its node was asked, which gives no identity${requestedInWords(c)}.`,
+    hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID to its client id.`,
   },
   {
     ...LABEL,
@@ -126,6 +119,14 @@ export const POD_LABELS: readonly Row[] = [
     problem: () => 'The pod has the label for Workload ID, but AKS keeps webhooks away from the namespace kube-system.',
     hint: () => 'Run the pod in another namespace.',
     commands: () => [bash`kubectl get mutatingwebhookconfigurations -o yaml`],
+  },
+  {
+    ...WEBHOOK,
+    when: only(missed, (_, { responder }) => responder === 'nmi'),
+    problem: () =>
+      'The pod has the label azure.workload.identity/use, but the webhook injected nothing, so NMI of pod identity was asked, and has no identity for it.',
+    hint: () => `${CHECK_WEBHOOK} NMI can go once no pod needs it.`,
+    commands: repairWebhook,
   },
   {
     ...WEBHOOK,
