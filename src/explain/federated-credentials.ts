@@ -15,7 +15,7 @@ import { type IssuerKind, issuerKind } from './issuer.ts';
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
-export interface Presented {
+interface Presented {
   issuer?: string | undefined;
   subject?: string | undefined;
   audience?: string | undefined;

@@ -131,15 +131,6 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status === 401 || status === 403),
-    problem: (c) => `The metadata service refused this request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () =>
-      'Check that a managed identity is assigned to this machine, and that its metadata access control lets this process and user ask.',
-    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
-    documentation: DOCUMENTATION.metadataService,
-  },
-  {
-    ...IMDS_REFUSED,
     when: only(ON_MACHINE, (_, { status = 0, content }) => (status === 404 || status === 410) && content === 'nothing'),
     problem: (c) =>
       `${c.facts.metadataService} sent an empty response (${codeOf(c.finding)}): either the metadata service is being updated, or something else answers in its place.`,
@@ -161,8 +152,10 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     when: ON_MACHINE,
     problem: (c) =>
       `The metadata service of this machine refused the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () => 'Check the managed identity of this machine. AZURE_CLIENT_ID, if set, must be its client id.',
-    commands: showMachineIdentities,
+    hint: () =>
+      'Check that a managed identity is assigned to this machine, that AZURE_CLIENT_ID, if set, is its client id, and that metadata access control lets this process and user ask.',
+    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
+    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_REFUSED,

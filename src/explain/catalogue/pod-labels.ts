@@ -13,10 +13,11 @@ import {
 } from '../commands.ts';
 import { requestedInWords } from '../endpoint.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
+import { findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
 import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { managedIdentity } from './managed-identity.ts';
 import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const LABEL = {
@@ -40,15 +41,10 @@ const unlabelled: When = (e) =>
   isLabelled(e) === false && !usesPodIdentity(e) && !isFaultOfNode(e) ? notInjected(e) : undefined;
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
 /** The metadata service of the node answered, where NMI or the webhook would have come first. */
-const severalOnNode: When = (e) =>
-  usesPodIdentity(e) || (isLabelled(e) === true && notInjected(e))
-    ? undefined
-    : inPod(
-        credential(
-          ['managed-identity'],
-          ({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous',
-        ),
-      )(e);
+const severalOnNode = only(
+  inPod(managedIdentity(({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous')),
+  (e) => !usesPodIdentity(e) && !(isLabelled(e) === true && notInjected(e)),
+);
 
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
@@ -186,8 +182,5 @@ function isUnknownToNode({ responder, text }: Finding): boolean {
 
 /** Whether there is a metadata service, even a slow one. */
 function nodeAnswers(e: Evidence): boolean {
-  return (
-    findingOf(e, ['managed-identity'], ({ responder }) => responder !== 'none' && responder !== 'not-asked') !==
-    undefined
-  );
+  return managedIdentity(({ responder }) => responder !== 'none' && responder !== 'not-asked')(e) !== undefined;
 }
