@@ -1,4 +1,4 @@
-import { bash, choice, guid, name, part, type Word } from './bash.ts';
+import { bash, choice, guid, isGuid, name, part, type Word } from './bash.ts';
 import type { Evidence } from './evidence.ts';
 import { clientIdOf } from './words.ts';
 
@@ -72,8 +72,10 @@ export function findGuids(): Word {
   return part`grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'`;
 }
 
-export function assignSystemIdentity(e: WithFacts): string {
+/** Assigns the identity that AZURE_CLIENT_ID names, or else the system-assigned one. */
+export function assignIdentity(e: WithFacts): string {
   const { app, system } = appOf(e);
+  if (isGuid(clientIdOf(e))) return assignUserIdentity(e);
   return bash`${readApp(e)} && az ${choice(app)} identity assign ${thisApp(e)}${choice(system)}`;
 }
 

@@ -80,15 +80,19 @@ function isOfCustomResource({ facts }: WithFacts): boolean {
   return ['ScaledJob', 'Rollout', 'Knative Service'].includes(facts.pod?.owner?.kind ?? '');
 }
 
+/** A line that changes what made the pod; none where only its author can. */
+export function changeWorkload(e: WithFacts, line: string): string[] {
+  return isOnlyInManifest(e) ? [] : [...findWorkload(e), line];
+}
+
 /** Merges a part in YAML, without quotes, into the pod template, which makes new pods. */
 export function patchPodTemplate(e: WithFacts, patch: Word): string[] {
-  if (isOnlyInManifest(e)) return [];
   // A CronJob has the template of its Jobs, which have that of the pods.
   const template =
     e.facts.pod?.owner?.kind === 'CronJob'
       ? part`'spec: {jobTemplate: {spec: {template: ${patch}}}}'`
       : part`'spec: {template: ${patch}}'`;
-  return [...findWorkload(e), bash`kubectl patch ${workload(e)} ${inNamespace(e)} --patch ${template}`];
+  return changeWorkload(e, bash`kubectl patch ${workload(e)} ${inNamespace(e)} --patch ${template}`);
 }
 
 /** Puts the label of Workload ID on the pod template, which makes new pods. */
@@ -111,9 +115,8 @@ export function avoidVirtualNodes(e: WithFacts): string[] {
 
 /** Removes variables from the manifest, which makes new pods. The names are ours. */
 export function unsetVariable(e: WithFacts, ...variables: Word[]): string[] {
-  if (isOnlyInManifest(e)) return [];
   const changes = variables.reduce((before, variable) => part`${before} ${variable}-`, part``);
-  return [...findWorkload(e), bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`];
+  return changeWorkload(e, bash`kubectl set env ${workload(e)} ${inNamespace(e)}${changes}`);
 }
 
 export function listIdentities(): string {
@@ -188,16 +191,10 @@ export function findNode(e: WithFacts): string[] {
   return [bash`kubectl get pod ${name(pod?.name, 'POD')} ${inNamespace(e)} -o wide`];
 }
 
-function listServiceAccounts(e: WithFacts): string {
-  return bash`kubectl get serviceaccounts ${inNamespace(e)} -o yaml`;
-}
-
 export function useServiceAccount(e: WithFacts): string[] {
-  if (isOnlyInManifest(e)) return [listServiceAccounts(e)];
   return [
-    listServiceAccounts(e),
-    ...findWorkload(e),
-    bash`kubectl set serviceaccount ${workload(e)} $SERVICE_ACCOUNT ${inNamespace(e)}`,
+    bash`kubectl get serviceaccounts ${inNamespace(e)} -o yaml`,
+    ...changeWorkload(e, bash`kubectl set serviceaccount ${workload(e)} $SERVICE_ACCOUNT ${inNamespace(e)}`),
   ];
 }
 
@@ -211,7 +208,7 @@ export function showWebhookLogs(): string {
 }
 
 export function showNmiBindings(e: WithFacts): string {
-  return bash`kubectl get azureidentity,azureidentitybinding ${inNamespace(e)}`;
+  return bash`kubectl get azureidentity,azureidentitybinding ${inNamespace(e)} -o custom-columns=KIND:.kind,NAME:.metadata.name,SELECTOR:.spec.selector,IDENTITY:.spec.azureIdentity,TYPE:.spec.type,CLIENT:.spec.clientID,RESOURCE:.spec.resourceID`;
 }
 
 export function showNmiLog(): string {

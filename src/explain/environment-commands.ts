@@ -1,6 +1,6 @@
 import { listApps, readSetting, setSettings, unsetSettings } from './app-commands.ts';
 import { bash, choice, guid, isGuid, isResourceId, isUnit, name, part, resourceId, unit, type Word } from './bash.ts';
-import { findWorkload, inNamespace, isOnlyInManifest, listVariables, restart, workload } from './commands.ts';
+import { changeWorkload, inNamespace, listVariables, restart, workload } from './commands.ts';
 import type { Evidence } from './evidence.ts';
 import { isApp, isPod } from './place.ts';
 import { clientIdOf } from './words.ts';
@@ -29,11 +29,7 @@ export function onItsMachine(e: WithFacts): Word {
 export function setVariables(e: WithFacts, values: Readonly<Record<string, Word>>, lookUp: Word = part``): string[] {
   const settings = Object.entries(values).map(([variable, value]): [Word, Word] => [choice(variable), value]);
   const words = joined(settings.map(([variable, value]) => part` ${variable}=${value}`));
-  if (isPod(e)) {
-    return isOnlyInManifest(e)
-      ? []
-      : [...findWorkload(e), bash`${lookUp}kubectl set env ${workload(e)} ${inNamespace(e)}${words}`];
-  }
+  if (isPod(e)) return changeWorkload(e, bash`${lookUp}kubectl set env ${workload(e)} ${inNamespace(e)}${words}`);
   if (isApp(e)) return [...listApps(e), setSettings(e, words, lookUp)];
   if (!hasUnit(e)) return [];
   const writes = settings.map(([variable, value]) => writeValue(e, variable, value));
@@ -78,25 +74,22 @@ export function correctClientId(e: WithFacts): string[] {
  * ids nor secrets have white space in them.
  */
 export function renameVariables(e: WithFacts, names: readonly (readonly [set: string, meant: string])[]): string[] {
-  const pairs = names.map(([set, meant]): [Word, string] => [name(set, 'VARIABLE'), meant]);
+  const renamed = names.map(([set, meant]) => ({
+    set: name(set, 'VARIABLE'),
+    meant,
+    value: choice(`value_of_${meant}`.toLowerCase()),
+  }));
   if (isPod(e)) {
-    const scripts = pairs.map(([set, meant]) => part` -e 's/- name: '${set}'$/- name: ${choice(meant)}/'`);
-    return isOnlyInManifest(e)
-      ? []
-      : [
-          ...findWorkload(e),
-          bash`kubectl get ${workload(e)} ${inNamespace(e)} -o yaml | sed${joined(scripts)} | kubectl replace --validate=false -f -`,
-        ];
+    const scripts = renamed.map(({ set, meant }) => part` -e 's/- name: '${set}'$/- name: ${choice(meant)}/'`);
+    return changeWorkload(
+      e,
+      bash`kubectl get ${workload(e)} ${inNamespace(e)} -o yaml | sed${joined(scripts)} | kubectl replace --validate=false -f -`,
+    );
   }
   return setVariables(
     e,
-    Object.fromEntries(pairs.map(([, meant]) => [meant, part`\${${choice(`value_of_${meant}`.toLowerCase())}:?}`])),
-    joined(
-      pairs.map(
-        ([set, meant]) =>
-          part`${choice(`value_of_${meant}`.toLowerCase())}=$(${readVariable(e, set)} | tr -d '[:space:]') && `,
-      ),
-    ),
+    Object.fromEntries(renamed.map(({ meant, value }) => [meant, part`\${${value}:?}`])),
+    joined(renamed.map(({ set, value }) => part`${value}=$(${readVariable(e, set)} | tr -d '[:space:]') && `)),
   );
 }
 

@@ -1,9 +1,8 @@
 import { bash, guid, name, part, text, url, type Word } from './bash.ts';
 import {
-  findWorkload,
+  changeWorkload,
   inNamespace,
   inOrder,
-  isOnlyInManifest,
   listIdentities,
   readIdentityNames,
   restart,
@@ -17,7 +16,7 @@ import { applicationWord } from './principal.ts';
 import { projectedToken, shown } from './words.ts';
 
 /** What a federated credential compares: exactly these three values. */
-export interface Presented {
+interface Presented {
   issuer?: string | undefined;
   subject?: string | undefined;
   audience?: string | undefined;
@@ -106,12 +105,10 @@ export function createFederatedCredential(c: Refused): string[] {
     [
       bash`${namesAnother(c)} || { ${readIdentityNames(c)} && az identity federated-credential create -g \${group:?} --identity-name $name --name ${credentialName(c)} ${values}; }`,
     ],
-    isOnlyInManifest(c)
-      ? []
-      : [
-          ...findWorkload(c),
-          bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
-        ],
+    changeWorkload(
+      c,
+      bash`if ${namesAnother(c)}; then kubectl set env ${workload(c)} ${inNamespace(c)} AZURE_CLIENT_ID- AZURE_TENANT_ID-; fi`,
+    ),
     restart(c),
   );
 }

@@ -1,5 +1,5 @@
 import { findGuids, readIdentityId } from './app-commands.ts';
-import { bash, host, name, part, url, type Word } from './bash.ts';
+import { bash, host, part, url, type Word } from './bash.ts';
 import { patchPodTemplate } from './commands.ts';
 import { addToNoProxy, hasUnit, onItsMachine } from './environment-commands.ts';
 import type { Case, Evidence } from './evidence.ts';
@@ -8,11 +8,8 @@ import type { Case, Evidence } from './evidence.ts';
 
 /** On the machine itself: whether the metadata service is there. */
 export function askMetadataService({ facts }: Case): string {
-  return bash`curl -sS -H Metadata:true --noproxy '*' ${metadataUrl(facts.metadataService)}`;
-}
-
-function metadataUrl(host: string): Word {
-  return part`${url(`http://${host}/metadata/instance`, 'METADATA_URL')}'?api-version=2021-02-01'`;
+  const instance = url(`http://${facts.metadataService}/metadata/instance`, 'METADATA_URL');
+  return bash`curl -sS -H Metadata:true --noproxy '*' ${instance}'?api-version=2021-02-01'`;
 }
 
 function listMachines(e: Evidence): string[] {
@@ -47,10 +44,6 @@ export function assignToMachine(c: Case): string[] {
   return [
     bash`${readMachine(c)} && ${readIdentityId(c)} && az vm identity assign ${thisMachine(c)} --identities \${id:?}`,
   ];
-}
-
-export function showNode({ facts }: Case): string[] {
-  return [bash`kubectl describe node ${name(facts.pod?.node, 'NODE')}`];
 }
 
 /** Istio's own way; the annotation makes new pods. */

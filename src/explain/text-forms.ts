@@ -32,12 +32,10 @@ export type ProviderProblem =
   | 'client-id-unsupported'
   | 'header-missing'
   | 'key-unreadable'
-  | 'key-not-named'
   | 'agent-disconnected'
   | 'audience-unsupported'
   | 'pods-unlisted'
   | 'pod-unknown'
-  | 'api-refused'
   | 'no-binding'
   | 'not-matched'
   | 'not-assigned-yet'
@@ -195,7 +193,6 @@ export const PROVIDERS: [ProviderProblem, RegExp][] = [
   ],
   ['header-missing', /metadata header|X-Forwarded-For/i],
   ['key-unreadable', /unable_to_read_secret_file|invalid_secret\b|read the secret file|EACCES/i],
-  ['key-not-named', /www[_-]authenticate[_ ]header|invalid_file_(?:path|extension)/i],
   [
     'agent-disconnected',
     /machine is (?:disconnected|not connected|expired)|Managed Identity certificate (?:has|is) expired|agent .{0,40}(?:disconnected|expired)/i,
@@ -206,10 +203,6 @@ export const PROVIDERS: [ProviderProblem, RegExp][] = [
   ['not-assigned-yet', /in ASSIGNED state/i],
   ['pods-unlisted', /pod list is empty|matching pods:\s{0,5}\[\]|with \[\]|failed to (?:get|list) pods?\b/i],
   ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
-  [
-    'api-refused',
-    /cannot (?:get|list|watch)|is forbidden|failed to get azure|azurepodidentityexception|the server could not find|apiserver|the cache/i,
-  ],
   ['throttled', /Status Code = '?429|too many requests|throttl/i],
   ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
 ];

@@ -348,6 +348,18 @@ export const FAILURES: Case[] = [
     env: () => labels('aadpodidbinding="rgapi"'),
   },
   {
+    title: 'NMI that finds several pods with the address of the node',
+    handlers: [
+      imds({
+        answer: () =>
+          new HttpResponse('match failed, ip:10.240.0.4 matching pods:&PodList{Items:[made-up made-up]}', {
+            status: 500,
+          }),
+      }),
+    ],
+    env: () => labels('aadpodidbinding="rgapi"'),
+  },
+  {
     title: 'a metadata service that answers 404 outside of Kubernetes',
     handlers: [imds({ answer: nmiNotReady })],
   },
@@ -462,6 +474,11 @@ export const FAILURES: Case[] = [
     title: 'a pod that runs as its node, which has no role',
     handlers: [imds({ claims: { xms_mirid: '/subscriptions/made-up/aks-agentpool' } }), subscriptions([])],
     env: () => inCluster,
+  },
+  {
+    title: 'a pod that runs as its node, because its manifest sets an empty client id',
+    handlers: [imds({ claims: { xms_mirid: '/subscriptions/made-up/aks-agentpool' } }), subscriptions([])],
+    env: () => ({ ...workloadIdentity(), AZURE_CLIENT_ID: '' }),
   },
   {
     title: 'no role at all',

@@ -1,17 +1,15 @@
-import { assignSystemIdentity, assignUserIdentity, listApps, restartApp, showAppIdentities } from '../app-commands.ts';
-import { isGuid, part } from '../bash.ts';
-import { inOrder, unsetVariable } from '../commands.ts';
-import { APPS, aboutPlatform, appInWords, at, isApp, responded } from '../endpoint.ts';
-import { chooseClientId, correctClientId, dropVariables, renameVariables } from '../environment-commands.ts';
+import { assignIdentity, assignUserIdentity, listApps, restartApp, showAppIdentities } from '../app-commands.ts';
+import { inOrder, listIdentities } from '../commands.ts';
+import { APPS, aboutPlatform, appInWords, at, isApp, platformInWords, responded } from '../endpoint.ts';
+import { chooseClientId, correctClientId, dropVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
 import { only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, isSet, misnamed, proxyVariableOf, quoted, shown } from '../words.ts';
-import { howFar, inBrackets, isProxied, managedIdentity } from './managed-identity.ts';
+import { clientIdOf, codeOf, isSet, proxyVariableOf, quoted, shown } from '../words.ts';
+import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
 import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, IMDS_PROXIED, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const NOT_FOUND_THERE = { ...IDENTITY_NOT_FOUND, documentation: aboutPlatform } as const;
-const FAILED = { ...IDENTITY_ENDPOINT_FAILED, documentation: aboutPlatform } as const;
 
 const MISSING = {
   reason: 'identity-endpoint-missing',
@@ -26,14 +24,7 @@ const ABSENT = only(
   ({ facts }) => facts.identityEndpointMissing === true,
 );
 
-/** Variables of the manifest make this pod ask an endpoint that only apps of Azure have. */
-const IN_POD = only(
-  managedIdentity(({ responder }) => responder !== 'not-asked'),
-  ({ facts }) => facts.kubernetes && facts.identityEndpoint !== undefined,
-);
-
-const NOT_FOUND = responded(({ text }) => text.identity === 'not-found');
-const AMBIGUOUS = responded(({ text }) => text.identity === 'ambiguous');
+const NOT_FOUND = responded(({ responder, text }) => isApp(responder) && text.identity === 'not-found');
 
 /** The endpoint of the platform that this process runs on: which identities it offers, and what it says. */
 export const IDENTITY_ENDPOINT: readonly Row[] = [
@@ -46,35 +37,19 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...MISSING,
-    when: only(ABSENT, ({ facts }) => facts.place === 'container-apps' && isGuid(facts.variables['AZURE_CLIENT_ID'])),
-    problem: missingInWords,
-    hint: () =>
-      'Assign the identity in AZURE_CLIENT_ID to this app. If it is assigned, deploy a new revision, and enable the identity for init containers, too, if this is one.',
-    commands: (c) => [...listApps(c), assignUserIdentity(c)],
-  },
-  {
-    ...MISSING,
     when: only(ABSENT, ({ facts }) => facts.place === 'container-apps'),
     problem: missingInWords,
     hint: () =>
-      'Assign an identity to this app, such as the system-assigned one. If it has one, deploy a new revision, and enable the identity for init containers, too, if this is one.',
-    commands: (c) => [...listApps(c), assignSystemIdentity(c)],
-  },
-  {
-    ...MISSING,
-    when: only(ABSENT, ({ facts }) => isGuid(facts.variables['AZURE_CLIENT_ID'])),
-    problem: missingInWords,
-    hint: () =>
-      'Assign the identity in AZURE_CLIENT_ID to this app, and restart the app. Slots have identities of their own, and a swap may turn one off.',
-    commands: (c) => [...listApps(c), assignUserIdentity(c), restartApp(c)],
+      'Assign an identity to this app: that of AZURE_CLIENT_ID if it is set, else the system-assigned one. If it has it, deploy a new revision, and enable it for init containers, if this is one.',
+    commands: (c) => [...listApps(c), assignIdentity(c)],
   },
   {
     ...MISSING,
     when: ABSENT,
     problem: missingInWords,
     hint: () =>
-      'Assign an identity to this app: turn on the system-assigned one, and restart the app. Slots have identities of their own, and a swap may turn one off.',
-    commands: (c) => [...listApps(c), assignSystemIdentity(c), restartApp(c)],
+      'Assign an identity to this app: that of AZURE_CLIENT_ID if it is set, else the system-assigned one. Restart the app. Slots have identities of their own, and a swap may turn one off.',
+    commands: (c) => [...listApps(c), assignIdentity(c), restartApp(c)],
   },
   {
     ...IMDS_PROXIED,
@@ -89,52 +64,16 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     documentation: aboutPlatform,
   },
   {
-    ...FAILED,
-    when: only(IN_POD, (e) => isSet(e, 'MSI_ENDPOINT') && !isSet(e, 'IDENTITY_ENDPOINT')),
-    problem: (c) =>
-      `MSI_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Remove the variable from the manifest, unless a sidecar serves it: only apps of Azure have such an endpoint.',
-    commands: (c) => unsetVariable(c, part`MSI_ENDPOINT- MSI_SECRET`),
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...FAILED,
-    when: IN_POD,
-    problem: (c) =>
-      `IDENTITY_ENDPOINT sends this pod to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Remove it and IDENTITY_HEADER from the manifest, unless a sidecar serves them: only apps of Azure have such an endpoint.',
-    commands: (c) => unsetVariable(c, part`IDENTITY_ENDPOINT- IDENTITY_HEADER`),
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
     ...NOT_FOUND_THERE,
-    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isGuid(clientIdOf(e))),
-    problem: (c) => `The identity ${shown(clientIdOf(c), '')} is not assigned to ${appInWords(c)}.`,
+    when: only(NOT_FOUND, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    problem: (c) => `The identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')} is not assigned to ${appInWords(c)}.`,
     hint: () =>
       'Assign it to this app, or correct AZURE_CLIENT_ID: the client id, not the object id, of an assigned identity. Without AZURE_CLIENT_ID, the system-assigned one is used.',
     commands: (c) => inOrder(listApps(c), [showAppIdentities(c), assignUserIdentity(c)], correctClientId(c)),
   },
   {
     ...NOT_FOUND_THERE,
-    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) => `The value of AZURE_CLIENT_ID${inBrackets(clientIdOf(c))} is not a client id.`,
-    hint: () =>
-      'Set AZURE_CLIENT_ID to the client id of an identity that is assigned to this app, or remove it to use the system-assigned one.',
-    commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], correctClientId(c)),
-  },
-  {
-    ...NOT_FOUND_THERE,
-    when: only(NOT_FOUND, (e, { responder }) => isApp(responder) && misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
-    problem: (c) =>
-      `${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID, and ${appInWords(c)} has no system-assigned identity.`,
-    hint: () => 'Set AZURE_CLIENT_ID to the client id of the user-assigned identity. The other variable is not read.',
-    commands: (c) => renameVariables(c, [[misnamed(c, 'AZURE_CLIENT_ID') ?? '', 'AZURE_CLIENT_ID']]),
-  },
-  {
-    ...NOT_FOUND_THERE,
-    when: only(NOT_FOUND, (_, { responder }) => isApp(responder)),
+    when: NOT_FOUND,
     problem: (c) => `AZURE_CLIENT_ID is not set, and ${appInWords(c)} has no system-assigned identity.`,
     hint: () =>
       'Set AZURE_CLIENT_ID to the client id of the user-assigned identity, or turn on the system-assigned identity of this app.',
@@ -142,31 +81,30 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
   },
   {
     ...MULTIPLE_IDENTITIES,
-    when: only(AMBIGUOUS, (_, { responder }) => isApp(responder)),
-    problem: (c) =>
-      `Several identities are assigned to ${appInWords(c)}, and the request did not say which one to use.`,
+    when: responded(({ text }) => text.identity === 'ambiguous'),
+    problem: (c) => `This ${platformInWords(c)} has several identities, and the request did not say which one to use.`,
     hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one.',
-    commands: (c) => inOrder(listApps(c), [showAppIdentities(c)], chooseClientId(c)),
+    commands: (c) => [listIdentities(), ...chooseClientId(c)],
     documentation: aboutPlatform,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('container-apps'), (_, { status }) => status === undefined),
-    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    problem: silentInWords,
     hint: () =>
       'Right after a start, try again. Init containers have no identity until identitySettings enables it for them. Otherwise deploy a new revision.',
     commands: (c) => [...listApps(c), restartApp(c)],
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at(...APPS), (_, { status }) => status === undefined),
-    problem: (c) => `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`,
+    problem: silentInWords,
     hint: () =>
       'Right after a start, try again. If it lasts, restart the app, and check that an identity is assigned to it.',
     commands: (c) => [...listApps(c), restartApp(c), showAppIdentities(c)],
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at(...APPS), (_, { status }) => status === 401 || status === 403),
     problem: (c) =>
       `The identity endpoint of ${appInWords(c)} refused the header of IDENTITY_HEADER (${codeOf(c.finding)}).`,
@@ -175,17 +113,16 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     commands: (c) => [...listApps(c), restartApp(c)],
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at('container-apps'), (_, { status = 0 }) => status >= 500 || status === 429),
-    problem: (c) =>
-      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    problem: withoutTokenInWords,
     hint: () =>
       'Try again. If it lasts, a firewall must allow egress to *.identity.azure.net, *.login.microsoft.com and *.servicebus.windows.net, or the identity was deleted and must be assigned again.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
     documentation: DOCUMENTATION.containerAppsFirewall,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at(...APPS), (e, { status = 0 }) => status >= 500 && isSet(e, 'WEBSITE_PRIVATE_IP')),
     problem: (c) =>
       `The identity endpoint of ${appInWords(c)}, which is in a virtual network, could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
@@ -195,16 +132,15 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     documentation: DOCUMENTATION.virtualNetworkIntegration,
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: only(at(...APPS), (_, { status = 0 }) => status >= 500 || status === 429),
-    problem: (c) =>
-      `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    problem: withoutTokenInWords,
     hint: () =>
       'Try again, then restart the app. If the identity was recreated, or the app or its subscription moved, turn it off and on again, or assign it again, with its roles.',
     commands: (c) => [...listApps(c), showAppIdentities(c), restartApp(c)],
   },
   {
-    ...FAILED,
+    ...IDENTITY_ENDPOINT_FAILED,
     when: at(...APPS),
     problem: (c) =>
       `The identity endpoint of ${appInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
@@ -215,4 +151,12 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
 
 function missingInWords(c: Case): string {
   return `The platform gives ${appInWords(c)} no IDENTITY_ENDPOINT: either no identity is assigned to it, or it started before one was.`;
+}
+
+function silentInWords(c: Case): string {
+  return `The identity endpoint of ${appInWords(c)} does not answer (${howFar(c.finding)}).`;
+}
+
+function withoutTokenInWords(c: Case): string {
+  return `The identity endpoint of ${appInWords(c)} could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`;
 }

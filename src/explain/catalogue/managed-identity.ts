@@ -1,7 +1,8 @@
-import { bash, isGuid } from '../bash.ts';
-import { labelPodTemplate } from '../commands.ts';
-import { chooseClientId, correctClientId, renameVariables } from '../environment-commands.ts';
-import { type Evidence, type Finding, isTool } from '../evidence.ts';
+import { bash, isGuid, name } from '../bash.ts';
+import { labelPodTemplate, loginAgain } from '../commands.ts';
+import { requestedInWords } from '../endpoint.ts';
+import { chooseClientId, correctClientId } from '../environment-commands.ts';
+import { type Case, type Evidence, type Finding, isTool } from '../evidence.ts';
 import {
   askMetadataService,
   assignSystemIdentity,
@@ -9,12 +10,11 @@ import {
   bypassProxy,
   excludeFromMesh,
   showMachineIdentities,
-  showNode,
 } from '../machine-commands.ts';
 import { credential, inPod, only, type When } from '../match.ts';
 import { isApp, isNoPod, isPipeline } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, isSet, misnamed, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
+import { clientIdOf, codeOf, isSet, nodeInWords, proxyVariableOf, quoted, shown } from '../words.ts';
 import { IDENTITY_NOT_FOUND, IMDS_PROXIED, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 /** Matches the finding of the managed identity if it meets the condition. */
@@ -28,7 +28,6 @@ const IN_POD = inPod(METADATA_SERVICE);
 const ON_MACHINE = only(METADATA_SERVICE, (e) => isNoPod(e) && !isApp(e));
 
 const NOT_FOUND_ON_MACHINE = only(ON_MACHINE, (_, { text }) => text.identity === 'not-found');
-const NOT_FOUND_IN_POD = only(IN_POD, (_, { text }) => text.identity === 'not-found');
 
 /** Something that the environment sends requests through responded, or nothing did. */
 const PROXIED = managedIdentity(
@@ -48,7 +47,7 @@ export function isSilent({ responder, phase }: Finding): boolean {
   return responder === 'none' && phase === 'response';
 }
 
-const STRANGER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
+const UNKNOWN_RESPONDER = managedIdentity(({ responder }) => ['unknown', 'http-proxy', 'gateway'].includes(responder));
 
 /** The metadata service was reached, or a gateway in its place. */
 export const MANAGED_IDENTITY: readonly Row[] = [
@@ -80,16 +79,6 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IDENTITY_NOT_FOUND,
-    when: only(NOT_FOUND_ON_MACHINE, (e) => misnamed(e, 'AZURE_CLIENT_ID') !== undefined),
-    problem: (c) =>
-      `No identity was found, because ${misnamed(c, 'AZURE_CLIENT_ID')} is set where the SDK reads AZURE_CLIENT_ID.`,
-    hint: () =>
-      'Rename the variable to AZURE_CLIENT_ID, and restart the service. Its identity must be assigned to this machine.',
-    commands: (c) => renameVariables(c, [[misnamed(c, 'AZURE_CLIENT_ID') ?? '', 'AZURE_CLIENT_ID']]),
-    documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...IDENTITY_NOT_FOUND,
     when: NOT_FOUND_ON_MACHINE,
     problem: () => 'This machine has no managed identity that it can use without a client id.',
     hint: () =>
@@ -99,19 +88,11 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   },
   {
     ...IDENTITY_NOT_FOUND,
-    when: only(NOT_FOUND_IN_POD, (e) => isSet(e, 'AZURE_CLIENT_ID')),
+    when: only(IN_POD, (_, { text }) => text.identity === 'not-found'),
     problem: (c) =>
-      `The metadata service of ${nodeInWords(c)} answered, and the node does not have the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
+      `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give${requestedInWords(c)}.`,
     hint: () =>
       'For Workload ID, label the pod template azure.workload.identity/use and recreate the pod. For an identity of the node, assign it to the scale set of the nodes, or correct AZURE_CLIENT_ID.',
-    commands: labelPodTemplate,
-    documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...IDENTITY_NOT_FOUND,
-    when: NOT_FOUND_IN_POD,
-    problem: (c) => `The metadata service of ${nodeInWords(c)} answered, and the node has no identity to give.`,
-    hint: () => 'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod.',
     commands: labelPodTemplate,
     documentation: DOCUMENTATION.workloadIdentity,
   },
@@ -124,21 +105,12 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     documentation: DOCUMENTATION.managedIdentity,
   },
   {
-    ...IMDS_PROXIED,
-    when: only(METADATA_SERVICE, (e, { text }) => text.provider === 'header-missing' && isProxied(e)),
-    problem: (c) =>
-      `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} through a proxy, which the metadata service refuses.`,
-    hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
-    commands: bypassProxy,
-    documentation: DOCUMENTATION.metadataService,
-  },
-  {
     ...IMDS_REFUSED,
     when: only(METADATA_SERVICE, (_, { text }) => text.provider === 'header-missing'),
     problem: (c) =>
       `The metadata service refused a request without the header Metadata, or with X-Forwarded-For: ${quoted(c.finding)}.`,
     hint: (c) =>
-      `Something on the way changes the request. Let ${c.facts.metadataService} bypass every proxy, mesh and sidecar.`,
+      `Something on the way changes the request. Let ${c.facts.metadataService} bypass every proxy (NO_PROXY), mesh and sidecar.`,
     documentation: DOCUMENTATION.metadataService,
   },
   {
@@ -146,7 +118,6 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     when: only(METADATA_SERVICE, (_, { status, text }) => status === 429 || text.provider === 'throttled'),
     problem: () => 'The metadata service throttles this machine: its processes ask for too many tokens.',
     hint: () => 'Wait a minute, then ask less often. Processes should keep a token until it expires, and share it.',
-    documentation: DOCUMENTATION.managedIdentity,
   },
   {
     ...IMDS_REFUSED,
@@ -155,17 +126,8 @@ export const MANAGED_IDENTITY: readonly Row[] = [
       `The metadata service of ${nodeInWords(c)} gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, replace the node, or use Workload ID, which does not need its metadata service.',
-    commands: showNode,
+    commands: (c) => [bash`kubectl describe node ${name(c.facts.pod?.node, 'NODE')}`],
     documentation: DOCUMENTATION.workloadIdentity,
-  },
-  {
-    ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status === 401 || status === 403),
-    problem: (c) => `The metadata service refused this request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () =>
-      'Check that a managed identity is assigned to this machine, and that its metadata access control lets this process and user ask.',
-    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
-    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_REFUSED,
@@ -175,41 +137,30 @@ export const MANAGED_IDENTITY: readonly Row[] = [
     hint: () =>
       'Try again in a minute. If it lasts, this machine is not in Azure or has no managed identity: log in with the Azure CLI, or set the variables of a service principal.',
     commands: (c) => [askMetadataService(c)],
-    documentation: DOCUMENTATION.managedIdentity,
   },
   {
     ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410),
-    problem: (c) => `The metadata service of this machine is being updated (${codeOf(c.finding)}).`,
-    hint: () =>
-      'Try again in about a minute. If it lasts, check that a managed identity is assigned to this machine, then restart the machine.',
-    commands: (c) => [askMetadataService(c)],
-    documentation: DOCUMENTATION.managedIdentity,
-  },
-  {
-    ...IMDS_REFUSED,
-    when: only(ON_MACHINE, (_, { status = 0 }) => status >= 500),
+    when: only(ON_MACHINE, (_, { status = 0 }) => status === 404 || status === 410 || status >= 500),
     problem: (c) =>
-      `The metadata service of this machine could not get a token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+      `The metadata service of this machine has a fault or is being updated (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Try again in a minute. If it lasts, check that a managed identity is assigned to this machine, restart the machine, or open a support request.',
     commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
-    documentation: DOCUMENTATION.managedIdentity,
   },
   {
     ...IMDS_REFUSED,
     when: ON_MACHINE,
     problem: (c) =>
       `The metadata service of this machine refused the request (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
-    hint: () => 'Check the managed identity of this machine. AZURE_CLIENT_ID, if set, must be its client id.',
-    commands: showMachineIdentities,
-    documentation: DOCUMENTATION.managedIdentity,
+    hint: () =>
+      'Check that a managed identity is assigned to this machine, that AZURE_CLIENT_ID, if set, is its client id, and that metadata access control lets this process and user ask.',
+    commands: (c) => [askMetadataService(c), ...showMachineIdentities(c)],
+    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_REFUSED,
     when: inPod(GATEWAY),
-    problem: (c) =>
-      `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
+    problem: gatewayInWords,
     hint: (c) =>
       `Exclude ${c.facts.metadataService} from the mesh or proxy of this pod, or use Workload ID, which does not need the metadata service.`,
     commands: excludeFromMesh,
@@ -218,8 +169,7 @@ export const MANAGED_IDENTITY: readonly Row[] = [
   {
     ...IMDS_REFUSED,
     when: only(GATEWAY, (e) => !isProxied(e) && e.findings.every(isAbsentTool)),
-    problem: (c) =>
-      `${gatewayInWords(c.finding)} answered ${codeOf(c.finding)} in place of the metadata service at ${c.facts.metadataService}.`,
+    problem: gatewayInWords,
     hint: (c) =>
       `Let ${c.facts.metadataService} bypass the proxy or gateway. If this machine is not in Azure, log in with the Azure CLI instead.`,
     commands: (c) => [askMetadataService(c)],
@@ -236,7 +186,6 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
       `${proxyVariableOf(c)} sends the requests for ${c.facts.metadataService} to ${shown(c.facts.proxy.server, 'a proxy')}, which cannot pass them on (${codeOf(c.finding)}).`,
     hint: (c) => `Add ${c.facts.metadataService}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
     commands: bypassProxy,
-    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_UNREACHABLE,
@@ -246,7 +195,6 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
     hint: () =>
       'On a virtual machine, run the container on the host network. Recreate a container group with its managed identity. Elsewhere, log in with the Azure CLI.',
     commands: (c) => [askMetadataService(c)],
-    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_UNREACHABLE,
@@ -256,13 +204,11 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
     hint: () =>
       'Ask again. If it lasts in Azure, restart the machine, or create the container group again with its managed identity. Elsewhere, log in with the Azure CLI.',
     commands: (c) => [askMetadataService(c)],
-    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_UNREACHABLE,
     when: inPod(UNREACHED),
-    problem: (c) =>
-      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), and this pod has no token of Workload ID.`,
+    problem: (c) => `${unreachedInWords(c)}, and this pod has no token of Workload ID.`,
     hint: () =>
       'Use Workload ID: label the pod template azure.workload.identity/use, and recreate the pod. A network policy or the IMDS restriction of AKS keeps pods from the node.',
     commands: labelPodTemplate,
@@ -271,55 +217,41 @@ export const NO_METADATA_SERVICE: readonly Row[] = [
   {
     ...IMDS_UNREACHABLE,
     when: only(UNREACHED, isPipeline),
-    problem: (c) =>
-      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}), so this runner has no managed identity.`,
+    problem: (c) => `${unreachedInWords(c)}, so this runner has no managed identity.`,
     hint: () =>
       'Log in to Azure in the pipeline before this step, with a service connection or with OIDC, or set the variables of a service principal.',
     documentation: DOCUMENTATION.credentialChains,
   },
   {
     ...IMDS_UNREACHABLE,
-    when: only(UNREACHED, ({ facts }) => ['codespaces', 'devcontainer', 'cloud-shell'].includes(facts.place)),
-    problem: (c) =>
-      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): a development environment has no managed identity.`,
-    hint: () => 'Log in with the Azure CLI, and let AZURE_TOKEN_CREDENTIALS allow it: unset it, or set it to dev.',
-    commands: () => [bash`az login --use-device-code`],
-    documentation: DOCUMENTATION.azureCli,
-  },
-  {
-    ...IMDS_UNREACHABLE,
     when: only(UNREACHED, ({ facts }) => facts.place === 'container'),
     problem: (c) =>
-      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): either this container is not in Azure, or its network keeps it from its host's metadata service.`,
+      `${unreachedInWords(c)}: either this container is not in Azure, or its network keeps it from its host's metadata service.`,
     hint: () =>
       'On a machine in Azure, run the container on the host network. Elsewhere, set the variables of a service principal, or run it outside the container with a login of the Azure CLI.',
     commands: (c) => [askMetadataService(c)],
-    documentation: DOCUMENTATION.metadataService,
   },
   {
     ...IMDS_UNREACHABLE,
     when: UNREACHED,
     problem: (c) =>
-      `Nothing answers at ${c.facts.metadataService} (${howFar(c.finding)}): either this machine is not in Azure, or a firewall or route is in the way.`,
+      `${unreachedInWords(c)}: either this machine is not in Azure, or a firewall or route is in the way.`,
     hint: () =>
       'In Azure, check the firewall of this machine. Elsewhere, log in with the Azure CLI, and let AZURE_TOKEN_CREDENTIALS allow it. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
-    commands: (c) => [askMetadataService(c), bash`az login`],
-    documentation: DOCUMENTATION.metadataService,
+    commands: (c) => [askMetadataService(c), ...loginAgain(c)],
   },
   {
     ...IMDS_REFUSED,
-    when: inPod(STRANGER),
-    problem: (c) =>
-      `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    when: inPod(UNKNOWN_RESPONDER),
+    problem: unknownResponderInWords,
     hint: () =>
       'This cluster is probably not in Azure. Use Workload ID, which works on every cluster, or the variables of a service principal.',
     documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...IMDS_REFUSED,
-    when: STRANGER,
-    problem: (c) =>
-      `Something other than Azure's metadata service answers at ${c.facts.metadataService} (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
+    when: UNKNOWN_RESPONDER,
+    problem: unknownResponderInWords,
     hint: () =>
       'This machine is probably not in Azure: log in with the Azure CLI, or set the variables of a service principal. With Azure Arc, set IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
     documentation: DOCUMENTATION.credentialChains,
@@ -341,10 +273,19 @@ export function howFar({ networkCode, text, phase }: Finding): string {
   return phase === 'response' ? 'no response' : 'no connection';
 }
 
-export function inBrackets(value: string | undefined): string {
+function inBrackets(value: string | undefined): string {
   return value === undefined ? '' : ` (${shown(value, '')})`;
 }
 
-function gatewayInWords({ server }: Finding): string {
-  return `A proxy or gateway${inBrackets(server)}`;
+function gatewayInWords({ finding, facts }: Case): string {
+  return `A proxy or gateway${inBrackets(finding.server)} answered ${codeOf(finding)} in place of the metadata service at ${facts.metadataService}.`;
+}
+
+function unknownResponderInWords({ finding, facts }: Case): string {
+  return `Something other than Azure's metadata service answers at ${facts.metadataService} (${codeOf(finding)}): ${quoted(finding)}.`;
+}
+
+/** The beginning of a sentence. */
+function unreachedInWords({ finding, facts }: Case): string {
+  return `Nothing answers at ${facts.metadataService} (${howFar(finding)})`;
 }

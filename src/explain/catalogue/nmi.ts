@@ -1,14 +1,14 @@
 import { bash, guid, host, name, part, type Word } from '../bash.ts';
 import { inNamespace, listIdentities, showLogs, showNmiBindings, showNmiLog } from '../commands.ts';
+import { requestedInWords } from '../endpoint.ts';
 import type { Case, Evidence, Finding } from '../evidence.ts';
 import { either, isWaitedFor, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
-import { clientIdOf, codeOf, isSet, nodeInWords, quoted, shown, usesPodIdentity } from '../words.ts';
+import { clientIdOf, codeOf, nodeInWords, quoted, shown, usesPodIdentity } from '../words.ts';
 import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
 import { IDENTITY_NOT_FOUND, IMDS_REFUSED, IMDS_UNREACHABLE, MULTIPLE_IDENTITIES } from './reasons.ts';
 
 const NOT_FOUND = { ...IDENTITY_NOT_FOUND, documentation: DOCUMENTATION.podIdentity } as const;
-const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.podIdentity } as const;
 const FAILED = { ...IMDS_REFUSED, documentation: DOCUMENTATION.podIdentity } as const;
 const NOT_REACHED = { ...IMDS_UNREACHABLE, documentation: DOCUMENTATION.podIdentity } as const;
 
@@ -22,7 +22,7 @@ const PENDING = {
 /** NMI, which intercepts the metadata service for pod identity, responded without a token. */
 const REFUSED = only(
   managedIdentity(({ responder, status }) => responder === 'nmi' && status !== undefined),
-  (e) => isExpected(e),
+  isExpected,
 );
 
 /** NMI should have responded, because the pod has its label, but the metadata service of the node did. */
@@ -40,20 +40,12 @@ const UNREACHED = only(
 export const NMI: readonly Row[] = [
   {
     ...NOT_FOUND,
-    when: only(REFUSED, (e, { text }) => text.provider === 'no-binding' && isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) =>
-      `NMI finds no AzureIdentityBinding in ${namespaceInWords(c)} that selects ${labelInWords(c)} and has the identity ${shown(clientIdOf(c), 'in AZURE_CLIENT_ID')}.`,
-    hint: () =>
-      'Create AzureIdentity and AzureIdentityBinding in the namespace of the pod, with the value of its label as selector, or correct AZURE_CLIENT_ID. Then wait a minute.',
-    commands: (c) => [showBindings(c), bindIdentity(c)],
-  },
-  {
-    ...NOT_FOUND,
     when: only(REFUSED, (_, { text }) => text.provider === 'no-binding'),
-    problem: (c) => `NMI finds no AzureIdentityBinding in ${namespaceInWords(c)} that selects ${labelInWords(c)}.`,
+    problem: (c) =>
+      `NMI finds no AzureIdentityBinding in ${namespaceInWords(c)} that selects ${labelInWords(c)}${requestedInWords(c)}.`,
     hint: () =>
-      'Create AzureIdentity and AzureIdentityBinding in the namespace of the pod, with the value of its label as selector. Then wait a minute. Pod identity is retired: plan for Workload ID.',
-    commands: (c) => [showBindings(c), listIdentities(), bindIdentity(c)],
+      'In the namespace of the pod, create AzureIdentity and AzureIdentityBinding with the value of its label as selector, or correct AZURE_CLIENT_ID, if set. Then wait a minute. Plan for Workload ID.',
+    commands: (c) => [showNmiBindings(c), listIdentities(), bindIdentity(c)],
   },
   {
     ...NOT_FOUND,
@@ -62,15 +54,7 @@ export const NMI: readonly Row[] = [
       `The metadata service of ${nodeInWords(c)} does not know the identity in AzureIdentity: it was recreated, is not on the scale set, or NMI's cache is stale.`,
     hint: () =>
       'If other nodes work, restart NMI on this one. Else correct clientID, and assign the identity to the scale set. If it was recreated, first remove the old one from the scale set.',
-    commands: (c) => [showBindings(c), correctClientId(c), assignToScaleSet(c), showNmiLog()],
-  },
-  {
-    ...SEVERAL,
-    when: only(REFUSED, (_, { text }) => text.identity === 'ambiguous'),
-    problem: (c) => `The AzureIdentity for ${labelInWords(c)} has no client id, and the node has several identities.`,
-    hint: () =>
-      'Set clientID in AzureIdentity to the client id of its identity. AZURE_CLIENT_ID in the pod must be the same, or not set.',
-    commands: (c) => [showBindings(c), correctClientId(c)],
+    commands: (c) => [showNmiBindings(c), correctClientId(c), assignToScaleSet(c), showNmiLog()],
   },
   {
     ...PENDING,
@@ -79,7 +63,7 @@ export const NMI: readonly Row[] = [
       `MIC has not matched this pod, with ${labelInWords(c)}, to an AzureIdentity in ${namespaceInWords(c)}.`,
     hint: () =>
       'Check that an AzureIdentityBinding selects the label and names a complete AzureIdentity. If so, the log of MIC says more, such as a missing role Managed Identity Operator.',
-    commands: (c) => [showBindings(c), showMicLog()],
+    commands: (c) => [showNmiBindings(c), showMicLog()],
   },
   {
     ...PENDING,
@@ -87,26 +71,19 @@ export const NMI: readonly Row[] = [
     problem: (c) => `Label and selector match, but MIC could not assign the identity to ${nodeInWords(c)}.`,
     hint: () =>
       'Read the log of MIC. Either it lacks the role Managed Identity Operator on the identity, or resourceID in AzureIdentity is wrong: it must begin with /subscriptions/.',
-    commands: (c) => [showMicLog(), showBindings(c)],
+    commands: (c) => [showMicLog(), showNmiBindings(c)],
   },
   {
     ...PENDING,
     when: either(
-      only(managedIdentity(isWaitedFor), (e) => isExpected(e)),
+      only(managedIdentity(isWaitedFor), isExpected),
       only(REFUSED, (_, { text }) => text.identity === 'pending'),
     ),
     problem: (c) =>
       `NMI on ${nodeInWords(c)} holds the request until this pod, with ${labelInWords(c)}, has an identity.`,
     hint: () =>
       'Wait up to two minutes. If it lasts, check the AzureIdentityBinding that should select the label, and read the log of MIC. Pod identity is retired: plan for Workload ID.',
-    commands: (c) => [showBindings(c), showMicLog(), showNmiLog()],
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'header-missing'),
-    problem: (c) => `NMI refused a request without the header Metadata: ${quoted(c.finding)}.`,
-    hint: (c) =>
-      `Something on the way changes the request. Exclude ${c.facts.metadataService} from the mesh or proxy of this pod.`,
+    commands: (c) => [showNmiBindings(c), showMicLog(), showNmiLog()],
   },
   {
     ...FAILED,
@@ -123,14 +100,6 @@ export const NMI: readonly Row[] = [
     problem: (c) => `NMI on ${nodeInWords(c)} does not know this pod by its IP address: ${quoted(c.finding)}.`,
     hint: () =>
       'Run the pod without hostNetwork: NMI finds pods by their address. If it has its own, restart NMI on its node.',
-    commands: showNmi,
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'api-refused'),
-    problem: (c) => `NMI could not read the identity of this pod from the API server: ${quoted(c.finding)}.`,
-    hint: () =>
-      'Check that the CRDs of pod identity are installed, and that the ClusterRole of NMI lets it read them and the pods. Then restart NMI.',
     commands: showNmi,
   },
   {
@@ -158,19 +127,12 @@ export const NMI: readonly Row[] = [
   },
   {
     ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault' && text.status === 404),
+    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
     problem: (c) =>
-      `NMI got no token: either the metadata service of ${nodeInWords(c)} is being updated, or the AzureIdentity is of type 1 with a wrong tenantID (${quoted(c.finding)}).`,
+      `NMI got no token: either the metadata service of ${nodeInWords(c)} has a fault, or the AzureIdentity is of type 1 with a wrong tenantID (${quoted(c.finding)}).`,
     hint: () =>
       'Try again in a minute. If it lasts, check the AzureIdentity: a managed identity has type 0. The log of NMI says which type and tenant it used.',
-    commands: (c) => [showBindings(c), showNmiLog()],
-  },
-  {
-    ...FAILED,
-    when: only(REFUSED, (_, { text }) => text.provider === 'metadata-fault'),
-    problem: (c) => `The metadata service of ${nodeInWords(c)} has a fault, which NMI passes on: ${quoted(c.finding)}.`,
-    hint: () => 'Try again in a minute. If it lasts, restart or replace the node.',
-    commands: showNmi,
+    commands: (c) => [showNmiBindings(c), showNmiLog()],
   },
   {
     ...FAILED,
@@ -178,7 +140,7 @@ export const NMI: readonly Row[] = [
     problem: (c) => `NMI got no token for the AzureIdentity of this pod (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       'Check the AzureIdentity: a managed identity has type 0, resourceID and clientID; a service principal has type 1, tenantID, clientID and clientPassword.',
-    commands: (c) => [showBindings(c), showNmiLog()],
+    commands: (c) => [showNmiBindings(c), showNmiLog()],
   },
   {
     ...FAILED,
@@ -198,7 +160,8 @@ export const NMI: readonly Row[] = [
     commands: showNmi,
   },
   {
-    ...SEVERAL,
+    ...MULTIPLE_IDENTITIES,
+    documentation: DOCUMENTATION.podIdentity,
     when: only(BYPASSED, (_, { text }) => text.identity === 'ambiguous'),
     problem: (c) =>
       `The metadata service of ${nodeInWords(c)} answered this pod instead of NMI, and the node has several identities.`,
@@ -223,7 +186,7 @@ export const NMI: readonly Row[] = [
       `NMI does not answer at ${c.facts.metadataService} (${howFar(c.finding)}): either it waits until this pod has an identity, or a network policy drops the packets.`,
     hint: () =>
       'Wait two minutes. If it lasts, check the AzureIdentityBinding and the log of MIC, and let the network policy allow egress to 127.0.0.1 and to the node at port 2579, where NMI listens.',
-    commands: (c) => [showBindings(c), showMicLog(), ...showNmi(c), showNetworkPolicies(c)],
+    commands: (c) => [showNmiBindings(c), showMicLog(), ...showNmi(c), showNetworkPolicies(c)],
   },
   {
     ...NOT_REACHED,
@@ -257,10 +220,6 @@ function labelInWords({ facts }: Evidence): string {
 /** The start of a line: reads the label of the pod, which is not always mounted here. */
 function readLabel(c: Case): Word {
   return part`label=$(kubectl get pod ${name(c.facts.pod?.name, 'POD')} ${inNamespace(c)} -o jsonpath='{.metadata.labels.aadpodidbinding}')`;
-}
-
-function showBindings(c: Case): string {
-  return bash`kubectl get azureidentity,azureidentitybinding ${inNamespace(c)} -o custom-columns=KIND:.kind,NAME:.metadata.name,SELECTOR:.spec.selector,IDENTITY:.spec.azureIdentity,TYPE:.spec.type,CLIENT:.spec.clientID,RESOURCE:.spec.resourceID`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { bash, name, part } from '../bash.ts';
+import { bash, part } from '../bash.ts';
 import {
   inNamespace,
   inOrder,
@@ -6,6 +6,7 @@ import {
   labelPodTemplate,
   listIdentities,
   restart,
+  serviceAccount,
   showNmiBindings,
   showNmiLog,
   showWebhook,
@@ -13,7 +14,7 @@ import {
   useServiceAccount,
 } from '../commands.ts';
 import type { Evidence } from '../evidence.ts';
-import { annotateWithTrustingIdentity, letWebhookSet } from '../federated-credentials.ts';
+import { annotateWithTrustingIdentity } from '../federated-credentials.ts';
 import { inPod, only, token } from '../match.ts';
 import { isNodeIdentity } from '../node-identity.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
@@ -22,10 +23,7 @@ import {
   isEmpty,
   isLabelled,
   isSet,
-  labelOf,
-  misnamed,
   nodeIdentityInWords,
-  projectedToken,
   serviceAccountInWords,
   shown,
   usesPodIdentity,
@@ -50,14 +48,6 @@ const NO_ROLE = "Give the node's identity no role.";
 
 /** A pod that does not ask for its own identity gets that of its node, with or without a role. */
 export const NODE_IDENTITY: readonly Row[] = [
-  {
-    ...NODE,
-    when: only(projected, (e) => projectedToken(e).problem !== undefined),
-    problem: (c) =>
-      `The pod runs as ${nodeIdentityInWords(c)}: its token file ${shown(projectedToken(c).file, '')} cannot be used (${shown(projectedToken(c).problem, '')}).`,
-    hint: () => `Leave AZURE_FEDERATED_TOKEN_FILE to the webhook, and recreate the pod. ${NO_ROLE}`,
-    commands: (c) => letWebhookSet(c, part`AZURE_FEDERATED_TOKEN_FILE`),
-  },
   {
     ...NODE,
     when: only(projected, (e) => isEmpty(e, 'AZURE_CLIENT_ID')),
@@ -112,28 +102,12 @@ export const NODE_IDENTITY: readonly Row[] = [
   },
   {
     ...NODE,
-    when: only(fromNode, (e) => misnamed(e, 'AZURE_CLIENT_SECRET') !== undefined),
-    problem: (c) =>
-      `The pod runs as ${nodeIdentityInWords(c)}. Its variable ${shown(misnamed(c, 'AZURE_CLIENT_SECRET'), '')} is not read here.`,
-    hint: () =>
-      `Rename it to AZURE_CLIENT_SECRET, or better, label the pod template azure.workload.identity/use: "true" and use Workload ID. ${NO_ROLE}`,
-    commands: labelAndRestart,
-  },
-  {
-    ...NODE,
     when: only(fromNode, (e) => isLabelled(e) === undefined),
     problem: (c) =>
       `The pod runs as ${nodeIdentityInWords(c)}: the Workload ID webhook injected nothing. Its labels are not visible from here.`,
     hint: () =>
       `Label the pod template azure.workload.identity/use: "true". If it has the label, check the webhook; then recreate the pod. ${NO_ROLE}`,
     commands: (c) => inOrder([showWebhook()], labelAndRestart(c)),
-  },
-  {
-    ...NODE,
-    when: only(fromNode, (e) => labelOf(e) !== undefined),
-    problem: (c) => `The pod runs as ${nodeIdentityInWords(c)}. ${unlabelledInWords(c)}.`,
-    hint: () => `Set the label to "true" on the pod template: in lower case, and in quotes. ${NO_ROLE}`,
-    commands: labelPodTemplate,
   },
   {
     ...NODE,
@@ -156,21 +130,13 @@ const isOther = token(({ identity, facts }) => {
 export const OTHER_CLIENT_ID: readonly Row[] = [
   {
     ...OTHER,
-    when: only(isOther, ({ identity }) => /Cli|PowerShell|VisualStudio|Broker/.test(identity?.credential ?? '')),
-    problem: (c) =>
-      `AZURE_CLIENT_ID is ${clientIdOf(c)}, but the login of a developer tool answered (${credential(c)}).`,
-    hint: () =>
-      'Unset AZURE_CLIENT_ID if the login is what you want. Otherwise, configure the credential that the id belongs to.',
-  },
-  {
-    ...OTHER,
     when: inPod(isOther),
     problem: otherInWords,
     hint: () =>
       'Compare AZURE_CLIENT_ID with the annotation of the service account and with the AzureIdentity, and keep the one that you mean.',
     commands: (c) => [
       listIdentities(),
-      bash`kubectl get serviceaccount ${name(c.facts.pod?.serviceAccount, 'SERVICE_ACCOUNT')} ${inNamespace(c)} -o yaml`,
+      bash`kubectl get serviceaccount ${serviceAccount(c)} ${inNamespace(c)} -o yaml`,
     ],
     documentation: DOCUMENTATION.workloadIdentity,
   },
@@ -178,7 +144,8 @@ export const OTHER_CLIENT_ID: readonly Row[] = [
     ...OTHER,
     when: isOther,
     problem: otherInWords,
-    hint: () => 'Correct AZURE_CLIENT_ID, or find out why the credential that it belongs to did not answer.',
+    hint: () =>
+      'Unset AZURE_CLIENT_ID if this credential is the one that you want. Otherwise, correct it, or find out why the credential that it belongs to did not answer.',
     commands: () => [listIdentities()],
     documentation: DOCUMENTATION.credentialChains,
   },

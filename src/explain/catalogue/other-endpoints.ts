@@ -4,19 +4,17 @@ import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords
 import { dropVariables } from '../environment-commands.ts';
 import { only } from '../match.ts';
 import { isWindows } from '../place.ts';
-import { DOCUMENTATION, type Row } from '../row.ts';
+import type { Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, quoted, shown } from '../words.ts';
 import { howFar } from './managed-identity.ts';
-import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND, MULTIPLE_IDENTITIES } from './reasons.ts';
+import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND } from './reasons.ts';
 
 const UNSUPPORTED = {
   reason: 'client-id-not-supported',
   title: 'This platform does not let a process choose its identity',
   check: 'configuration',
+  documentation: aboutPlatform,
 } as const;
-
-const NOT_FOUND = responded(({ text }) => text.identity === 'not-found');
-const AMBIGUOUS = responded(({ text }) => text.identity === 'ambiguous');
 
 /** The endpoints of Azure Arc, Service Fabric, Azure Machine Learning and Cloud Shell. */
 export const OTHER_ENDPOINTS: readonly Row[] = [
@@ -27,7 +25,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
       `AZURE_CLIENT_ID is ${shown(clientIdOf(c), 'set')}, but in Service Fabric the application's manifest chooses the identity.`,
     hint: () =>
       'Remove AZURE_CLIENT_ID from the environment of this service, and name the identity in its manifest (IdentityBindingPolicy).',
-    documentation: DOCUMENTATION.serviceFabric,
   },
   {
     ...UNSUPPORTED,
@@ -35,7 +32,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: () => 'AZURE_CLIENT_ID is set, but the endpoint of Cloud Shell gives tokens for its own user only.',
     hint: () => 'Unset AZURE_CLIENT_ID, or use the login of the Azure CLI.',
     commands: () => [bash`az login`],
-    documentation: DOCUMENTATION.cloudShell,
   },
   {
     ...UNSUPPORTED,
@@ -43,30 +39,13 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: () => 'AZURE_CLIENT_ID is set, but Azure Arc gives a server only its system-assigned identity.',
     hint: () => 'Remove AZURE_CLIENT_ID from the environment of this process, and restart it.',
     commands: (c) => dropVariables(c, 'AZURE_CLIENT_ID'),
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_NOT_FOUND,
-    when: only(NOT_FOUND, (_, { responder }) => responder === 'azure-ml'),
-    problem: (c) =>
-      `The endpoint of Azure Machine Learning has no identity${requestedInWords(c)}: ${quoted(c.finding)}.`,
-    hint: () =>
-      'Set AZURE_CLIENT_ID to the client id, not the object id, of an identity that is assigned to the compute. In a function app, assign the identity to the app.',
-    commands: () => [listIdentities()],
-    documentation: DOCUMENTATION.machineLearning,
-  },
-  {
-    ...IDENTITY_NOT_FOUND,
-    when: NOT_FOUND,
+    when: responded(({ text }) => text.identity === 'not-found'),
     problem: (c) => `The identity endpoint of this ${platformInWords(c)} has no identity${requestedInWords(c)}.`,
-    hint: () => 'Check which identity the platform gives this process. AZURE_CLIENT_ID, if set, must be its client id.',
-    documentation: aboutPlatform,
-  },
-  {
-    ...MULTIPLE_IDENTITIES,
-    when: AMBIGUOUS,
-    problem: (c) => `This ${platformInWords(c)} has several identities, and the request did not say which one to use.`,
-    hint: () => 'Set AZURE_CLIENT_ID to the client id of the right one, and restart the process.',
+    hint: () =>
+      'Check which identity the platform gives this process. AZURE_CLIENT_ID, if set, must be its client id, not its object id.',
     commands: () => [listIdentities()],
     documentation: aboutPlatform,
   },
@@ -76,7 +55,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: (c) => `The endpoint of Cloud Shell gave no token for this audience (${codeOf(c.finding)}).`,
     hint: () => 'Log in with the Azure CLI in Cloud Shell, and let AZURE_TOKEN_CREDENTIALS, if it is set, allow it.',
     commands: () => [bash`az login`],
-    documentation: DOCUMENTATION.cloudShell,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -84,7 +62,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: () => 'This process may not read the key that the agent of Azure Arc writes for each request.',
     hint: () =>
       'Add its user to the local group Hybrid Agent Extension Applications, and start a new session. Administrators need not be in it.',
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -92,17 +69,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: () => 'This process may not read the key that the agent of Azure Arc writes to /var/opt/azcmagent/tokens.',
     hint: () => 'Add its user to the group himds, then start a new session or restart the service.',
     commands: () => [bash`sudo usermod -aG himds $USER`],
-    documentation: DOCUMENTATION.arc,
-  },
-  {
-    ...IDENTITY_ENDPOINT_FAILED,
-    when: only(at('arc'), (_, { text }) => text.provider === 'key-not-named'),
-    problem: (c) =>
-      `Something other than the agent of Azure Arc answers at IDENTITY_ENDPOINT (${codeOf(c.finding)}): it names no key file.`,
-    hint: () =>
-      'Check what listens there, and that no proxy is in between. On a machine without Azure Arc, unset IDENTITY_ENDPOINT and IMDS_ENDPOINT.',
-    commands: () => [bash`azcmagent show`],
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -112,7 +78,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     hint: () =>
       'Remove AZURE_CLIENT_ID from the environment of this process, and restart it. If that does not help, look at the state of the agent.',
     commands: (c) => [...dropVariables(c, 'AZURE_CLIENT_ID'), bash`azcmagent show`, bash`azcmagent check`],
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -121,7 +86,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     hint: () =>
       'Look at the state of the agent. Connect the server again if it is disconnected or expired, which it is after 45 days without contact.',
     commands: () => [bash`azcmagent show`, bash`azcmagent check`],
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -129,7 +93,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: (c) => `The agent of Azure Arc does not answer (${howFar(c.finding)}).`,
     hint: () => 'Start the service himds on this server. A container reaches it only on the network of its host.',
     commands: () => [bash`azcmagent show`],
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -137,7 +100,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     problem: (c) => `The agent of Azure Arc does not answer (${howFar(c.finding)}).`,
     hint: () => 'Start its service, himdsd. A container reaches the agent only on the network of its host.',
     commands: () => [bash`sudo systemctl restart himdsd`, bash`azcmagent show`],
-    documentation: DOCUMENTATION.arc,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -146,7 +108,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
       `The identity endpoint of Service Fabric has a certificate that is not trusted (${shown(c.finding.networkCode, 'TLS')}).`,
     hint: () =>
       'Its certificate is self-signed and meant to be checked by IDENTITY_SERVER_THUMBPRINT. Check that both agree, and let Node trust it with NODE_EXTRA_CA_CERTS.',
-    documentation: DOCUMENTATION.serviceFabric,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -155,7 +116,6 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
       `The identity endpoint of Service Fabric gave no token (${codeOf(c.finding)}): ${quoted(c.finding)}.`,
     hint: () =>
       "Check that the cluster's managed identity token service is healthy, and that the application's identity is assigned and named in its manifest.",
-    documentation: DOCUMENTATION.serviceFabric,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,
@@ -165,6 +125,5 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
     hint: () =>
       'Assign an identity to the compute, and set AZURE_CLIENT_ID to its client id, not its object id. On a compute instance, signing in again renews the single sign-on.',
     commands: () => [listIdentities()],
-    documentation: DOCUMENTATION.machineLearning,
   },
 ];

@@ -11,17 +11,20 @@ import {
   showWebhookLogs,
   templatePath,
 } from '../commands.ts';
+import { requestedInWords } from '../endpoint.ts';
 import type { Evidence, Finding } from '../evidence.ts';
-import { credential, findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
+import { findingOf, inPod, isFaultOfNode, isWaitedFor, only, type When } from '../match.ts';
+import { isPod } from '../place.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { isLabelled, isSet, labelOf, usesPodIdentity } from '../words.ts';
+import { managedIdentity } from './managed-identity.ts';
 import { MULTIPLE_IDENTITIES } from './reasons.ts';
 
-const SEVERAL = { ...MULTIPLE_IDENTITIES, documentation: DOCUMENTATION.workloadIdentity } as const;
 const LABEL = {
   reason: 'pod-label-missing',
   title: 'The pod is not labelled for Workload ID',
   check: 'configuration',
+  commands: labelPodTemplate,
   documentation: DOCUMENTATION.workloadIdentity,
 } as const;
 const WEBHOOK = {
@@ -38,20 +41,16 @@ const unlabelled: When = (e) =>
   isLabelled(e) === false && !usesPodIdentity(e) && !isFaultOfNode(e) ? notInjected(e) : undefined;
 const missed: When = (e) => ((isLabelled(e) ?? !nodeAnswers(e)) && !usesPodIdentity(e) ? notInjected(e) : undefined);
 /** The metadata service of the node answered, where NMI or the webhook would have come first. */
-const severalOnNode: When = (e) =>
-  usesPodIdentity(e) || (isLabelled(e) === true && notInjected(e))
-    ? undefined
-    : inPod(
-        credential(
-          ['managed-identity'],
-          ({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous',
-        ),
-      )(e);
+const severalOnNode = only(
+  inPod(managedIdentity(({ text, responder }) => responder === 'imds' && text.identity === 'ambiguous')),
+  (e) => !usesPodIdentity(e) && !(isLabelled(e) === true && notInjected(e)),
+);
 
 /** Failures of the pod's labels, and of the webhook that reads them. */
 export const POD_LABELS: readonly Row[] = [
   {
-    ...SEVERAL,
+    ...MULTIPLE_IDENTITIES,
+    documentation: DOCUMENTATION.workloadIdentity,
     when: severalOnNode,
     problem: () => 'Workload ID is not active in this pod, so its node answered, which has several identities.',
     hint: () =>
@@ -70,7 +69,6 @@ export const POD_LABELS: readonly Row[] = [
     when: only(unlabelled, (e) => labelOf(e) !== undefined),
     problem: (c) => `${unlabelledInWords(c)}, so the webhook left the pod alone.`,
     hint: () => 'Set it to "true" on the pod template: in lower case, and in quotes, because a label is a string.',
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -83,15 +81,6 @@ export const POD_LABELS: readonly Row[] = [
       `${unlabelledInWords(c)}, so AZURE_CLIENT_ID is asked for at the node's metadata service ${c.facts.metadataService}, which does not answer.`,
     hint: (c) =>
       `${labelInWords(c)} If you meant an identity of the node, let a network policy allow its metadata service.`,
-    commands: labelPodTemplate,
-  },
-  {
-    ...LABEL,
-    when: only(unlabelled, (e, finding) => isUnknownToNode(finding) && isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) =>
-      `${unlabelledInWords(c)}, so its node was asked for the identity of AZURE_CLIENT_ID, which it does not have.`,
-    hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
@@ -99,29 +88,18 @@ export const POD_LABELS: readonly Row[] = [
     problem: (c) => `${unlabelledInWords(c)}, so NMI of pod identity was asked, and it has no identity for this pod.`,
     hint: () =>
       'Put the label azure.workload.identity/use: "true" on the pod template. To reach an identity of the node past NMI, add an AzurePodIdentityException.',
-    commands: labelPodTemplate,
-  },
-  {
-    ...LABEL,
-    when: only(unlabelled, (e) => isSet(e, 'AZURE_CLIENT_ID')),
-    problem: (c) => `${unlabelledInWords(c)}. AZURE_CLIENT_ID is set, but alone it does nothing.`,
-    hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...LABEL,
     when: only(unlabelled, (_, finding) => isUnknownToNode(finding)),
-    problem: (c) =>
-      `${unlabelledInWords(c)}, and its node has no managed identity that it gives without a client id: none, or several.`,
-    hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID.`,
-    commands: labelPodTemplate,
+    problem: (c) => `${unlabelledInWords(c)}, so its node was asked, which gives no identity${requestedInWords(c)}.`,
+    hint: (c) => `${labelInWords(c)} For an identity of the node, set AZURE_CLIENT_ID to its client id.`,
   },
   {
     ...LABEL,
     when: unlabelled,
     problem: () => 'The pod has neither the label azure.workload.identity/use nor aadpodidbinding.',
     hint: labelInWords,
-    commands: labelPodTemplate,
   },
   {
     ...WEBHOOK,
@@ -187,13 +165,9 @@ export function repairWebhook(e: Evidence): string[] {
   ];
 }
 
-/**
- * Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. An endpoint that
- * the manifest names, such as that of a sidecar, has rows of its own.
- */
+/** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
 function notInjected(e: Evidence): Finding | undefined {
-  const { kubernetes, projectedToken, identityEndpoint } = e.facts;
-  if (!kubernetes || projectedToken || identityEndpoint) return undefined;
+  if (!isPod(e) || e.facts.projectedToken) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
   const node = findingOf(e, ['managed-identity']);
   // NMI holds a request until the pod has an identity. Nobody knows yet that the webhook was meant.
@@ -208,8 +182,5 @@ function isUnknownToNode({ responder, text }: Finding): boolean {
 
 /** Whether there is a metadata service, even a slow one. */
 function nodeAnswers(e: Evidence): boolean {
-  return (
-    findingOf(e, ['managed-identity'], ({ responder }) => responder !== 'none' && responder !== 'not-asked') !==
-    undefined
-  );
+  return managedIdentity(({ responder }) => responder !== 'none' && responder !== 'not-asked')(e) !== undefined;
 }

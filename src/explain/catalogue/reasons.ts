@@ -1,3 +1,4 @@
+import { aboutPlatform } from '../endpoint.ts';
 import { aboutNumber, DOCUMENTATION } from '../row.ts';
 
 /** The reasons whose rows stand in several files. */
@@ -62,6 +63,7 @@ export const IDENTITY_ENDPOINT_FAILED = {
   reason: 'identity-endpoint-failed',
   title: 'The identity endpoint gave no token',
   check: 'identity-provider',
+  documentation: aboutPlatform,
 } as const;
 export const IDENTITY_NOT_FOUND = {
   reason: 'identity-not-found',
@@ -72,16 +74,19 @@ export const IMDS_PROXIED = {
   reason: 'imds-proxied',
   title: 'A proxy captures the requests for managed identities',
   check: 'identity-provider',
+  documentation: DOCUMENTATION.metadataService,
 } as const;
 export const IMDS_REFUSED = {
   reason: 'imds-refused',
   title: 'The metadata service gave no token',
   check: 'identity-provider',
+  documentation: DOCUMENTATION.managedIdentity,
 } as const;
 export const IMDS_UNREACHABLE = {
   reason: 'imds-unreachable',
   title: 'The metadata service cannot be reached',
   check: 'identity-provider',
+  documentation: DOCUMENTATION.metadataService,
 } as const;
 export const MULTIPLE_IDENTITIES = {
   reason: 'multiple-identities',
