@@ -35,39 +35,28 @@ export class AzureFailure extends Error {
   }
 }
 
-/** The informative fields of an error; missing ones are left out. */
-export interface OriginalError {
-  name: string;
-  message: string;
-  /** Azure's error code, a system errno, or the number of an AADSTS error. */
-  code?: string | number;
-  /** HTTP status. */
-  status?: number;
-}
-
-/**
- * Picks the informative fields of an error for the log and the problem document. Never serialize the error itself: errors of the
- * Azure SDK contain requests, and requests contain tokens.
- */
-export function originalError(error: unknown): OriginalError {
-  if (!(error instanceof Error)) return { name: typeof error, message: errorMessage(error) };
-  const original: OriginalError = { name: error.name, message: errorMessage(error) };
-  for (const member of errorChain(error)) {
-    const code = field(member, 'errorNo') ?? field(member, 'code') ?? field(member, 'errorCode');
-    const status = field(member, 'statusCode') ?? field(member, 'status');
-    if (original.code === undefined && code !== undefined) original.code = code;
-    if (original.status === undefined && typeof status === 'number') original.status = status;
-  }
-  return original;
-}
-
 /** Longer than any error code. */
 const MAX_CODE_LENGTH = 200;
 
-function field(error: object, name: string): string | number | undefined {
-  const value: unknown = Reflect.get(error, name);
-  if (typeof value === 'string' && value !== '') return fromOutside(value, MAX_CODE_LENGTH);
-  return typeof value === 'number' ? value : undefined;
+/**
+ * The informative fields of an error, for the log. Never log the error itself: errors of the Azure SDK contain requests, and
+ * requests contain tokens.
+ */
+export function originalError(error: unknown): { name: string; message: string; code?: string } {
+  const code = textOf(error, 'code');
+  return {
+    name: error instanceof Error ? error.name : typeof error,
+    message: errorMessage(error),
+    ...(code !== undefined && { code: fromOutside(code, MAX_CODE_LENGTH) }),
+  };
+}
+
+/** The first such text in an error and its causes. */
+export function textOf(error: unknown, field: string): string | undefined {
+  const value = [...errorChain(error)]
+    .map((member): unknown => Reflect.get(member, field))
+    .find((found) => typeof found === 'string' && found !== '');
+  return typeof value === 'string' ? value : undefined;
 }
 
 /**

@@ -31,13 +31,6 @@ export interface Verdict {
   original: { name: string; message: string; code?: string | number; status?: number } | null;
 }
 
-interface Details {
-  trace_id?: string;
-  original?: object;
-  /** Fields with the message of Azure, cut to this length. */
-  message?: (maxBytes: number) => object;
-}
-
 /** Logs verdicts, which may be the same for every request. */
 export interface FailureLog {
   /**
@@ -52,32 +45,30 @@ export function createFailureLog(log: Logger, recovered: string): FailureLog {
   /** The reasons since everything worked last. */
   const lasting = new Map<string, { loggedAtMs: number; suppressed: number }>();
 
-  /** Logs one line, or counts it if there was one within the last minute. */
-  function warn({ reason, title, problem, hint }: Finding, { message, ...fields }: Details): boolean {
+  /** Logs one line, with the original error if there is one; or counts it if there was one within the last minute. */
+  function warn(finding: Finding, trace: object, original: Verdict['original']): void {
+    const { reason, title, problem, hint } = finding;
     const nowMs = performance.now();
     const lasts = lasting.get(reason);
     if (lasts && nowMs - lasts.loggedAtMs < REMINDER_MS) {
       lasts.suppressed += 1;
-      return false;
+      return;
     }
     lasting.set(reason, { loggedAtMs: nowMs, suppressed: 0 });
-    const known = { reason, ...(lasts && { suppressed: lasts.suppressed }), ...fields };
-    const restBytes = MAX_LINE_BYTES - FRAME_BYTES - Buffer.byteLength(toSafeJson(known));
-    const msg = cut(`${title}. ${problem} ${hint}`, restBytes - (message ? MIN_DETAIL_BYTES : 0));
-    log.warn({ ...known, ...message?.(restBytes - bytesOf(msg)) }, msg);
-    return true;
+    const { message = '', ...codes } = original ?? {};
+    const known = { reason, ...(lasts && { suppressed: lasts.suppressed }), ...trace };
+    const restBytes = MAX_LINE_BYTES - FRAME_BYTES - bytesOf({ ...known, original: codes });
+    const msg = cut(`${title}. ${problem} ${hint}`, restBytes - (original ? MIN_DETAIL_BYTES : 0));
+    const cutOriginal = { ...codes, message: cut(message, restBytes - bytesOf(msg)) };
+    log.warn({ ...known, ...(original && { original: cutOriginal }) }, msg);
+    if (original) log.debug({ reason, original, ...trace }, message);
   }
 
   return {
     record({ failure, warnings, original }, traceId) {
       const trace = traceId === undefined ? {} : { trace_id: traceId };
-      if (failure && original) {
-        const { message, ...codes } = original;
-        const cutMessage = (maxBytes: number) => ({ original: { ...codes, message: cut(message, maxBytes) } });
-        const isLogged = warn(failure, { ...trace, original: codes, message: cutMessage });
-        if (isLogged) log.debug({ reason: failure.reason, original, ...trace }, message);
-      }
-      for (const warning of warnings) warn(warning, trace);
+      if (failure) warn(failure, trace, original);
+      for (const warning of warnings) warn(warning, trace, null);
       if (failure || warnings.length > 0 || lasting.size === 0) return;
       log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
       lasting.clear();
@@ -85,8 +76,8 @@ export function createFailureLog(log: Logger, recovered: string): FailureLog {
   };
 }
 
-function bytesOf(text: string): number {
-  return Buffer.byteLength(toSafeJson(text));
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(toSafeJson(value));
 }
 
 /** Cuts a text to a number of bytes in JSON. */

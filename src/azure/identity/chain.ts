@@ -18,7 +18,7 @@ import {
 import type { Exchange } from '../../explain/outcome.ts';
 import { errorChain } from '../../explain/plain-error.ts';
 import type { Cloud } from '../cloud.ts';
-import { untilAborted } from '../deadline.ts';
+import { withTimeout } from '../deadline.ts';
 import { errorMessage } from '../errors.ts';
 import { recordExchange } from '../transport.ts';
 import type { WatchedAttempt } from './attempt.ts';
@@ -67,8 +67,6 @@ interface ChainOptions {
   /** Whether NMI may hold a request until an identity is assigned to the pod. */
   waitsForNmi?: () => Promise<boolean>;
   userAgentPrefix: string;
-  /** Called with one sentence when something works less well than it could. */
-  onWarning?: (message: string) => void;
 }
 
 interface WorkloadIdentity {
@@ -102,7 +100,7 @@ export function defaultChain(options: ChainOptions): AcquireToken {
 }
 
 function membersOf(options: ChainOptions): Member[] {
-  const { cloud, userAgentPrefix, selection, clientId, onWarning = () => {} } = options;
+  const { cloud, userAgentPrefix, selection } = options;
   // A new object each time, because the credentials modify their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
@@ -114,7 +112,7 @@ function membersOf(options: ChainOptions): Member[] {
     // Without it, the SDK would wait forever for a tool that hangs.
     processTimeoutInMs: PROCESS_TIMEOUT_MS,
   });
-  const credentials = defaultCredentials({ credentialOptions, selection, clientId, onWarning });
+  const credentials = defaultCredentials(credentialOptions(), selection);
   const names = credentials.map(({ name }) => name);
   const members = credentials.map(({ name, credential }) => ({
     name,
@@ -234,7 +232,13 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
           const asked = attempting.run({ attempt, requestTimeoutMs: requestMs }, () =>
             member.credential.getToken(scopes, getTokenOptions),
           );
-          const token = await (totalMs === undefined ? asked : withTimeout(asked, totalMs));
+          const token = await (totalMs === undefined
+            ? asked
+            : withTimeout(
+                asked,
+                totalMs,
+                () => new CredentialUnavailableError(`No answer within ${totalMs / 1000} s`),
+              ));
           // A tool's output may hold anything, whatever the types of the SDK say.
           if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
@@ -253,14 +257,6 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
       },
     },
   };
-}
-
-async function withTimeout<T>(asked: Promise<T>, timeoutMs: number): Promise<T> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => {
-    limit.abort(new CredentialUnavailableError(`No answer within ${timeoutMs / 1000} s`));
-  }, timeoutMs);
-  return untilAborted(asked, limit.signal).finally(() => clearTimeout(timer));
 }
 
 /** The SDK wraps some errors of MSAL without a cause. */

@@ -55,7 +55,7 @@ export interface ResourceGroupListing {
    */
   listResourceGroups(headers?: Record<string, string>): Promise<ResourceGroups>;
   /** Looks up the display name of a subscription; undefined if that fails or takes longer than `withinMs` milliseconds. */
-  nameSubscription(id: string, withinMs: number, headers?: Record<string, string>): Promise<string | undefined>;
+  nameSubscription(id: string, withinMs: number): Promise<string | undefined>;
 }
 
 /** Creates the listing for one cloud, and for `subscriptionId` if there is one. */
@@ -178,12 +178,12 @@ export function createResourceGroupListing(options: {
 
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
-    async nameSubscription(id, withinMs, headers) {
+    async nameSubscription(id, withinMs) {
       if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_TTL_MS)) {
         return named.name;
       }
       const work = (deadline: Deadline) => findName(deadline, id);
-      const name = await withinDeadline(withinMs, work, headers).catch(() => undefined);
+      const name = await withinDeadline(withinMs, work).catch(() => undefined);
       named = { id, name, lookedUpAtMs: performance.now() };
       return name;
     },

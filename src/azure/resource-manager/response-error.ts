@@ -75,14 +75,14 @@ function errorBody(code: string, message: string | undefined): ErrorBody {
 /** Translates a response other than 200 into a failure. */
 export function responseFailure(response: PipelineResponse): AzureFailure {
   const cause = new ResourceManagerError(response);
-  const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
+  const message = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
   switch (response.status) {
     case 401:
-      return new AzureFailure('token-rejected', said, { cause });
+      return new AzureFailure('token-rejected', message, { cause });
     case 403:
-      return new AzureFailure(cause.isAzureError ? 'not-authorized' : 'broken', said, { cause });
+      return new AzureFailure(cause.isAzureError ? 'not-authorized' : 'broken', message, { cause });
     case 404:
-      return new AzureFailure(cause.code === 'SubscriptionNotFound' ? 'no-subscription' : 'broken', said, { cause });
+      return new AzureFailure(cause.code === 'SubscriptionNotFound' ? 'no-subscription' : 'broken', message, { cause });
     case 429: {
       const waitMs = retryAfterMs(response);
       const waitSeconds = waitMs === undefined ? secondsToWait(cause.message) : Math.ceil(waitMs / 1000);
@@ -90,10 +90,10 @@ export function responseFailure(response: PipelineResponse): AzureFailure {
         MAX_RETRY_AFTER_SECONDS,
         Math.max(1, waitSeconds ?? DEFAULT_RETRY_AFTER_SECONDS),
       );
-      return new AzureFailure('throttled', said, { cause, retryAfterSeconds });
+      return new AzureFailure('throttled', message, { cause, retryAfterSeconds });
     }
     default:
-      return new AzureFailure('broken', said, { cause });
+      return new AzureFailure('broken', message, { cause });
   }
 }
 
