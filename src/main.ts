@@ -14,7 +14,7 @@ import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts'
 import { checkDocument } from './responses.ts';
 import type { Service } from './service.ts';
 import { handleSignals } from './signals.ts';
-import { isHealthy } from './snapshot.ts';
+import { reasonOf } from './snapshot.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
 import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
 import { createViews } from './view.ts';
@@ -78,7 +78,7 @@ async function runCheck({ waitMs, json, scope }: CheckCommand): Promise<never> {
   const text = json
     ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n`
     : redact(checkReport(view, process.stdout.columns ?? 80));
-  return exitAfterWriting(text, isHealthy(snapshot) ? 0 : 1);
+  return exitAfterWriting(text, reasonOf(snapshot) === null ? 0 : 1);
 }
 
 async function listen({ server, app }: Service): Promise<void> {

@@ -8,7 +8,7 @@ import { FALLBACK_REASONS } from './explain/catalogue.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
 import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
-import { isHealthy, reasonOf, type Snapshot } from './snapshot.ts';
+import { reasonOf, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
@@ -31,7 +31,7 @@ export function createService(options: {
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => snapshots.ageMs(),
     fallbackReasons: FALLBACK_REASONS,
-    verdict: () => latest && { isHealthy: isHealthy(latest), reason: reasonOf(latest) ?? undefined },
+    reason: () => latest && reasonOf(latest),
   });
 
   const azure: Azure = createAzure(options.azureOptions, metrics.recordAzureCall);

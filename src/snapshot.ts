@@ -4,11 +4,6 @@ import type { Diagnosis, Explanation } from './explain/explain.ts';
 /** A look at Azure, explained. Every response about Azure is rendered from a snapshot. */
 export interface Snapshot extends Look, Explanation {}
 
-/** Whether everything works: nothing failed, and nothing about the identity smells. */
-export function isHealthy({ failure, warnings }: Snapshot): boolean {
-  return failure === null && warnings.length === 0;
-}
-
 /** Everything that is wrong, the failure first; empty if everything works. */
 export function findings({ failure, warnings }: Snapshot): readonly Diagnosis[] {
   return failure ? [failure, ...warnings.filter(({ reason }) => reason !== failure.reason)] : warnings;

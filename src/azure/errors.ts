@@ -66,16 +66,14 @@ export function textOf(error: unknown, field: string): string | undefined {
 export function withoutAppended(message: string): string {
   // This runs before the message is cut, which may have any length. So it uses no regular expression.
   const output = message.indexOf(OUTPUT);
-  let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
-  let kept = '';
-  while (true) {
-    const begin = rest.indexOf(HEADERS);
-    if (begin < 0) return kept + rest;
-    kept += rest.slice(0, begin);
-    const end = rest.indexOf(AFTER_HEADERS, begin);
-    if (end < 0) return kept;
-    rest = rest.slice(end + 1);
-  }
+  const [begin = '', ...parts] = (output < 0 ? message : `${message.slice(0, output)}${OUTPUT} (left out)`).split(
+    HEADERS,
+  );
+  const rests = parts.map((part) => {
+    const end = part.indexOf(AFTER_HEADERS);
+    return end < 0 ? '' : part.slice(end + 1);
+  });
+  return begin + rests.join('');
 }
 
 const OUTPUT = 'Received output:';

@@ -40,8 +40,6 @@ export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisit
 const ENTRA_TIMEOUT_MS = 15_000;
 /** Developers' command-line tools may take some seconds. */
 const PROCESS_TIMEOUT_MS = 30_000;
-/** The SDK's own limit, one second, is too short for a cold process on a busy machine. */
-const PROBE_TIMEOUT_MS = 3000;
 /**
  * A metadata service or endpoint responds within a second or two. After this time the answer is lost, and the retry still gets one
  * within the usual deadline.
@@ -100,7 +98,7 @@ export function defaultChain(options: ChainOptions): AcquireToken {
 }
 
 function membersOf(options: ChainOptions): Member[] {
-  const { cloud, userAgentPrefix, selection } = options;
+  const { cloud, userAgentPrefix, selection, clientId, workloadIdentity } = options;
   // A new object each time, because the credentials modify their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
@@ -113,36 +111,25 @@ function membersOf(options: ChainOptions): Member[] {
     processTimeoutInMs: PROCESS_TIMEOUT_MS,
   });
   const credentials = defaultCredentials(credentialOptions(), selection);
-  const names = credentials.map(({ name }) => name);
-  const members = credentials.map(({ name, credential }) => ({
-    name,
-    credential: adapt(name, credential, { ...options, names, credentialOptions }),
-  }));
+  const members = credentials.map(({ name, credential }) => ({ name, credential: adapt(name, credential) }));
   return options.identityBinding ? [identityBinding(options, credentialOptions), ...members] : members;
-}
 
-/** Replaces a credential of the SDK that does not do what the service needs. */
-function adapt(
-  name: string,
-  credential: TokenCredential,
-  { names, credentialOptions, ...options }: ChainOptions & { names: string[]; credentialOptions: () => object },
-): TokenCredential {
-  const { workloadIdentity, clientId, userAgentPrefix } = options;
-  switch (name) {
-    case 'AzureCliCredential':
-      return azureCliCredential();
-    case MANAGED_IDENTITY:
-      if (!workloadIdentity) {
-        return probingLonger(bypassCacheOnClaims(credential, { clientId, httpClient, userAgentPrefix }));
-      }
-      // It would make the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
-      return names.includes('WorkloadIdentityCredential')
-        ? unavailable('Left out: WorkloadIdentityCredential makes the same token exchange')
-        : tokenExchange(workloadIdentity, credentialOptions);
-    case 'WorkloadIdentityCredential':
-      return workloadIdentity ? tokenExchange(workloadIdentity, credentialOptions) : credential;
-    default:
-      return credential;
+  /** Replaces a credential of the SDK that does not do what the service needs. */
+  function adapt(name: string, credential: TokenCredential): TokenCredential {
+    switch (name) {
+      case 'AzureCliCredential':
+        return azureCliCredential();
+      case MANAGED_IDENTITY:
+        if (!workloadIdentity) return bypassCacheOnClaims(credential, { clientId, httpClient, userAgentPrefix });
+        // It would make the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
+        return credentials.length > 1
+          ? unavailable('Left out: WorkloadIdentityCredential makes the same token exchange')
+          : tokenExchange(workloadIdentity, credentialOptions());
+      case 'WorkloadIdentityCredential':
+        return workloadIdentity ? tokenExchange(workloadIdentity, credentialOptions()) : credential;
+      default:
+        return credential;
+    }
   }
 }
 
@@ -150,9 +137,9 @@ function adapt(
  * The exchange of WorkloadIdentityCredential, which opens whatever is at the path of its token: a named pipe would block a thread,
  * and a device would fill the memory. It also keeps a token for five minutes by the wall clock.
  */
-function tokenExchange({ tenantId, clientId, file }: WorkloadIdentity, options: () => object): TokenCredential {
+function tokenExchange({ tenantId, clientId, file }: WorkloadIdentity, options: object): TokenCredential {
   try {
-    return checkingFile(new ClientAssertionCredential(tenantId, clientId, () => readToken(file), options()), file);
+    return checkingFile(new ClientAssertionCredential(tenantId, clientId, () => readToken(file), options), file);
   } catch (cause) {
     return unavailable(errorMessage(cause));
   }
@@ -175,13 +162,6 @@ async function readToken(file: string): Promise<string> {
   });
   if (token.trim() === '') throw new CredentialUnavailableError(`No content on the file ${file}.`);
   return token.trim();
-}
-
-function probingLonger(credential: TokenCredential): TokenCredential {
-  return {
-    getToken: (scopes, options) =>
-      credential.getToken(scopes, { ...options, requestOptions: { timeout: PROBE_TIMEOUT_MS } }),
-  };
 }
 
 function identityBinding({ workloadIdentity }: ChainOptions, options: () => object): Member {

@@ -24,8 +24,6 @@ const MAX_NAME_LENGTH = 90;
 /** How often to begin a list when the identity keeps changing. */
 const MAX_BEGINNINGS = 3;
 
-/** How long to use what was learnt about the permissions of the identity. */
-const PERMISSION_TTL_MS = 5000;
 const PERMISSION_TIMEOUT_MS = 2000;
 
 /** How long to remember that looking up a subscription's name failed. */
@@ -104,19 +102,11 @@ export function createResourceGroupListing(options: {
     }
   }
 
-  /** The answer that was looked up last. An empty list is rare, and what the identity may do hardly ever changes. */
-  let permission: { id: string; identity: Identity; mayRead: boolean | undefined; lookedUpAtMs: number } | undefined;
-
   /** Never fails, and has a time limit of its own: it only explains a list that is there. */
-  async function mayRead({ identity }: TokenClaims, { id }: Subscription): Promise<boolean | undefined> {
-    const isFresh = permission && performance.now() - permission.lookedUpAtMs < PERMISSION_TTL_MS;
-    if (permission?.id !== id || !isSameIdentity(permission.identity, identity) || !isFresh) {
-      const work = (deadline: Deadline) =>
-        mayReadGroups(readPages, deadline, identity, { cloud: options.cloud, subscriptionId: id });
-      const answer = await withinDeadline(PERMISSION_TIMEOUT_MS, work).catch(() => undefined);
-      permission = { id, identity, mayRead: answer, lookedUpAtMs: performance.now() };
-    }
-    return permission.mayRead;
+  function mayRead({ identity }: TokenClaims, { id }: Subscription): Promise<boolean | undefined> {
+    const target = { cloud: options.cloud, subscriptionId: id };
+    const work = (deadline: Deadline) => mayReadGroups(readPages, deadline, identity, target);
+    return withinDeadline(PERMISSION_TIMEOUT_MS, work).catch(() => undefined);
   }
 
   async function groupsOfFirst(deadline: Deadline, token: TokenClaims): Promise<ResourceGroups> {
