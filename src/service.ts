@@ -36,12 +36,12 @@ export function createService(options: {
 
   const azure: Azure = createAzure(options.azureOptions, metrics.recordAzureCall);
   const { look, viewOf } = createViews(azure, config.deadlineMs, options.process);
-  const failureLog = createFailureLog(log, 'the resource groups are listed again');
+  const logVerdict = createFailureLog(log, 'the resource groups are listed again');
   const snapshots = createRefreshAheadCache(async (headers?: IncomingHttpHeaders) => {
     const trace = headers && traceContextOf(headers);
     const snapshot = await look(trace?.headers);
     latest = snapshot;
-    failureLog.record(snapshot, trace?.traceId);
+    logVerdict(snapshot, trace?.traceId);
     return snapshot;
   }, config.answerMaxAgeMs);
 

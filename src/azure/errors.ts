@@ -3,9 +3,6 @@ import { errorChain } from '../explain/plain-error.ts';
 import { fromOutside } from '../redaction.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
 
-/** The kinds that are failures of the identity: the service responds with an empty list and a reason. To the others, with an HTTP error. */
-const OF_IDENTITY: readonly FailureKind[] = ['no-token', 'token-rejected', 'no-subscription', 'not-authorized'];
-
 /** Why there is no list. `cause` is the original error, unchanged. */
 export class AzureFailure extends Error {
   readonly kind: FailureKind;
@@ -29,10 +26,13 @@ export class AzureFailure extends Error {
     this.retryAfterSeconds = options?.retryAfterSeconds;
     this.attempts = options?.attempts;
   }
+}
 
-  get category(): 'identity' | 'service' {
-    return OF_IDENTITY.includes(this.kind) ? 'identity' : 'service';
-  }
+const OF_IDENTITY: readonly FailureKind[] = ['no-token', 'token-rejected', 'no-subscription', 'not-authorized'];
+
+/** Whether a failure is one of the identity: the service responds with an empty list and a reason. To the others, with an HTTP error. */
+export function isOfIdentity(error: unknown): error is AzureFailure {
+  return error instanceof AzureFailure && OF_IDENTITY.includes(error.kind);
 }
 
 /** Longer than any error code. */

@@ -31,17 +31,14 @@ export interface Verdict {
   original: { name: string; message: string; code?: string | number; status?: number } | null;
 }
 
-/** Logs verdicts, which may be the same for every request. */
-export interface FailureLog {
-  /**
-   * Logs one line when the reason changes, then at most one per reason and minute; the details at debug. Without a failure and a
-   * warning, it logs one line after them. `traceId` is the trace of the request that brought the verdict.
-   */
-  record(verdict: Verdict, traceId?: string): void;
-}
-
-/** Creates the log. `recovered` is the text of the line that ends a failure. */
-export function createFailureLog(log: Logger, recovered: string): FailureLog {
+/**
+ * Creates a log of verdicts, which may be the same for every request. It has one line when the reason changes, then at most one per
+ * reason and minute, the details at debug, and one line when neither a failure nor a warning is left.
+ *
+ * @param recovered the text of that last line
+ * @returns logs a verdict; `traceId` is the trace of the request that brought it
+ */
+export function createFailureLog(log: Logger, recovered: string): (verdict: Verdict, traceId?: string) => void {
   /** The reasons since everything worked last. */
   const lasting = new Map<string, { loggedAtMs: number; suppressed: number }>();
 
@@ -64,15 +61,13 @@ export function createFailureLog(log: Logger, recovered: string): FailureLog {
     if (original) log.debug({ reason, original, ...trace }, message);
   }
 
-  return {
-    record({ failure, warnings, original }, traceId) {
-      const trace = traceId === undefined ? {} : { trace_id: traceId };
-      if (failure) warn(failure, trace, original);
-      for (const warning of warnings) warn(warning, trace, null);
-      if (failure || warnings.length > 0 || lasting.size === 0) return;
-      log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
-      lasting.clear();
-    },
+  return ({ failure, warnings, original }, traceId) => {
+    const trace = traceId === undefined ? {} : { trace_id: traceId };
+    if (failure) warn(failure, trace, original);
+    for (const warning of warnings) warn(warning, trace, null);
+    if (failure || warnings.length > 0 || lasting.size === 0) return;
+    log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
+    lasting.clear();
   };
 }
 

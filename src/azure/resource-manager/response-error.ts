@@ -1,7 +1,6 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { fromOutside } from '../../redaction.ts';
 import { parseObject } from '../bounded-json.ts';
-import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, errorMessage } from '../errors.ts';
 import { MAX_RETRY_AFTER_SECONDS, retryAfterMs } from '../retry-after.ts';
@@ -22,8 +21,6 @@ export class ResourceManagerError extends Error {
   readonly isAzureError: boolean;
   /** The challenge of a 401, cut. */
   readonly wwwAuthenticate: string | undefined;
-  /** How many seconds the clock of Resource Manager was ahead of ours. */
-  readonly serverAheadSeconds: number | undefined;
 
   constructor(response: PipelineResponse) {
     const error = readErrorBody(response.bodyAsText ?? '');
@@ -34,7 +31,6 @@ export class ResourceManagerError extends Error {
     this.isAzureError = error !== undefined;
     const challenge = response.status === 401 ? response.headers.get('www-authenticate') : undefined;
     this.wwwAuthenticate = challenge === undefined ? undefined : fromOutside(challenge);
-    this.serverAheadSeconds = serverAheadSeconds(response);
   }
 }
 
