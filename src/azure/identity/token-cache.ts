@@ -72,7 +72,6 @@ const RENEWAL_WINDOW_MS = 270_000;
  * has a timeout of its own, so without this limit one lost response would block all callers.
  */
 const ACQUISITION_TIMEOUT_MS = 120_000;
-const NO_ANSWER = `No token within ${ACQUISITION_TIMEOUT_MS / 1000} s, and no refusal either`;
 
 /** The pause between renewals: short enough for several tries before the expiry, long enough not to start `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
@@ -136,7 +135,7 @@ export function createTokenCache(
   async function requestToken(claims: string | undefined, isRecheck: boolean): Promise<Token> {
     const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
     if (!isRecheck) attempts = request.attempts;
-    const noAnswer = new Error(NO_ANSWER);
+    const noAnswer = new Error(`No token within ${ACQUISITION_TIMEOUT_MS / 1000} s, and no refusal either`);
     try {
       const accessToken = await withTimeout(request.token, ACQUISITION_TIMEOUT_MS, () => noAnswer);
       if (!accessToken) throw new Error('The credential chain returned no token');
@@ -150,7 +149,7 @@ export function createTokenCache(
       if (claims !== undefined) isRefused = false;
       return value;
     } catch (cause) {
-      const message = cause === noAnswer ? NO_ANSWER : 'No credential of the chain got a token';
+      const message = cause === noAnswer ? noAnswer.message : 'No credential of the chain got a token';
       // Copy the attempts, because a request that timed out may still change its own.
       const error = new AzureFailure('no-token', message, {
         cause,
