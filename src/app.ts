@@ -77,7 +77,7 @@ export function createApp(deps: {
   app.get('/readyz', () => toResponse(deps.isDraining() ? draining : healthy));
 
   const healthy = prepare('{"status":"ok"}\n', 'application/json');
-  const draining = prepareProblem(503, 'Service Unavailable', 'The process is shutting down');
+  const draining = prepareProblem(503, 'The process is shutting down');
 
   app.get('/metrics', () => {
     // A scrape does not wait for Azure. The look logs and counts its own failures.
@@ -102,7 +102,7 @@ export function createApp(deps: {
     const { path } = c.req;
     if (routes.has(path)) {
       const detail = `${path} supports ${METHODS.join(' and ')}`;
-      return toResponse(prepareProblem(405, 'Method Not Allowed', detail, { Allow: METHODS.join(', ') }));
+      return toResponse(prepareProblem(405, detail, { Allow: METHODS.join(', ') }));
     }
     const withoutSlash = path.replace(/\/$/, '');
     if (routes.has(withoutSlash) && METHODS.includes(c.req.method)) {
@@ -110,7 +110,7 @@ export function createApp(deps: {
       return toResponse(prepare('', 'text/plain; charset=UTF-8', 301, { Location }));
     }
     const detail = 'No such route; GET / lists the resource groups, GET /whoami says who we are';
-    return toResponse(prepareProblem(404, 'Not Found', detail));
+    return toResponse(prepareProblem(404, detail));
   });
 
   app.onError((error, c) => {
@@ -119,7 +119,7 @@ export function createApp(deps: {
       'unexpected error; please report it',
     );
     const detail = 'An unexpected error in rg-api; its log has the details';
-    return toResponse(prepareProblem(500, 'Internal Server Error', detail));
+    return toResponse(prepareProblem(500, detail));
   });
 
   return app;

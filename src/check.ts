@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { findings, isHealthy, reasonOf, type Snapshot } from './snapshot.ts';
+import { findings, reasonOf, type Snapshot } from './snapshot.ts';
 import { toSafeText } from './telemetry/safe-json.ts';
 import { wrap } from './telemetry/wrap.ts';
 import type { View } from './view.ts';
@@ -20,8 +20,8 @@ export async function check(
   while (true) {
     const snapshot = await look();
     const remainingMs = endsAtMs - performance.now();
-    if (isHealthy(snapshot) || remainingMs <= 0) return snapshot;
     const reason = reasonOf(snapshot);
+    if (reason === null || remainingMs <= 0) return snapshot;
     if (reason !== lastReason) onReason(reason);
     lastReason = reason;
     await setTimeout(Math.min(PAUSE_MS, remainingMs));

@@ -10,20 +10,15 @@ export interface Change {
 
 const LIMIT = 20;
 
-export interface History {
-  record(moment: Change): void;
-  /** The latest changes, oldest first. */
-  changes(): readonly Change[];
-}
-
 /** Creates a record of the last 20 changes of the reason. */
-export function createHistory(): History {
+export function createHistory() {
   let changes: readonly Change[] = [];
   return {
-    record(moment) {
+    record(moment: Change): void {
       if (changes.length > 0 && changes.at(-1)?.reason === moment.reason) return;
       changes = [...changes, moment].slice(-LIMIT);
     },
+    /** The latest changes, oldest first. */
     changes: () => changes,
   };
 }

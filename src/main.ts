@@ -10,20 +10,14 @@ import { originalError } from './azure/errors.ts';
 import { bridgeSdkLog } from './azure/sdk-log.ts';
 import { check, checkReport } from './check.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { createHistory } from './history.ts';
 import { fromOutside, hideSecretsOf, redact, redactValue } from './redaction.ts';
 import { checkDocument } from './responses.ts';
 import type { Service } from './service.ts';
 import { handleSignals } from './signals.ts';
-import { explained, isHealthy } from './snapshot.ts';
+import { reasonOf } from './snapshot.ts';
 import { createLog, writeTo } from './telemetry/log.ts';
 import { toSafeJson, toSafeText } from './telemetry/safe-json.ts';
-import { changeOf, createView } from './view.ts';
-
-/** Where the manifests in k8s/ mount the labels of the pod. */
-const POD_LABELS_FILE = '/etc/podinfo/labels';
-/** Where Linux shows the control groups of this process. */
-const CGROUP_FILE = '/proc/self/cgroup';
+import { createViews } from './view.ts';
 
 const { version } = packageJson;
 hideSecretsOf(process.env);
@@ -45,22 +39,24 @@ process.removeAllListeners('warning');
 process.on('warning', ({ name, message }) => log.warn({ warning: name }, fromOutside(message)));
 
 const instance = { version, startedAt: new Date().toISOString() };
+const azureOptions = {
+  ...config,
+  cloud,
+  userAgentPrefix: `rg-api/${version}`,
+  env: process.env,
+  // Where the manifests in k8s/ mount the labels of the pod.
+  podLabelsFile: '/etc/podinfo/labels',
+  // Where Linux shows the control groups of this process.
+  cgroupFile: '/proc/self/cgroup',
+  isContainer: isContainer(),
+};
 if (command.kind === 'check') await runCheck(command);
 else await serve();
 
 async function serve(): Promise<void> {
   // A check needs nothing of it: no server, no routes, no metrics.
   const { createService } = await import('./service.ts');
-  const service = createService({
-    config,
-    cloud,
-    process: instance,
-    env: process.env,
-    podLabelsFile: POD_LABELS_FILE,
-    cgroupFile: CGROUP_FILE,
-    isContainer: isContainer(),
-    log,
-  });
+  const service = createService({ config, azureOptions, process: instance, log });
   const { server, snapshots, metrics } = service;
   handleSignals((signal) => shutDown(server, signal));
   // Ask Azure while the server starts to listen, so that the first client need not wait for the first token and list.
@@ -74,38 +70,15 @@ async function serve(): Promise<void> {
 
 /** Looks at Azure without a server and a cache, prints what it sees, and exits. */
 async function runCheck({ waitMs, json, scope }: CheckCommand): Promise<never> {
-  const azure = createAzure({
-    ...config,
-    cloud,
-    scope,
-    // Each try asks Azure again.
-    answerMaxAgeMs: 0,
-    userAgentPrefix: `rg-api/${version}`,
-    env: process.env,
-    podLabelsFile: POD_LABELS_FILE,
-    cgroupFile: CGROUP_FILE,
-    isContainer: isContainer(),
-    onCall: () => {},
-    onWarning: (message) => log.error(message),
-  });
-  const history = createHistory();
-  const look = async () => {
-    const snapshot = explained(await azure.look());
-    history.record(changeOf(snapshot));
-    return snapshot;
-  };
+  // Each try asks Azure again.
+  const azure = createAzure({ ...azureOptions, scope, answerMaxAgeMs: 0 }, () => {});
+  const { look, viewOf } = createViews(azure, config.deadlineMs, instance);
   const snapshot = await check(look, waitMs, (reason) => process.stderr.write(`rg-api: not yet: ${reason}\n`));
-  const { deadlineMs } = config;
-  const view = await createView(snapshot, {
-    nameSubscription: azure.nameSubscription,
-    deadlineMs,
-    history,
-    process: instance,
-  });
+  const view = await viewOf(snapshot);
   const text = json
     ? `${toSafeJson(redactValue(checkDocument(view)), 2)}\n`
     : redact(checkReport(view, process.stdout.columns ?? 80));
-  return exitAfterWriting(text, isHealthy(snapshot) ? 0 : 1);
+  return exitAfterWriting(text, reasonOf(snapshot) === null ? 0 : 1);
 }
 
 async function listen({ server, app }: Service): Promise<void> {

@@ -1,39 +1,28 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { createApp, routesOf } from './app.ts';
-import { type Azure, createAzure } from './azure/azure.ts';
-import type { Cloud } from './azure/cloud.ts';
+import { type Azure, type AzureOptions, createAzure } from './azure/azure.ts';
 import { createRefreshAheadCache } from './azure/refresh-ahead-cache.ts';
 import type { Config } from './config.ts';
 import { FALLBACK_REASONS } from './explain/catalogue.ts';
-import { createHistory } from './history.ts';
 import { isAllowedHost } from './http/allowed-host.ts';
 import { prepareProblem } from './http/prepared-response.ts';
 import { createHttpServer } from './http/server.ts';
-import type { Instance } from './instance.ts';
-import { memoizeLast } from './memoize.ts';
-import { explained, isHealthy, reasonOf, type Snapshot } from './snapshot.ts';
+import { reasonOf, type Snapshot } from './snapshot.ts';
 import { createFailureLog } from './telemetry/failure-log.ts';
 import { createMetrics, OTHER } from './telemetry/metrics.ts';
 import { traceContextOf, traceField } from './telemetry/trace-context.ts';
-import { changeOf, createView } from './view.ts';
+import { createViews, type Instance } from './view.ts';
 
 /** Wires everything together. It does not listen yet, and sends no request to Azure. */
 export function createService(options: {
   config: Config;
-  cloud: Cloud;
+  azureOptions: AzureOptions;
   /** The version, and when the process started. */
   process: Pick<Instance, 'version' | 'startedAt'>;
-  env: NodeJS.ProcessEnv;
-  /** The file with the labels of the pod from the Downward API; it may be missing. */
-  podLabelsFile: string;
-  /** Where the kernel shows the control groups of this process, if it does. */
-  cgroupFile: string;
-  /** Whether this runs in a container. */
-  isContainer: boolean;
   log: Logger;
 }) {
-  const { config, env, log } = options;
+  const { config, log } = options;
   const { version } = options.process;
 
   let latest: Snapshot | undefined;
@@ -42,39 +31,19 @@ export function createService(options: {
     tokenExpiresOn: () => azure.credential.latestToken()?.expiresOnTimestamp,
     answerAgeMs: () => snapshots.ageMs(),
     fallbackReasons: FALLBACK_REASONS,
-    verdict: () => latest && { isHealthy: isHealthy(latest), reason: reasonOf(latest) ?? undefined },
+    reason: () => latest && reasonOf(latest),
   });
 
-  const azure: Azure = createAzure({
-    ...config,
-    cloud: options.cloud,
-    userAgentPrefix: `rg-api/${version}`,
-    env,
-    podLabelsFile: options.podLabelsFile,
-    cgroupFile: options.cgroupFile,
-    isContainer: options.isContainer,
-    onCall: metrics.recordAzureCall,
-    onWarning: (message) => log.warn(message),
-  });
-
-  const history = createHistory();
-  const failureLog = createFailureLog(log, 'the resource groups are listed again');
+  const azure: Azure = createAzure(options.azureOptions, metrics.recordAzureCall);
+  const { look, viewOf } = createViews(azure, config.deadlineMs, options.process);
+  const logVerdict = createFailureLog(log, 'the resource groups are listed again');
   const snapshots = createRefreshAheadCache(async (headers?: IncomingHttpHeaders) => {
     const trace = headers && traceContextOf(headers);
-    const snapshot = explained(await azure.look(trace?.headers));
+    const snapshot = await look(trace?.headers);
     latest = snapshot;
-    history.record(changeOf(snapshot));
-    failureLog.record(snapshot, trace?.traceId);
+    logVerdict(snapshot, trace?.traceId);
     return snapshot;
   }, config.answerMaxAgeMs);
-  const viewOf = memoizeLast((snapshot: Snapshot) =>
-    createView(snapshot, {
-      nameSubscription: azure.nameSubscription,
-      deadlineMs: config.deadlineMs,
-      history,
-      process: options.process,
-    }),
-  );
 
   /** The last Host that was allowed; nearly all requests have the same one. */
   let allowedHost: string | undefined;
@@ -87,7 +56,6 @@ export function createService(options: {
       allowedHost = host;
       return undefined;
     },
-    problem: (status, title) => prepareProblem(status, title, 'The server cannot read this request'),
     onResponse({ method = '', url = '', headers }, status, durationMs) {
       const query = url.indexOf('?');
       const path = query === -1 ? url : url.slice(0, query);
@@ -99,10 +67,9 @@ export function createService(options: {
       }
     },
   });
-  const withoutHost = prepareProblem(400, 'Bad Request', 'An HTTP/1.1 request needs a Host header');
+  const withoutHost = prepareProblem(400, 'An HTTP/1.1 request needs a Host header');
   const misdirected = prepareProblem(
     421,
-    'Misdirected Request',
     'This service does not accept this Host. Use localhost or an IP address, or add the host to ALLOWED_HOSTS',
   );
 

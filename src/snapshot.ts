@@ -1,17 +1,8 @@
 import type { Look } from './azure/probe.ts';
-import { type Diagnosis, type Explanation, explain } from './explain/explain.ts';
+import type { Diagnosis, Explanation } from './explain/explain.ts';
 
 /** A look at Azure, explained. Every response about Azure is rendered from a snapshot. */
 export interface Snapshot extends Look, Explanation {}
-
-export function explained(look: Look): Snapshot {
-  return { ...look, ...explain(look.outcome) };
-}
-
-/** Whether everything works: nothing failed, and nothing about the identity smells. */
-export function isHealthy({ failure, warnings }: Snapshot): boolean {
-  return failure === null && warnings.length === 0;
-}
 
 /** Everything that is wrong, the failure first; empty if everything works. */
 export function findings({ failure, warnings }: Snapshot): readonly Diagnosis[] {

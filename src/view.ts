@@ -1,6 +1,18 @@
-import type { Change, History } from './history.ts';
-import { describeInstance, type Instance } from './instance.ts';
+import type { Azure } from './azure/azure.ts';
+import { explain } from './explain/explain.ts';
+import { type Change, createHistory } from './history.ts';
 import { reasonOf, type Snapshot } from './snapshot.ts';
+
+/** The process that responds, to tell replicas apart; null for what is unknown. */
+export interface Instance {
+  pod: string | null;
+  namespace: string | null;
+  serviceAccount: string | null;
+  node: string | null;
+  version: string;
+  /** ISO 8601. */
+  startedAt: string;
+}
 
 /** A snapshot with everything that `/whoami`, the page and `--check` show. */
 export interface View extends Snapshot {
@@ -9,32 +21,42 @@ export interface View extends Snapshot {
   history: readonly Change[];
 }
 
-/** Adds the name of the subscription, the instance and the history to a snapshot. */
-export async function createView(
-  snapshot: Snapshot,
-  deps: {
-    /** Looks up the display name of a subscription; undefined if that fails or takes longer than this many milliseconds. */
-    nameSubscription: (id: string, withinMs: number) => Promise<string | undefined>;
-    deadlineMs: number;
-    history: History;
-    process: Pick<Instance, 'version' | 'startedAt'>;
-  },
-): Promise<View> {
-  const { subscription, tookMs, outcome } = snapshot;
-  // The name of a configured subscription is not in the snapshot. The lookup gets the rest of the deadline.
-  const name =
-    subscription &&
-    (subscription.name ??
-      (await deps.nameSubscription(subscription.id, Math.max(1, deps.deadlineMs - tookMs))) ??
-      null);
+/** Creates the looks at Azure with their history, and the view of one of them. */
+export function createViews(
+  azure: Pick<Azure, 'look' | 'nameSubscription'>,
+  deadlineMs: number,
+  process: Pick<Instance, 'version' | 'startedAt'>,
+) {
+  const history = createHistory();
   return {
-    ...snapshot,
-    subscription: subscription && { id: subscription.id, name },
-    instance: describeInstance(outcome.facts, deps.process),
-    history: deps.history.changes(),
+    /** Takes a look. `headers` go to Resource Manager. */
+    async look(headers?: Record<string, string>): Promise<Snapshot> {
+      const look = await azure.look(headers);
+      const snapshot = { ...look, ...explain(look.outcome) };
+      const { asOf, names } = snapshot;
+      history.record({ at: asOf, reason: reasonOf(snapshot), resourceGroups: names?.length ?? null });
+      return snapshot;
+    },
+    /** Adds the name of the subscription, the instance and the history. */
+    async viewOf(snapshot: Snapshot): Promise<View> {
+      const { subscription, tookMs } = snapshot;
+      const { pod = {} } = snapshot.outcome.facts;
+      // The name of a configured subscription is not in the snapshot. The lookup gets the rest of the deadline.
+      const restMs = Math.max(1, deadlineMs - tookMs);
+      const name =
+        subscription && (subscription.name ?? (await azure.nameSubscription(subscription.id, restMs)) ?? null);
+      return {
+        ...snapshot,
+        subscription: subscription && { id: subscription.id, name },
+        instance: {
+          pod: pod.name ?? null,
+          namespace: pod.namespace ?? null,
+          serviceAccount: pod.serviceAccount ?? null,
+          node: pod.node ?? null,
+          ...process,
+        },
+        history: history.changes(),
+      };
+    },
   };
-}
-
-export function changeOf(snapshot: Snapshot): Change {
-  return { at: snapshot.asOf, reason: reasonOf(snapshot), resourceGroups: snapshot.names?.length ?? null };
 }

@@ -68,12 +68,16 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
   const log = createLog({ level: config.logLevel, isTerminal: false, write });
   const service = createService({
     config,
-    cloud,
+    azureOptions: {
+      ...config,
+      cloud,
+      userAgentPrefix: 'rg-api/0.0.0-test',
+      env: process.env,
+      podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
+      cgroupFile: env['CGROUP_FILE'] ?? '/nonexistent',
+      isContainer,
+    },
     process: { version: '0.0.0-test', startedAt: new Date().toISOString() },
-    env: process.env,
-    podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
-    cgroupFile: env['CGROUP_FILE'] ?? '/nonexistent',
-    isContainer,
     log,
   });
   const listening = service.server.listen(service.app.fetch, 0, '127.0.0.1');

@@ -16,8 +16,7 @@ export interface Azure extends ResourceGroupListing {
   look: Probe;
 }
 
-/** Creates the access to one cloud: one credential, and everything that uses it. Sends no request yet. */
-export function createAzure(options: {
+export interface AzureOptions {
   cloud: Cloud;
   /** Whether the pod uses an AKS identity binding. */
   identityBinding: boolean;
@@ -37,10 +36,10 @@ export function createAzure(options: {
   cgroupFile: string;
   /** Whether this runs in a container. */
   isContainer: boolean;
-  onCall: OnCall;
-  /** Called when a new version of the SDK lacks something that the service relies on. */
-  onWarning: (message: string) => void;
-}): Azure {
+}
+
+/** Creates the access to one cloud: one credential, and everything that uses it. Sends no request yet. */
+export function createAzure(options: AzureOptions, onCall: OnCall): Azure {
   const { cloud, deadlineMs, userAgentPrefix, scope, env } = options;
   const acquireToken = defaultChain({
     cloud,
@@ -50,7 +49,6 @@ export function createAzure(options: {
     workloadIdentity: workloadIdentity(env),
     waitsForNmi: async () => usesPodIdentity({ facts: await facts() }),
     userAgentPrefix,
-    onWarning: options.onWarning,
   });
   const facts = () =>
     gatherFacts({
@@ -64,20 +62,13 @@ export function createAzure(options: {
       clean: redact,
     });
   const credential = createTokenCache(acquireToken, scope ?? cloud.scope, {
-    onCall: options.onCall,
+    onCall,
     // If no response may be older than its request, no refusal may be either.
     refusalTtlMs: Math.min(1000, options.answerMaxAgeMs),
     // NMI may start later than the pod, and someone may correct a label.
     shouldRecheck: async ({ identity }) => isNodeIdentity(identity, await facts()),
   });
-  const listing = createResourceGroupListing({
-    cloud,
-    credential,
-    subscriptionId: options.subscriptionId,
-    deadlineMs,
-    userAgentPrefix,
-    onCall: options.onCall,
-  });
+  const listing = createResourceGroupListing({ ...options, credential, onCall });
   const look = createProbe({
     credential,
     listing: scope === undefined ? listing : undefined,

@@ -18,7 +18,9 @@ export function openApi(
   return {
     ...document,
     info: { ...info, version },
-    paths: mapValues(paths, ({ get }) => ({ get, head: headOf(get) })),
+    paths: Object.fromEntries(
+      Object.entries<{ get: Operation }>(paths).map(([path, { get }]) => [path, { get, head: headOperation(get) }]),
+    ),
     components: {
       ...components,
       schemas: {
@@ -37,21 +39,10 @@ export function openApi(
 
 export type OpenApiDocument = ReturnType<typeof openApi>;
 
-type Get = (typeof document.paths)[keyof typeof document.paths]['get'];
+type Operation = (typeof document.paths)[keyof typeof document.paths]['get'];
 
-function headOf({ responses, ...get }: Get) {
+function headOperation({ responses, ...get }: Operation) {
   // Another method than GET and HEAD is not HEAD.
   const { 405: _, ...others } = responses;
   return { ...get, operationId: `${get.operationId}Head`, tags: ['HEAD'], responses: others };
-}
-
-function mapValues<Key extends string, Value, Result>(
-  object: Record<Key, Value>,
-  map: (value: Value) => Result,
-): Record<Key, Result> {
-  // Object.entries widens the keys to string.
-  return Object.fromEntries(Object.entries<Value>(object).map(([key, value]) => [key, map(value)])) as Record<
-    Key,
-    Result
-  >;
 }

@@ -112,7 +112,7 @@ ${view.badge && html`<p class="badge">${view.badge}</p>`}
 ${findings.map((each, i) => finding(each, i, view))}
 <div class="cards" id="cards">
 ${view.history.length > 0 && history(view)}
-${view.identity ? identity(view) : configuration(view.facts)}
+${view.identity ? identity(view.identity, view) : configuration(view.facts)}
 ${instanceCard(view)}
 </div>
 ${!view.identity && attempts(view, findings[0]?.detail ?? '')}
@@ -253,21 +253,18 @@ function withoutIds(message: string): string {
   return message.replace(GUID, '').replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ/g, '');
 }
 
-function identity({ identity, expiresOn, subscription }: PageView): Html | null {
-  return (
-    identity &&
-    html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
-<dt>Token from</dt><dd>${identity.credential}</dd>
+function identity(claims: NonNullable<PageView['identity']>, { expiresOn, subscription }: PageView): Html {
+  return html`<section id="identity" aria-labelledby="identity-title"><h2 id="identity-title">Identity</h2><dl>
+<dt>Token from</dt><dd>${claims.credential}</dd>
 ${expiresOn && html`<dt>Valid until</dt><dd>${moment(expiresOn)}</dd>`}
-${entry('Type', identity.type)}
-${entry('Client id', identity.clientId)}
-${entry('Object id', identity.objectId)}
-${entry('Tenant', identity.tenantId)}
-${entry('Resource', identity.managedIdentityResourceId)}
+${entry('Type', claims.type)}
+${entry('Client id', claims.clientId)}
+${entry('Object id', claims.objectId)}
+${entry('Tenant', claims.tenantId)}
+${entry('Resource', claims.managedIdentityResourceId)}
 ${entry('Subscription', subscription?.name)}
 ${entry('Subscription id', subscription?.id)}
-</dl></section>`
-  );
+</dl></section>`;
 }
 
 function instanceCard(view: PageView): Html {

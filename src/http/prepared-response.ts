@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { redactValue } from '../redaction.ts';
 import { toSafeJson } from '../telemetry/safe-json.ts';
 
@@ -39,11 +40,7 @@ export function prepareJson(
 }
 
 /** Prepares problem details of the server itself. With the type about:blank, the title is that of the HTTP status. */
-export function prepareProblem(
-  status: number,
-  title: string,
-  detail: string,
-  headers?: Record<string, string>,
-): PreparedResponse {
-  return prepareJson({ type: 'about:blank', title, status, detail }, status, headers, PROBLEM_JSON);
+export function prepareProblem(status: number, detail: string, headers?: Record<string, string>): PreparedResponse {
+  const document = { type: 'about:blank', title: STATUS_CODES[status], status, detail };
+  return prepareJson(document, status, headers, PROBLEM_JSON);
 }

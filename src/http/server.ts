@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { getRequestListener, RequestError } from '@hono/node-server';
-import type { PreparedResponse } from './prepared-response.ts';
+import { type PreparedResponse, prepareProblem } from './prepared-response.ts';
 
 /** The server of node:http with its limits, its connections and its shutdown. */
 export interface HttpServer {
@@ -57,11 +57,9 @@ interface Connection {
 export function createHttpServer(options: {
   /** A response instead of the app's, for a request that must not reach it. */
   refuse: (request: IncomingMessage) => PreparedResponse | undefined;
-  /** Problem details for a request that Node cannot read. */
-  problem: (status: number, title: string) => PreparedResponse;
   onResponse: (request: IncomingMessage, status: number, durationMs: number) => void;
 }): HttpServer {
-  const { refuse, problem, onResponse } = options;
+  const { refuse, onResponse } = options;
   /** All open connections, oldest first. */
   const connections = new Map<Duplex, Connection>();
   /** Connections that wait for their turn to be read. */
@@ -116,9 +114,7 @@ export function createHttpServer(options: {
 
   server.on('request', (request, response) => accept(response, refuse(request)));
 
-  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) =>
-    accept(response, problem(417, 'Expectation Failed')),
-  );
+  server.on('checkExpectation', (_: IncomingMessage, response: ServerResponse) => accept(response, unreadable(417)));
 
   /** Answers a request, unless it is pipelined: then it waits until the response to the previous request has been flushed. */
   function accept(response: ServerResponse, refusal: PreparedResponse | undefined): void {
@@ -217,20 +213,19 @@ export function createHttpServer(options: {
       return;
     }
     const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
-    const title = STATUS_CODES[status] ?? '';
-    const { body, init } = problem(status, title);
+    const { body, init } = unreadable(status);
     const headers = Object.entries({ ...init.headers, Connection: 'close' }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
     );
     connection.unreadSinceMs = performance.now();
     // Ending only our side would leave the connection open until the client ends its side.
-    socket.end(`HTTP/1.1 ${status} ${title}\r\n${headers.join('')}\r\n${body}`, () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}\r\n${body}`, () => socket.destroy());
   });
 
   /** Not every request that Node accepts is valid for fetch: its URL may be `*`, or its Host nonsense. */
   function errorHandler(error: unknown): Response {
     if (!(error instanceof RequestError)) return new Response(null, { status: 500 });
-    const { body, init } = problem(400, 'Bad Request');
+    const { body, init } = unreadable(400);
     return new Response(body, init);
   }
 
@@ -276,6 +271,11 @@ export function createHttpServer(options: {
     server.close();
     server.closeAllConnections();
   }
+}
+
+/** Problem details for a request that Node cannot read. */
+function unreadable(status: number): PreparedResponse {
+  return prepareProblem(status, 'The server cannot read this request');
 }
 
 /** How many files and sockets this process may open; no limit where the system does not tell. */

@@ -31,62 +31,48 @@ export interface Verdict {
   original: { name: string; message: string; code?: string | number; status?: number } | null;
 }
 
-interface Details {
-  trace_id?: string;
-  original?: object;
-  /** Fields with the message of Azure, cut to this length. */
-  message?: (maxBytes: number) => object;
-}
-
-/** Logs verdicts, which may be the same for every request. */
-export interface FailureLog {
-  /**
-   * Logs one line when the reason changes, then at most one per reason and minute; the details at debug. Without a failure and a
-   * warning, it logs one line after them. `traceId` is the trace of the request that brought the verdict.
-   */
-  record(verdict: Verdict, traceId?: string): void;
-}
-
-/** Creates the log. `recovered` is the text of the line that ends a failure. */
-export function createFailureLog(log: Logger, recovered: string): FailureLog {
+/**
+ * Creates a log of verdicts, which may be the same for every request. It has one line when the reason changes, then at most one per
+ * reason and minute, the details at debug, and one line when neither a failure nor a warning is left.
+ *
+ * @param recovered the text of that last line
+ * @returns logs a verdict; `traceId` is the trace of the request that brought it
+ */
+export function createFailureLog(log: Logger, recovered: string): (verdict: Verdict, traceId?: string) => void {
   /** The reasons since everything worked last. */
   const lasting = new Map<string, { loggedAtMs: number; suppressed: number }>();
 
-  /** Logs one line, or counts it if there was one within the last minute. */
-  function warn({ reason, title, problem, hint }: Finding, { message, ...fields }: Details): boolean {
+  /** Logs one line, with the original error if there is one; or counts it if there was one within the last minute. */
+  function warn(finding: Finding, trace: object, original: Verdict['original']): void {
+    const { reason, title, problem, hint } = finding;
     const nowMs = performance.now();
     const lasts = lasting.get(reason);
     if (lasts && nowMs - lasts.loggedAtMs < REMINDER_MS) {
       lasts.suppressed += 1;
-      return false;
+      return;
     }
     lasting.set(reason, { loggedAtMs: nowMs, suppressed: 0 });
-    const known = { reason, ...(lasts && { suppressed: lasts.suppressed }), ...fields };
-    const restBytes = MAX_LINE_BYTES - FRAME_BYTES - Buffer.byteLength(toSafeJson(known));
-    const msg = cut(`${title}. ${problem} ${hint}`, restBytes - (message ? MIN_DETAIL_BYTES : 0));
-    log.warn({ ...known, ...message?.(restBytes - bytesOf(msg)) }, msg);
-    return true;
+    const { message = '', ...codes } = original ?? {};
+    const known = { reason, ...(lasts && { suppressed: lasts.suppressed }), ...trace };
+    const restBytes = MAX_LINE_BYTES - FRAME_BYTES - bytesOf({ ...known, original: codes });
+    const msg = cut(`${title}. ${problem} ${hint}`, restBytes - (original ? MIN_DETAIL_BYTES : 0));
+    const cutOriginal = { ...codes, message: cut(message, restBytes - bytesOf(msg)) };
+    log.warn({ ...known, ...(original && { original: cutOriginal }) }, msg);
+    if (original) log.debug({ reason, original, ...trace }, message);
   }
 
-  return {
-    record({ failure, warnings, original }, traceId) {
-      const trace = traceId === undefined ? {} : { trace_id: traceId };
-      if (failure && original) {
-        const { message, ...codes } = original;
-        const cutMessage = (maxBytes: number) => ({ original: { ...codes, message: cut(message, maxBytes) } });
-        const isLogged = warn(failure, { ...trace, original: codes, message: cutMessage });
-        if (isLogged) log.debug({ reason: failure.reason, original, ...trace }, message);
-      }
-      for (const warning of warnings) warn(warning, trace);
-      if (failure || warnings.length > 0 || lasting.size === 0) return;
-      log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
-      lasting.clear();
-    },
+  return ({ failure, warnings, original }, traceId) => {
+    const trace = traceId === undefined ? {} : { trace_id: traceId };
+    if (failure) warn(failure, trace, original);
+    for (const warning of warnings) warn(warning, trace, null);
+    if (failure || warnings.length > 0 || lasting.size === 0) return;
+    log.info({ reasons: [...lasting.keys()] }, `recovered: ${recovered}`);
+    lasting.clear();
   };
 }
 
-function bytesOf(text: string): number {
-  return Buffer.byteLength(toSafeJson(text));
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(toSafeJson(value));
 }
 
 /** Cuts a text to a number of bytes in JSON. */

@@ -46,8 +46,8 @@ export function createMetrics(options: {
   fallbackReasons: readonly string[];
   /** The age of the shared snapshot in milliseconds; undefined before the first. */
   answerAgeMs: () => number | undefined;
-  /** The verdict of the latest snapshot; undefined before the first. */
-  verdict: () => { isHealthy: boolean; reason: string | undefined } | undefined;
+  /** The reason of the latest snapshot; null if everything works, undefined before the first. */
+  reason: () => string | null | undefined;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -86,8 +86,8 @@ export function createMetrics(options: {
     () => inSeconds(options.tokenExpiresOn()),
   );
   gauge('rgapi_identity_ok', '1: a list and no warning; 0: not; absent before the first verdict.', () => {
-    const verdict = options.verdict();
-    return verdict && Number(verdict.isHealthy);
+    const reason = options.reason();
+    return reason === undefined ? undefined : Number(reason === null);
   });
   new Gauge({
     name: 'rgapi_identity_reason',
@@ -96,8 +96,8 @@ export function createMetrics(options: {
     registers,
     collect() {
       this.reset();
-      const reason = options.verdict()?.reason;
-      if (reason !== undefined) this.set({ reason }, 1);
+      const reason = options.reason();
+      if (typeof reason === 'string') this.set({ reason }, 1);
     },
   });
   new Gauge({

@@ -6,40 +6,29 @@ export interface TraceContext {
   headers: { traceparent: string; tracestate?: string };
 }
 
-/** Version, trace id, span id and flags. Ids of only zeros are invalid. */
-const TRACEPARENT = /^([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})$/;
-const TRACEPARENT_LENGTH = 55;
+/** Version, trace id, span id, flags, and what a later version may add. Ids of only zeros are invalid. */
+const TRACEPARENT = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
 /** The standard requires passing on at most this length. */
 const MAX_TRACESTATE_LENGTH = 512;
 
 /**
- * Reads the trace context from the headers of a request; undefined if it has none or an invalid one.
+ * Reads the trace context from the headers of a request; undefined if it has none or an invalid one. For an unknown version, the
+ * standard requires us to read the fields of version 00 and pass on only those, of the flags only `sampled`.
  *
  * @see https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function traceContextOf(headers: Record<string, string | string[] | undefined>): TraceContext | undefined {
-  const { tracestate } = headers;
-  if (typeof headers['traceparent'] !== 'string') return undefined;
-  const parsed = parseTraceparent(headers['traceparent']);
-  if (!parsed) return undefined;
-  const { traceId, traceparent } = parsed;
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== 'string') return undefined;
+  const [, version, traceId, spanId, flags, more] = TRACEPARENT.exec(traceparent) ?? [];
+  if (traceId === undefined || flags === undefined || (version === '00' && more !== undefined)) return undefined;
+  const known = version === '00' ? flags : `0${Number.parseInt(flags, 16) & 1}`;
   const isHandedOn = typeof tracestate === 'string' && tracestate !== '' && tracestate.length <= MAX_TRACESTATE_LENGTH;
-  return { traceId, headers: { traceparent, ...(isHandedOn && { tracestate }) } };
-}
-
-/**
- * For an unknown version, the standard requires us to read the fields of version 00 and pass on only those. More fields may
- * follow after a hyphen, and only the `sampled` flag keeps its meaning.
- */
-function parseTraceparent(header: string): { traceId: string; traceparent: string } | undefined {
-  const [, version, traceId, spanId, flags] = TRACEPARENT.exec(header.slice(0, TRACEPARENT_LENGTH)) ?? [];
-  if (version === undefined || version === 'ff' || traceId === undefined || flags === undefined) return undefined;
-  const rest = header.slice(TRACEPARENT_LENGTH);
-  if (version === '00') return rest === '' ? { traceId, traceparent: header } : undefined;
-  if (rest !== '' && !rest.startsWith('-')) return undefined;
-  const sampled = (Number.parseInt(flags, 16) & 1).toString().padStart(2, '0');
-  return { traceId, traceparent: `00-${traceId}-${spanId}-${sampled}` };
+  return {
+    traceId,
+    headers: { traceparent: `00-${traceId}-${spanId}-${known}`, ...(isHandedOn && { tracestate }) },
+  };
 }
 
 /** The log field for a trace, with the name that OpenTelemetry uses. */

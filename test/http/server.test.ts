@@ -3,7 +3,7 @@ import { Agent, get as httpGet, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from 'vitest';
-import { prepare, prepareProblem } from '../../src/http/prepared-response.ts';
+import { prepare } from '../../src/http/prepared-response.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 
 let cleanUp: (() => void)[] = [];
@@ -20,7 +20,6 @@ async function startServer() {
   const answered: { url: string | undefined; status: number; durationMs: number }[] = [];
   const server = createHttpServer({
     refuse: ({ headers: { host } }) => (host === 'refused' ? prepare('refused', 'text/plain', 421) : undefined),
-    problem: (status, title) => prepareProblem(status, title, 'made-up'),
     onResponse: ({ url }, status, durationMs) => answered.push({ url, status, durationMs }),
   });
   const large = new Uint8Array(8 * 1024 * 1024);
@@ -266,7 +265,6 @@ test('a port in use rejects with the system error', async () => {
   const { port } = await startServer();
   const { listen } = createHttpServer({
     refuse: () => undefined,
-    problem: () => prepare('', 'text/plain'),
     onResponse: () => {},
   });
   await expect(listen(() => new Response(), port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });

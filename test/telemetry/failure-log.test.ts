@@ -25,7 +25,7 @@ const HEALTHY: Verdict = { failure: null, warnings: [], original: null };
 function startLog(level = 'info') {
   const texts: string[] = [];
   const log = createLog({ level, isTerminal: false, write: (text) => texts.push(text) });
-  const { record } = createFailureLog(log, 'the made-up list is here again');
+  const record = createFailureLog(log, 'the made-up list is here again');
   return {
     texts,
     lines: (): Line[] => texts.map((text) => JSON.parse(text)),

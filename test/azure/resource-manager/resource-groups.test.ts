@@ -126,7 +126,6 @@ test.each([
       );
       await expect(listResourceGroups()).rejects.toMatchObject({
         name: 'AzureFailure',
-        category: 'identity',
         kind,
         message: expect.stringContaining(message),
         cause: { name: 'ResourceManagerError', message },
@@ -139,7 +138,6 @@ test('an identity that sees no subscription is a failure of the identity', async
   const { listResourceGroups } = startService([imds(), subscriptions([])]);
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
-    category: 'identity',
     kind: 'no-subscription',
   });
 });
