@@ -49,6 +49,7 @@ const azureOptions = {
   // Where Linux shows the control groups of this process.
   cgroupFile: '/proc/self/cgroup',
   isContainer: isContainer(),
+  onWarning: (message: string) => log.warn(message),
 };
 if (command.kind === 'check') await runCheck(command);
 else await serve();

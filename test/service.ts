@@ -76,6 +76,7 @@ export function startService(handlers: RequestHandler[], env: NodeJS.ProcessEnv 
       podLabelsFile: env['POD_LABELS_FILE'] ?? '/nonexistent',
       cgroupFile: env['CGROUP_FILE'] ?? '/nonexistent',
       isContainer,
+      onWarning: (message) => log.warn(message),
     },
     process: { version: '0.0.0-test', startedAt: new Date().toISOString() },
     log,

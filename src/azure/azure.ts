@@ -36,6 +36,8 @@ export interface AzureOptions {
   cgroupFile: string;
   /** Whether this runs in a container. */
   isContainer: boolean;
+  /** Called when a new version of the SDK lacks something that the service relies on. */
+  onWarning: (message: string) => void;
 }
 
 /** Creates the access to one cloud: one credential, and everything that uses it. Sends no request yet. */
@@ -49,6 +51,7 @@ export function createAzure(options: AzureOptions, onCall: OnCall): Azure {
     workloadIdentity: workloadIdentity(env),
     waitsForNmi: async () => usesPodIdentity({ facts: await facts() }),
     userAgentPrefix,
+    onWarning: options.onWarning,
   });
   const facts = () =>
     gatherFacts({

@@ -3,13 +3,16 @@ import { AzureFailure, errorMessage } from './errors.ts';
 import { waitOf } from './transport.ts';
 
 /**
- * Waits for work that cannot be cancelled, but no longer than this. Then it rejects with that error while the work continues. It
- * handles a later rejection of the work, which would otherwise end the process.
+ * Waits for work that cannot be cancelled, until the signal aborts. Then it rejects with the signal's reason while the work
+ * continues. It handles a later rejection of the work, which would otherwise end the process.
  */
-export function withTimeout<T>(work: Promise<T>, timeoutMs: number, errorAtEnd: () => Error): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(errorAtEnd()), timeoutMs);
-  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** The time limit of one response, and what a timeout message needs to know. */
@@ -41,22 +44,17 @@ export async function withinDeadline<T>(
   headers: Record<string, string> = {},
 ): Promise<T> {
   const controller = new AbortController();
-  const deadline: Deadline = {
-    signal: controller.signal,
-    deadlineAtMs: performance.now() + deadlineMs,
-    headers,
-    waitingFor: 'a token',
-  };
+  const timer = setTimeout(() => controller.abort(), deadlineMs);
+  const { signal } = controller;
+  const deadline: Deadline = { signal, deadlineAtMs: performance.now() + deadlineMs, headers, waitingFor: 'a token' };
   try {
-    return await withTimeout(work(deadline), deadlineMs, () => {
-      const failure = failureAtEnd(deadline, deadlineMs);
-      controller.abort();
-      return failure;
-    });
+    return await untilAborted(work(deadline), signal);
   } catch (error) {
-    const failure = asFailure(error);
+    const failure = signal.aborted ? failureAtEnd(deadline, deadlineMs) : asFailure(error);
     failure.subscriptionId ??= deadline.subscriptionId;
     throw failure;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

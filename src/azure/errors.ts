@@ -3,6 +3,9 @@ import { errorChain } from '../explain/plain-error.ts';
 import { fromOutside } from '../redaction.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
 
+/** The kinds that are failures of the identity: the service responds with an empty list and a reason. To the others, with an HTTP error. */
+const OF_IDENTITY: readonly FailureKind[] = ['no-token', 'token-rejected', 'no-subscription', 'not-authorized'];
+
 /** Why there is no list. `cause` is the original error, unchanged. */
 export class AzureFailure extends Error {
   readonly kind: FailureKind;
@@ -26,37 +29,45 @@ export class AzureFailure extends Error {
     this.retryAfterSeconds = options?.retryAfterSeconds;
     this.attempts = options?.attempts;
   }
+
+  get category(): 'identity' | 'service' {
+    return OF_IDENTITY.includes(this.kind) ? 'identity' : 'service';
+  }
 }
 
-const OF_IDENTITY: readonly FailureKind[] = ['no-token', 'token-rejected', 'no-subscription', 'not-authorized'];
+/** The informative fields of an error; missing ones are left out. */
+export interface OriginalError {
+  name: string;
+  message: string;
+  /** Azure's error code, a system errno, or the number of an AADSTS error. */
+  code?: string | number;
+  /** HTTP status. */
+  status?: number;
+}
 
-/** Whether a failure is one of the identity: the service responds with an empty list and a reason. To the others, with an HTTP error. */
-export function isOfIdentity(error: unknown): error is AzureFailure {
-  return error instanceof AzureFailure && OF_IDENTITY.includes(error.kind);
+/**
+ * Picks the informative fields of an error for the log and the problem document. Never serialize the error itself: errors of the
+ * Azure SDK contain requests, and requests contain tokens.
+ */
+export function originalError(error: unknown): OriginalError {
+  if (!(error instanceof Error)) return { name: typeof error, message: errorMessage(error) };
+  const original: OriginalError = { name: error.name, message: errorMessage(error) };
+  for (const member of errorChain(error)) {
+    const code = field(member, 'errorNo') ?? field(member, 'code') ?? field(member, 'errorCode');
+    const status = field(member, 'statusCode') ?? field(member, 'status');
+    if (original.code === undefined && code !== undefined) original.code = code;
+    if (original.status === undefined && typeof status === 'number') original.status = status;
+  }
+  return original;
 }
 
 /** Longer than any error code. */
 const MAX_CODE_LENGTH = 200;
 
-/**
- * The informative fields of an error, for the log. Never log the error itself: errors of the Azure SDK contain requests, and
- * requests contain tokens.
- */
-export function originalError(error: unknown): { name: string; message: string; code?: string } {
-  const code = textOf(error, 'code');
-  return {
-    name: error instanceof Error ? error.name : typeof error,
-    message: errorMessage(error),
-    ...(code !== undefined && { code: fromOutside(code, MAX_CODE_LENGTH) }),
-  };
-}
-
-/** The first such text in an error and its causes. */
-export function textOf(error: unknown, field: string): string | undefined {
-  const value = [...errorChain(error)]
-    .map((member): unknown => Reflect.get(member, field))
-    .find((found) => typeof found === 'string' && found !== '');
-  return typeof value === 'string' ? value : undefined;
+function field(error: object, name: string): string | number | undefined {
+  const value: unknown = Reflect.get(error, name);
+  if (typeof value === 'string' && value !== '') return fromOutside(value, MAX_CODE_LENGTH);
+  return typeof value === 'number' ? value : undefined;
 }
 
 /**
@@ -66,14 +77,16 @@ export function textOf(error: unknown, field: string): string | undefined {
 export function withoutAppended(message: string): string {
   // This runs before the message is cut, which may have any length. So it uses no regular expression.
   const output = message.indexOf(OUTPUT);
-  const [begin = '', ...parts] = (output < 0 ? message : `${message.slice(0, output)}${OUTPUT} (left out)`).split(
-    HEADERS,
-  );
-  const rests = parts.map((part) => {
-    const end = part.indexOf(AFTER_HEADERS);
-    return end < 0 ? '' : part.slice(end + 1);
-  });
-  return begin + rests.join('');
+  let rest = output < 0 ? message : `${message.slice(0, output + OUTPUT.length)} (left out)`;
+  let kept = '';
+  while (true) {
+    const begin = rest.indexOf(HEADERS);
+    if (begin < 0) return kept + rest;
+    kept += rest.slice(0, begin);
+    const end = rest.indexOf(AFTER_HEADERS, begin);
+    if (end < 0) return kept;
+    rest = rest.slice(end + 1);
+  }
 }
 
 const OUTPUT = 'Received output:';

@@ -12,8 +12,13 @@ export interface AzureCall {
 
 export type OnCall = (call: AzureCall) => void;
 
-/** Runs a call to Azure and reports its outcome. */
-export async function instrument<T>(onCall: OnCall, operation: AzureOperation, call: () => Promise<T>): Promise<T> {
+/** Runs a call to Azure and reports its outcome, which is `timeout` if the signal aborted it. */
+export async function instrument<T>(
+  onCall: OnCall,
+  operation: AzureOperation,
+  call: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const startedAtMs = performance.now();
   let outcome: AzureCall['outcome'] = 'unexpected';
   try {
@@ -22,6 +27,7 @@ export async function instrument<T>(onCall: OnCall, operation: AzureOperation, c
     return result;
   } catch (error) {
     if (error instanceof AzureFailure) outcome = error.kind;
+    else if (signal?.aborted) outcome = 'timeout';
     throw error;
   } finally {
     onCall({ operation, outcome, durationMs: performance.now() - startedAtMs });

@@ -3,7 +3,7 @@ import type { Facts } from '../explain/facts.ts';
 import type { Attempt, Exchange, Failure, Listed, Outcome } from '../explain/outcome.ts';
 import { errorChain } from '../explain/plain-error.ts';
 import { type Deadline, withinDeadline } from './deadline.ts';
-import { AzureFailure, errorMessage, textOf } from './errors.ts';
+import { AzureFailure, errorMessage } from './errors.ts';
 import type { WatchedAttempt } from './identity/attempt.ts';
 import type { TokenCache, TokenClaims } from './identity/token-cache.ts';
 import type { ResourceGroupListing, ResourceGroups } from './resource-manager/resource-groups.ts';
@@ -139,4 +139,12 @@ function plainFailure({ kind, message, cause, ...more }: AzureFailure): Failure 
 /** The time of a pending request goes on, so this takes it now. */
 function plainExchange({ tookMs, ...exchange }: Exchange): Exchange {
   return { ...exchange, ...(tookMs !== undefined && { tookMs: Math.round(tookMs) }) };
+}
+
+/** The first such text in an error and its causes. */
+function textOf(error: Error | undefined, field: string): string | undefined {
+  const value = [...errorChain(error)]
+    .map((member): unknown => Reflect.get(member, field))
+    .find((found) => typeof found === 'string' && found !== '');
+  return typeof value === 'string' ? value : undefined;
 }

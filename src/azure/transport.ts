@@ -6,6 +6,7 @@ import { type PipelineRequest, type PipelineResponse, RestError, type SendReques
 import type { Exchange } from '../explain/outcome.ts';
 import { fromOutside } from '../redaction.ts';
 import { hasMoreElements } from './bounded-json.ts';
+import { serverAheadSeconds } from './clock-skew.ts';
 import { tameRetryAfter } from './retry-after.ts';
 
 /** Long enough for a content type, and for the name of a server. */
@@ -106,12 +107,6 @@ function describe(response: PipelineResponse): Partial<Exchange> {
     ...(status !== 200 && { body: fromOutside(bodyAsText ?? '') }),
     ...(aheadSeconds !== undefined && { serverAheadSeconds: aheadSeconds }),
   };
-}
-
-/** How many seconds the server's clock is ahead of ours, from the Date header; undefined without one. */
-function serverAheadSeconds({ headers }: PipelineResponse): number | undefined {
-  const dateMs = Date.parse(headers.get('date') ?? '');
-  return Number.isNaN(dateMs) ? undefined : Math.round((dateMs - Date.now()) / 1000);
 }
 
 /** The SDK ends a request at its timeout with the error of an abort. */

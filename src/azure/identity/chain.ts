@@ -18,7 +18,7 @@ import {
 import type { Exchange } from '../../explain/outcome.ts';
 import { errorChain } from '../../explain/plain-error.ts';
 import type { Cloud } from '../cloud.ts';
-import { withTimeout } from '../deadline.ts';
+import { untilAborted } from '../deadline.ts';
 import { errorMessage } from '../errors.ts';
 import { recordExchange } from '../transport.ts';
 import type { WatchedAttempt } from './attempt.ts';
@@ -40,6 +40,8 @@ export type AcquireToken = (scope: string, options: GetTokenOptions) => Acquisit
 const ENTRA_TIMEOUT_MS = 15_000;
 /** Developers' command-line tools may take some seconds. */
 const PROCESS_TIMEOUT_MS = 30_000;
+/** The SDK's own limit, one second, is too short for a cold process on a busy machine. */
+const PROBE_TIMEOUT_MS = 3000;
 /**
  * A metadata service or endpoint responds within a second or two. After this time the answer is lost, and the retry still gets one
  * within the usual deadline.
@@ -65,6 +67,8 @@ interface ChainOptions {
   /** Whether NMI may hold a request until an identity is assigned to the pod. */
   waitsForNmi?: () => Promise<boolean>;
   userAgentPrefix: string;
+  /** Called with one sentence when something works less well than it could. */
+  onWarning?: (message: string) => void;
 }
 
 interface WorkloadIdentity {
@@ -98,7 +102,7 @@ export function defaultChain(options: ChainOptions): AcquireToken {
 }
 
 function membersOf(options: ChainOptions): Member[] {
-  const { cloud, userAgentPrefix, selection, clientId, workloadIdentity } = options;
+  const { cloud, userAgentPrefix, selection, clientId, onWarning = () => {} } = options;
   // A new object each time, because the credentials modify their options.
   const credentialOptions = () => ({
     authorityHost: cloud.authorityHost,
@@ -110,26 +114,37 @@ function membersOf(options: ChainOptions): Member[] {
     // Without it, the SDK would wait forever for a tool that hangs.
     processTimeoutInMs: PROCESS_TIMEOUT_MS,
   });
-  const credentials = defaultCredentials(credentialOptions(), selection);
-  const members = credentials.map(({ name, credential }) => ({ name, credential: adapt(name, credential) }));
+  const credentials = defaultCredentials({ credentialOptions, selection, clientId, onWarning });
+  const names = credentials.map(({ name }) => name);
+  const members = credentials.map(({ name, credential }) => ({
+    name,
+    credential: adapt(name, credential, { ...options, names, credentialOptions }),
+  }));
   return options.identityBinding ? [identityBinding(options, credentialOptions), ...members] : members;
+}
 
-  /** Replaces a credential of the SDK that does not do what the service needs. */
-  function adapt(name: string, credential: TokenCredential): TokenCredential {
-    switch (name) {
-      case 'AzureCliCredential':
-        return azureCliCredential();
-      case MANAGED_IDENTITY:
-        if (!workloadIdentity) return bypassCacheOnClaims(credential, { clientId, httpClient, userAgentPrefix });
-        // It would make the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
-        return credentials.length > 1
-          ? unavailable('Left out: WorkloadIdentityCredential makes the same token exchange')
-          : tokenExchange(workloadIdentity, credentialOptions());
-      case 'WorkloadIdentityCredential':
-        return workloadIdentity ? tokenExchange(workloadIdentity, credentialOptions()) : credential;
-      default:
-        return credential;
-    }
+/** Replaces a credential of the SDK that does not do what the service needs. */
+function adapt(
+  name: string,
+  credential: TokenCredential,
+  { names, credentialOptions, ...options }: ChainOptions & { names: string[]; credentialOptions: () => object },
+): TokenCredential {
+  const { workloadIdentity, clientId, userAgentPrefix } = options;
+  switch (name) {
+    case 'AzureCliCredential':
+      return azureCliCredential();
+    case MANAGED_IDENTITY:
+      if (!workloadIdentity) {
+        return probingLonger(bypassCacheOnClaims(credential, { clientId, httpClient, userAgentPrefix }));
+      }
+      // It would make the exchange of WorkloadIdentityCredential with its own HTTP client, which cannot be watched or limited.
+      return names.includes('WorkloadIdentityCredential')
+        ? unavailable('Left out: WorkloadIdentityCredential makes the same token exchange')
+        : tokenExchange(workloadIdentity, credentialOptions);
+    case 'WorkloadIdentityCredential':
+      return workloadIdentity ? tokenExchange(workloadIdentity, credentialOptions) : credential;
+    default:
+      return credential;
   }
 }
 
@@ -137,9 +152,9 @@ function membersOf(options: ChainOptions): Member[] {
  * The exchange of WorkloadIdentityCredential, which opens whatever is at the path of its token: a named pipe would block a thread,
  * and a device would fill the memory. It also keeps a token for five minutes by the wall clock.
  */
-function tokenExchange({ tenantId, clientId, file }: WorkloadIdentity, options: object): TokenCredential {
+function tokenExchange({ tenantId, clientId, file }: WorkloadIdentity, options: () => object): TokenCredential {
   try {
-    return checkingFile(new ClientAssertionCredential(tenantId, clientId, () => readToken(file), options), file);
+    return checkingFile(new ClientAssertionCredential(tenantId, clientId, () => readToken(file), options()), file);
   } catch (cause) {
     return unavailable(errorMessage(cause));
   }
@@ -162,6 +177,13 @@ async function readToken(file: string): Promise<string> {
   });
   if (token.trim() === '') throw new CredentialUnavailableError(`No content on the file ${file}.`);
   return token.trim();
+}
+
+function probingLonger(credential: TokenCredential): TokenCredential {
+  return {
+    getToken: (scopes, options) =>
+      credential.getToken(scopes, { ...options, requestOptions: { timeout: PROBE_TIMEOUT_MS } }),
+  };
 }
 
 function identityBinding({ workloadIdentity }: ChainOptions, options: () => object): Member {
@@ -212,13 +234,7 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
           const asked = attempting.run({ attempt, requestTimeoutMs: requestMs }, () =>
             member.credential.getToken(scopes, getTokenOptions),
           );
-          const token = await (totalMs === undefined
-            ? asked
-            : withTimeout(
-                asked,
-                totalMs,
-                () => new CredentialUnavailableError(`No answer within ${totalMs / 1000} s`),
-              ));
+          const token = await (totalMs === undefined ? asked : withTimeout(asked, totalMs));
           // A tool's output may hold anything, whatever the types of the SDK say.
           if (token && typeof token.token !== 'string') throw new Error(`${member.name} got ${NOT_A_TEXT}`);
           attempt.outcome = token ? 'succeeded' : 'unavailable';
@@ -237,6 +253,14 @@ function watch(member: Member, options: ChainOptions): { attempt: WatchedAttempt
       },
     },
   };
+}
+
+async function withTimeout<T>(asked: Promise<T>, timeoutMs: number): Promise<T> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort(new CredentialUnavailableError(`No answer within ${timeoutMs / 1000} s`));
+  }, timeoutMs);
+  return untilAborted(asked, limit.signal).finally(() => clearTimeout(timer));
 }
 
 /** The SDK wraps some errors of MSAL without a cause. */

@@ -8,9 +8,6 @@ import {
 import { type INetworkModule, ManagedIdentityApplication } from '@azure/msal-node';
 import { parseObject } from '../bounded-json.ts';
 
-/** The SDK's own limit, one second, is too short for a cold process on a busy machine. */
-const PROBE_TIMEOUT_MS = 3000;
-
 /**
  * Makes a ManagedIdentityCredential fetch a new token when it is called with claims, as credentials on MSAL's other clients do.
  * By itself it ignores claims: MSAL has one token cache for the whole process and returns tokens from it for up to a day, even
@@ -31,8 +28,7 @@ export function bypassCacheOnClaims(
         // If it fails, the token in MSAL's cache is still the best available, and the credential returns that.
         await refresh([scopes].flat()[0] ?? '').catch(() => {});
       }
-      const requestOptions = { timeout: PROBE_TIMEOUT_MS };
-      const token = await credential.getToken(scopes, { ...getTokenOptions, requestOptions });
+      const token = await credential.getToken(scopes, getTokenOptions);
       hasToken = token !== null;
       return token;
     },

@@ -2,7 +2,7 @@ import type { AccessToken } from '@azure/core-auth';
 import { type Identity, readIdentity } from '../../explain/claims.ts';
 import type { Exchange } from '../../explain/outcome.ts';
 import { redact } from '../../redaction.ts';
-import { withTimeout } from '../deadline.ts';
+import { untilAborted } from '../deadline.ts';
 import { AzureFailure } from '../errors.ts';
 import { instrument, type OnCall } from '../instrument.ts';
 import type { WatchedAttempt } from './attempt.ts';
@@ -72,6 +72,7 @@ const RENEWAL_WINDOW_MS = 270_000;
  * has a timeout of its own, so without this limit one lost response would block all callers.
  */
 const ACQUISITION_TIMEOUT_MS = 120_000;
+const NO_ANSWER = `No token within ${ACQUISITION_TIMEOUT_MS / 1000} s, and no refusal either`;
 
 /** The pause between renewals: short enough for several tries before the expiry, long enough not to start `az` for every request. */
 function renewalPauseMs(remainingMs: number): number {
@@ -87,9 +88,17 @@ const REPLACEMENT_PAUSE_MS = 5000;
 /** The pause between rechecks of a token that may be for the wrong identity. */
 const RECHECK_MS = 60_000;
 
+/**
+ * Whether a credential can replace a token that Resource Manager refused. A managed identity cannot: the metadata service has its
+ * own cache. Developer tools cannot: they take no claims and cache tokens themselves.
+ */
+export function canReplaceToken(credentialName: string): boolean {
+  return /^(WorkloadIdentity|Environment)Credential\b/.test(credentialName);
+}
+
 /** Whether a credential gets a new token when it is called with claims, although MSAL has one. The others take no claims. */
 function bypassesCacheOnClaims(credentialName: string): boolean {
-  return /^(WorkloadIdentity|Environment|ManagedIdentity)Credential\b/.test(credentialName);
+  return canReplaceToken(credentialName) || credentialName === 'ManagedIdentityCredential';
 }
 
 /**
@@ -135,9 +144,10 @@ export function createTokenCache(
   async function requestToken(claims: string | undefined, isRecheck: boolean): Promise<Token> {
     const request = acquireToken(scope, { enableCae: true, ...(claims !== undefined && { claims }) });
     if (!isRecheck) attempts = request.attempts;
-    const noAnswer = new Error(`No token within ${ACQUISITION_TIMEOUT_MS / 1000} s, and no refusal either`);
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new Error(NO_ANSWER)), ACQUISITION_TIMEOUT_MS);
     try {
-      const accessToken = await withTimeout(request.token, ACQUISITION_TIMEOUT_MS, () => noAnswer);
+      const accessToken = await untilAborted(request.token, limit.signal);
       if (!accessToken) throw new Error('The credential chain returned no token');
       const winner = request.attempts.find(({ outcome }) => outcome === 'succeeded');
       const identity = readIdentity(accessToken.token, redact);
@@ -149,7 +159,7 @@ export function createTokenCache(
       if (claims !== undefined) isRefused = false;
       return value;
     } catch (cause) {
-      const message = cause === noAnswer ? noAnswer.message : 'No credential of the chain got a token';
+      const message = limit.signal.aborted ? NO_ANSWER : 'No credential of the chain got a token';
       // Copy the attempts, because a request that timed out may still change its own.
       const error = new AzureFailure('no-token', message, {
         cause,
@@ -160,6 +170,8 @@ export function createTokenCache(
       });
       if (!isRecheck) failure = { error, expiresAtMs: performance.now() + refusalTtlMs };
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { withTimeout } from '../deadline.ts';
 
 /** A projected token has about 1,500 characters. */
 const MAX_FILE_BYTES = 65_536;
@@ -24,7 +23,7 @@ const reads = new Map<string, Promise<string>>();
 export function readSmallFile(file: string): Promise<string> {
   const pending = reads.get(file) ?? read(file).finally(() => reads.delete(file));
   reads.set(file, pending);
-  return withTimeout(pending, FILE_TIMEOUT_MS, () => new Error(`does not answer within ${FILE_TIMEOUT_MS / 1000} s`));
+  return withTimeout(pending);
 }
 
 async function read(file: string): Promise<string> {
@@ -34,4 +33,13 @@ async function read(file: string): Promise<string> {
   if (stats.size > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_FILE_BYTES), 0, MAX_FILE_BYTES, 0);
   return buffer.toString('utf8', 0, bytesRead);
+}
+
+function withTimeout<T>(work: Promise<T>): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`does not answer within ${FILE_TIMEOUT_MS / 1000} s`)),
+    FILE_TIMEOUT_MS,
+  );
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }

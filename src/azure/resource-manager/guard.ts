@@ -3,7 +3,7 @@ import { bearerTokenAuthenticationPolicyName, type Pipeline, type PipelinePolicy
 import { type Identity, isSameIdentity } from '../../explain/claims.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Deadline } from '../deadline.ts';
-import { AzureFailure, isOfIdentity } from '../errors.ts';
+import { AzureFailure } from '../errors.ts';
 import type { TokenCache } from '../identity/token-cache.ts';
 import { type AzureOperation, instrument, type OnCall } from '../instrument.ts';
 import { retryAfterMs } from '../retry-after.ts';
@@ -88,19 +88,22 @@ export function createPageReader(options: {
     client.pipeline.addPolicy(guardRequests(cloud, credential, deadline, fields), {
       beforePolicies: [bearerTokenAuthenticationPolicyName],
     });
-    return instrument(onCall, operation, async () => {
-      try {
-        return await read(client);
-      } catch (error) {
-        // The SDK's error does not say that the deadline aborted it.
-        if (deadline.signal.aborted && !(error instanceof AzureFailure)) {
-          throw deadline.lastFailure ?? new AzureFailure('timeout', 'Aborted at the deadline', { cause: error });
+    return instrument(
+      onCall,
+      operation,
+      async () => {
+        try {
+          return await read(client);
+        } catch (error) {
+          // The SDK's error does not say that the deadline aborted it.
+          if (deadline.signal.aborted && !(error instanceof AzureFailure)) throw deadline.lastFailure ?? error;
+          const failure = error instanceof AzureFailure ? error : sdkFailure(error, cloud);
+          failure.exchange ??= record.exchange;
+          throw failure;
         }
-        const failure = error instanceof AzureFailure ? error : sdkFailure(error, cloud);
-        failure.exchange ??= record.exchange;
-        throw failure;
-      }
-    });
+      },
+      deadline.signal,
+    );
   };
 }
 
@@ -168,7 +171,7 @@ function watchTries(cloud: Cloud, deadline: Deadline, record: ExchangeRecord): P
       });
       const failure = response.status >= 400 ? responseFailure(response) : undefined;
       // The SDK does not retry after a failure of the identity: after a 401, it asks for another token.
-      deadline.lastFailure = isOfIdentity(failure) ? undefined : failure;
+      deadline.lastFailure = failure?.category === 'service' ? failure : undefined;
       const waitMs = response.status === 429 || response.status === 503 ? retryAfterMs(response) : undefined;
       if (failure && waitMs !== undefined && performance.now() + waitMs >= deadline.deadlineAtMs) throw failure;
       return response;

@@ -4,10 +4,10 @@ import { isGuid } from '../../explain/bash.ts';
 import { type Identity, isSameIdentity } from '../../explain/claims.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Deadline, withinDeadline } from '../deadline.ts';
-import { AzureFailure, isOfIdentity } from '../errors.ts';
+import { AzureFailure } from '../errors.ts';
 import type { TokenCache, TokenClaims } from '../identity/token-cache.ts';
 import type { OnCall } from '../instrument.ts';
-import { createPageReader, IdentityChanged } from './guard.ts';
+import { createPageReader, IdentityChanged, type ReadPages } from './guard.ts';
 import { mayReadGroups } from './permissions.ts';
 
 /**
@@ -24,6 +24,8 @@ const MAX_NAME_LENGTH = 90;
 /** How often to begin a list when the identity keeps changing. */
 const MAX_BEGINNINGS = 3;
 
+/** How long to use what was learnt about the permissions of the identity. */
+const PERMISSION_TTL_MS = 5000;
 const PERMISSION_TIMEOUT_MS = 2000;
 
 /** How long to remember that looking up a subscription's name failed. */
@@ -49,11 +51,11 @@ export interface ResourceGroupListing {
   /**
    * Lists all resource groups, never a part of them. Every request to Resource Manager carries `headers`.
    *
-   * @throws {AzureFailure} if authentication or authorization fails (see `isOfIdentity`), or Azure itself
+   * @throws {AzureFailure} of the category `identity` if authentication or authorization fails, `service` if Azure itself fails
    */
   listResourceGroups(headers?: Record<string, string>): Promise<ResourceGroups>;
   /** Looks up the display name of a subscription; undefined if that fails or takes longer than `withinMs` milliseconds. */
-  nameSubscription(id: string, withinMs: number): Promise<string | undefined>;
+  nameSubscription(id: string, withinMs: number, headers?: Record<string, string>): Promise<string | undefined>;
 }
 
 /** Creates the listing for one cloud, and for `subscriptionId` if there is one. */
@@ -71,23 +73,9 @@ export function createResourceGroupListing(options: {
   /** The discovered subscription, cached while it works, for the identity that sees it. */
   let discovered: { subscription: Subscription; identity: Identity } | undefined;
 
-  function readSubscriptions<T>(
-    deadline: Deadline,
-    identity: Identity,
-    read: (subscriptions: ReturnType<SubscriptionClient['subscriptions']['list']>) => Promise<T>,
-  ): Promise<T> {
-    return readPages(
-      'list-subscriptions',
-      deadline,
-      identity,
-      (sdkCredential, clientOptions) => new SubscriptionClient(sdkCredential, clientOptions),
-      ({ subscriptions }) => read(subscriptions.list()),
-    );
-  }
-
   function firstSubscription(deadline: Deadline, identity: Identity): Promise<Subscription> {
-    return readSubscriptions(deadline, identity, async (subscriptions) => {
-      for await (const { subscriptionId, displayName } of subscriptions) {
+    return readPages('list-subscriptions', deadline, identity, subscriptionClient, async ({ subscriptions }) => {
+      for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (isGuid(subscriptionId)) return { id: subscriptionId, name: displayName };
         throw new AzureFailure('broken', 'Resource Manager listed a subscription without a valid id');
       }
@@ -97,31 +85,47 @@ export function createResourceGroupListing(options: {
 
   async function groupsOf(deadline: Deadline, token: TokenClaims, subscription: Subscription): Promise<ResourceGroups> {
     deadline.subscriptionId = subscription.id;
-    const names: string[] = [];
-    await readPages(
-      'list-resource-groups',
-      deadline,
-      token.identity,
-      (sdkCredential, clientOptions) => new ResourceManagementClient(sdkCredential, subscription.id, clientOptions),
-      async ({ resourceGroups }) => {
-        for await (const { name = '' } of resourceGroups.list()) {
-          if (name === '' || name.length > MAX_NAME_LENGTH) {
-            throw new AzureFailure('broken', 'Resource Manager listed a resource group without a valid name');
-          }
-          if (names.push(name) > MAX_GROUPS) {
-            throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
-          }
-        }
-      },
-    );
+    const createClient = (...[sdkCredential, clientOptions]: ClientArguments) =>
+      new ResourceManagementClient(sdkCredential, subscription.id, clientOptions);
+    const { names } = await readPages('list-resource-groups', deadline, token.identity, createClient, readNames);
     return { token, subscription, names, ...(names.length === 0 && { mayRead: await mayRead(token, subscription) }) };
+
+    async function readNames({ resourceGroups }: ResourceManagementClient) {
+      const names: string[] = [];
+      for await (const { name = '' } of resourceGroups.list()) {
+        if (name === '' || name.length > MAX_NAME_LENGTH) {
+          throw new AzureFailure('broken', 'Resource Manager listed a resource group without a valid name');
+        }
+        if (names.push(name) > MAX_GROUPS) {
+          throw new AzureFailure('broken', `Resource Manager listed more than ${MAX_GROUPS} resource groups`);
+        }
+      }
+      return { names };
+    }
   }
 
+  /** The answer that was looked up last. An empty list is rare, and what the identity may do hardly ever changes. */
+  let permission: { id: string; identity: Identity; mayRead: boolean | undefined; lookedUpAtMs: number } | undefined;
+
   /** Never fails, and has a time limit of its own: it only explains a list that is there. */
-  function mayRead({ identity }: TokenClaims, { id }: Subscription): Promise<boolean | undefined> {
-    const target = { cloud: options.cloud, subscriptionId: id };
-    const work = (deadline: Deadline) => mayReadGroups(readPages, deadline, identity, target);
-    return withinDeadline(PERMISSION_TIMEOUT_MS, work).catch(() => undefined);
+  async function mayRead({ identity }: TokenClaims, { id }: Subscription): Promise<boolean | undefined> {
+    const isFresh = permission && performance.now() - permission.lookedUpAtMs < PERMISSION_TTL_MS;
+    if (permission?.id !== id || !isSameIdentity(permission.identity, identity) || !isFresh) {
+      const work = (deadline: Deadline) =>
+        mayReadGroups(readPages, deadline, identity, { cloud: options.cloud, subscriptionId: id });
+      const answer = await withinDeadline(PERMISSION_TIMEOUT_MS, work).catch(() => undefined);
+      permission = { id, identity, mayRead: answer, lookedUpAtMs: performance.now() };
+    }
+    return permission.mayRead;
+  }
+
+  async function groupsOfFirst(deadline: Deadline, token: TokenClaims): Promise<ResourceGroups> {
+    deadline.subscriptionId = undefined;
+    const { identity } = token;
+    const subscription = await firstSubscription(deadline, identity);
+    const resourceGroups = await groupsOf(deadline, token, subscription);
+    discovered = { subscription, identity };
+    return resourceGroups;
   }
 
   async function list(deadline: Deadline): Promise<ResourceGroups> {
@@ -132,7 +136,7 @@ export function createResourceGroupListing(options: {
       } catch (error) {
         if (error instanceof IdentityChanged && beginnings < MAX_BEGINNINGS) continue;
         // Somebody may log in to another account or tenant at any time, which the token of the former login does not show.
-        if (isOfTool(token) && isOfIdentity(error)) credential.forgetToken();
+        if (isOfTool(token) && error instanceof AzureFailure && error.category === 'identity') credential.forgetToken();
         throw error;
       }
     }
@@ -148,20 +152,15 @@ export function createResourceGroupListing(options: {
 
   async function listAs(token: TokenClaims, deadline: Deadline): Promise<ResourceGroups> {
     if (configured) return groupsOf(deadline, token, configured);
-    const { identity } = token;
-    if (discovered && isSameIdentity(discovered.identity, identity)) {
-      try {
-        return await groupsOf(deadline, token, discovered.subscription);
-      } catch (error) {
-        discovered = undefined;
-        if (!isOfIdentity(error) || error.kind === 'token-rejected') throw error;
-      }
+    if (!discovered || !isSameIdentity(discovered.identity, token.identity)) return groupsOfFirst(deadline, token);
+    try {
+      return await groupsOf(deadline, token, discovered.subscription);
+    } catch (error) {
+      discovered = undefined;
+      const isGone = error instanceof AzureFailure && error.category === 'identity' && error.kind !== 'token-rejected';
+      if (!isGone) throw error;
+      return groupsOfFirst(deadline, token);
     }
-    deadline.subscriptionId = undefined;
-    const subscription = await firstSubscription(deadline, identity);
-    const resourceGroups = await groupsOf(deadline, token, subscription);
-    discovered = { subscription, identity };
-    return resourceGroups;
   }
 
   /** The name that was looked up last. There is hardly ever another. */
@@ -169,8 +168,8 @@ export function createResourceGroupListing(options: {
 
   async function findName(deadline: Deadline, id: string): Promise<string | undefined> {
     const { identity } = await firstToken(deadline);
-    return readSubscriptions(deadline, identity, async (subscriptions) => {
-      for await (const { subscriptionId, displayName } of subscriptions) {
+    return readPages('list-subscriptions', deadline, identity, subscriptionClient, async ({ subscriptions }) => {
+      for await (const { subscriptionId, displayName } of subscriptions.list()) {
         if (subscriptionId?.toLowerCase() === id.toLowerCase() && displayName) return displayName;
       }
       return undefined;
@@ -179,12 +178,12 @@ export function createResourceGroupListing(options: {
 
   return {
     listResourceGroups: (headers) => withinDeadline(deadlineMs, list, headers),
-    async nameSubscription(id, withinMs) {
+    async nameSubscription(id, withinMs, headers) {
       if (named?.id === id && (named.name || performance.now() - named.lookedUpAtMs < NO_NAME_TTL_MS)) {
         return named.name;
       }
       const work = (deadline: Deadline) => findName(deadline, id);
-      const name = await withinDeadline(withinMs, work).catch(() => undefined);
+      const name = await withinDeadline(withinMs, work, headers).catch(() => undefined);
       named = { id, name, lookedUpAtMs: performance.now() };
       return name;
     },
@@ -194,4 +193,10 @@ export function createResourceGroupListing(options: {
 /** Whether the token is that of a login on this machine. */
 function isOfTool({ credential }: TokenClaims): boolean {
   return /Cli|PowerShell|VisualStudioCode/.test(credential);
+}
+
+type ClientArguments = Parameters<Parameters<ReadPages>[3]>;
+
+function subscriptionClient(...[credential, clientOptions]: ClientArguments): SubscriptionClient {
+  return new SubscriptionClient(credential, clientOptions);
 }

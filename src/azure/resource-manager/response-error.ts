@@ -1,6 +1,7 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import { fromOutside } from '../../redaction.ts';
 import { parseObject } from '../bounded-json.ts';
+import { serverAheadSeconds } from '../clock-skew.ts';
 import type { Cloud } from '../cloud.ts';
 import { AzureFailure, errorMessage } from '../errors.ts';
 import { MAX_RETRY_AFTER_SECONDS, retryAfterMs } from '../retry-after.ts';
@@ -21,6 +22,8 @@ export class ResourceManagerError extends Error {
   readonly isAzureError: boolean;
   /** The challenge of a 401, cut. */
   readonly wwwAuthenticate: string | undefined;
+  /** How many seconds the clock of Resource Manager was ahead of ours. */
+  readonly serverAheadSeconds: number | undefined;
 
   constructor(response: PipelineResponse) {
     const error = readErrorBody(response.bodyAsText ?? '');
@@ -31,6 +34,7 @@ export class ResourceManagerError extends Error {
     this.isAzureError = error !== undefined;
     const challenge = response.status === 401 ? response.headers.get('www-authenticate') : undefined;
     this.wwwAuthenticate = challenge === undefined ? undefined : fromOutside(challenge);
+    this.serverAheadSeconds = serverAheadSeconds(response);
   }
 }
 
@@ -71,14 +75,14 @@ function errorBody(code: string, message: string | undefined): ErrorBody {
 /** Translates a response other than 200 into a failure. */
 export function responseFailure(response: PipelineResponse): AzureFailure {
   const cause = new ResourceManagerError(response);
-  const message = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
+  const said = `Resource Manager answered ${[response.status, cause.code].join(' ').trim()}: ${cause.message}`;
   switch (response.status) {
     case 401:
-      return new AzureFailure('token-rejected', message, { cause });
+      return new AzureFailure('token-rejected', said, { cause });
     case 403:
-      return new AzureFailure(cause.isAzureError ? 'not-authorized' : 'broken', message, { cause });
+      return new AzureFailure(cause.isAzureError ? 'not-authorized' : 'broken', said, { cause });
     case 404:
-      return new AzureFailure(cause.code === 'SubscriptionNotFound' ? 'no-subscription' : 'broken', message, { cause });
+      return new AzureFailure(cause.code === 'SubscriptionNotFound' ? 'no-subscription' : 'broken', said, { cause });
     case 429: {
       const waitMs = retryAfterMs(response);
       const waitSeconds = waitMs === undefined ? secondsToWait(cause.message) : Math.ceil(waitMs / 1000);
@@ -86,10 +90,10 @@ export function responseFailure(response: PipelineResponse): AzureFailure {
         MAX_RETRY_AFTER_SECONDS,
         Math.max(1, waitSeconds ?? DEFAULT_RETRY_AFTER_SECONDS),
       );
-      return new AzureFailure('throttled', message, { cause, retryAfterSeconds });
+      return new AzureFailure('throttled', said, { cause, retryAfterSeconds });
     }
     default:
-      return new AzureFailure('broken', message, { cause });
+      return new AzureFailure('broken', said, { cause });
   }
 }
 

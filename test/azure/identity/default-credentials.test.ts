@@ -1,4 +1,4 @@
-import type { AccessToken } from '@azure/identity';
+import { type AccessToken, DefaultAzureCredential } from '@azure/identity';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultCredentials } from '../../../src/azure/identity/default-credentials.ts';
 import { withoutAzure } from '../../fake-azure/environment.ts';
@@ -21,6 +21,20 @@ const DEV = [
   'BrokerCredential',
 ];
 
+/** The credentials, and the warnings. `chain` stands for the chain of another version of the SDK. */
+function credentialsOf(selection: string | undefined, chain?: object) {
+  if (selection !== undefined) process.env['AZURE_TOKEN_CREDENTIALS'] = selection;
+  const warnings: string[] = [];
+  const credentials = defaultCredentials({
+    credentialOptions: () => ({}),
+    selection,
+    clientId: process.env['AZURE_CLIENT_ID'],
+    onWarning: (warning) => warnings.push(warning),
+    ...(chain && { chain }),
+  });
+  return { credentials, names: credentials.map(({ name }) => name), warnings };
+}
+
 // This fails when a new version of @azure/identity renames the private field, or adds, removes or moves a credential.
 test.each([
   [undefined, [...PROD, ...DEV]],
@@ -30,18 +44,42 @@ test.each([
   ['managedidentitycredential', ['ManagedIdentityCredential']],
   ['AzureCliCredential', ['AzureCliCredential']],
 ])('with AZURE_TOKEN_CREDENTIALS %j the credentials are those of DefaultAzureCredential', (selection, expected) => {
-  Object.assign(process.env, workloadIdentity());
-  if (selection !== undefined) process.env['AZURE_TOKEN_CREDENTIALS'] = selection;
-  const credentials = defaultCredentials({}, selection);
-  expect(credentials.map(({ name }) => name)).toEqual(expected);
-  const classes = credentials.map(({ credential }) => credential.constructor.name);
-  // In its place is one that says nothing, because its package is missing.
-  expect(classes).toEqual(expected.map((name) => name.replace('BrokerCredential', 'UnavailableDefaultCredential')));
+  const { names, warnings, credentials } = credentialsOf(selection);
+  expect(names).toEqual(expected);
+  expect(warnings).toEqual([]);
+  const sources: unknown = Reflect.get(new DefaultAzureCredential(), '_sources');
+  expect(sources).toHaveLength(credentials.length);
 });
 
-// This fails when a new version of @azure/identity renames the private field with the reason.
-test('a credential whose constructor throws fails with that reason', async () => {
-  const credentials = defaultCredentials({}, undefined);
+test('the credentials that DefaultAzureCredential created are used, not others', () => {
+  Object.assign(process.env, workloadIdentity());
+  const chain = new DefaultAzureCredential();
+  const { credentials } = credentialsOf(undefined, chain);
+  expect(credentials.map(({ credential }) => credential)).toEqual(Reflect.get(chain, '_sources'));
+});
+
+test.each([
+  ['in this version', undefined],
+  ['in a version that hides its credentials', {}],
+])('a credential whose constructor throws fails with that reason, %s', async (_, chain) => {
+  const { credentials } = credentialsOf('prod', chain);
   const token: Promise<AccessToken | null> | undefined = credentials[1]?.credential.getToken('made-up');
   await expect(token).rejects.toThrow('clientId is a required parameter');
 });
+
+test.each([
+  ['has no such field', {}],
+  ['has another order', { _sources: [...sourcesOf()].reverse() }],
+  ['has fewer credentials', { _sources: sourcesOf().slice(1) }],
+])('if a version of the SDK %s, the service creates the documented credentials, with one warning', (_, chain) => {
+  const { names, warnings } = credentialsOf(undefined, chain);
+  expect(names).toEqual([...PROD, ...DEV].filter((name) => name !== 'BrokerCredential'));
+  expect(warnings).toEqual([expect.stringContaining('hides the credentials of its chain')]);
+  expect(credentialsOf('prod', {}).names).toEqual(PROD);
+  expect(credentialsOf('azureclicredential', {}).names).toEqual(['AzureCliCredential']);
+});
+
+function sourcesOf(): unknown[] {
+  const sources: unknown = Reflect.get(new DefaultAzureCredential(), '_sources');
+  return Array.isArray(sources) ? sources : [];
+}

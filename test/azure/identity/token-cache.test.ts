@@ -5,7 +5,7 @@ import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { cloudOf } from '../../../src/azure/cloud.ts';
 import { defaultChain } from '../../../src/azure/identity/chain.ts';
-import { createTokenCache } from '../../../src/azure/identity/token-cache.ts';
+import { canReplaceToken, createTokenCache } from '../../../src/azure/identity/token-cache.ts';
 import { aadsts, entra, identityNotFound, imds, noImds, tokenProxy } from '../../fake-azure/identity.ts';
 import { groups, RESOURCE_MANAGER, resourceManager, subscriptions } from '../../fake-azure/resource-manager.ts';
 import { type Answer, asUsual, drops, hangs, inTurn, refuses, says, when } from '../../fake-azure/responses.ts';
@@ -306,6 +306,7 @@ test.each([404, 500])('an IMDS that responds %i is called twice, not for 20 seco
   const { credential, count } = startService([imds({ answer: () => new HttpResponse('no', { status }) })]);
   await expect(credential.getToken()).rejects.toMatchObject({
     name: 'AzureFailure',
+    category: 'identity',
     kind: 'no-token',
   });
   expect(count(TOKEN)).toBe(2);
@@ -499,6 +500,17 @@ test('if Resource Manager refuses every token, a new one is requested every five
   for (let i = 0; i < 10; i++) await get();
   expect(count(EXCHANGE)).toBe(3);
   expect(new Set(used).size).toBe(3);
+});
+
+test.each([
+  ['WorkloadIdentityCredential', true],
+  ['WorkloadIdentityCredential (identity binding)', true],
+  ['EnvironmentCredential', true],
+  ['ManagedIdentityCredential', false],
+  ['AzureCliCredential', false],
+  ['DefaultAzureCredential', false],
+])('whether a refused token of %s can be replaced: %s', (name, expected) => {
+  expect(canReplaceToken(name)).toBe(expected);
 });
 
 /** A cache on the real chain that rechecks its token, with timers that run when a test says so. */

@@ -126,6 +126,7 @@ test.each([
       );
       await expect(listResourceGroups()).rejects.toMatchObject({
         name: 'AzureFailure',
+        category: 'identity',
         kind,
         message: expect.stringContaining(message),
         cause: { name: 'ResourceManagerError', message },
@@ -138,6 +139,7 @@ test('an identity that sees no subscription is a failure of the identity', async
   const { listResourceGroups } = startService([imds(), subscriptions([])]);
   await expect(listResourceGroups()).rejects.toMatchObject({
     name: 'AzureFailure',
+    category: 'identity',
     kind: 'no-subscription',
   });
 });
