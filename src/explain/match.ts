@@ -1,5 +1,6 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, isTool, tokenFinding } from './evidence.ts';
+import type { FailureKind } from './outcome.ts';
 import { isPipeline, isPod } from './place.ts';
 import { classOf, type ResourceManagerClass } from './resource-manager-codes.ts';
 import type { Problem } from './text-forms.ts';
@@ -125,22 +126,19 @@ export function resourceManagerMeans(...classes: ResourceManagerClass[]): When {
 }
 
 /** Matches a failure of Resource Manager of one of these kinds. */
-export function ofKind(...kinds: NonNullable<Evidence['failure']>['kind'][]): When {
+export function ofKind(...kinds: FailureKind[]): When {
   return ({ failure, resourceManager }) => (failure && kinds.includes(failure.kind) ? resourceManager : undefined);
 }
 
 /** The finding of the host that was not reached: Microsoft Entra ID if there is no token, otherwise Resource Manager. */
 export function unreached({ findings, resourceManager }: Evidence): Finding | undefined {
-  const candidates = [...findings.filter((finding) => !isTool(finding)), ...findings.filter(isTool)];
-  return [resourceManager, ...candidates].find(
-    (finding) => finding && finding.credential !== 'managed-identity' && isUnreached(finding),
-  );
+  const found = [...(resourceManager ? [resourceManager] : []), ...findings].filter(isUnreached);
+  return found.find((finding) => !isTool(finding)) ?? found[0];
 }
 
-function isUnreached(finding: Finding): boolean {
-  const { responder, networkCode, phase } = finding;
-  if (responder === 'http-proxy') return true;
-  if (responder !== 'none') return false;
+function isUnreached({ credential, responder, networkCode, phase }: Finding): boolean {
+  if (credential === 'managed-identity') return false;
+  if (responder !== 'none') return responder === 'http-proxy';
   // Still before the response at the deadline: that phase is what failed.
   return networkCode !== undefined || (phase !== undefined && phase !== 'response');
 }
@@ -177,14 +175,10 @@ export function isFaultOfNode(e: Evidence): boolean {
   return !isConfigured && findingOf(e, ['managed-identity'], isFault) !== undefined;
 }
 
-const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;
+const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 
 /** The variables that make a credential together with the two ids. */
-const CREDENTIAL_VARIABLES = [
-  'AZURE_CLIENT_SECRET',
-  'AZURE_CLIENT_CERTIFICATE_PATH',
-  'AZURE_FEDERATED_TOKEN_FILE',
-] as const;
+const CREDENTIAL_VARIABLES = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
 
 /** What is missing of a service principal of which the other half is set. */
 export function missingVariables(e: Pick<Evidence, 'facts'>): string[] {

@@ -1,5 +1,5 @@
 import { claimsIn } from './claims-challenge.ts';
-import { withoutColors } from './summary.ts';
+import { withoutColors, withoutSkippedModules } from './summary.ts';
 import {
   APPLICATIONS,
   CERTIFICATES,
@@ -7,7 +7,6 @@ import {
   FORBIDDEN_SOCKET,
   HOSTS,
   IDENTITIES,
-  NEEDED_MODULE,
   NETWORK_CODES,
   PATHS,
   PROBLEMS,
@@ -71,13 +70,6 @@ export type TextFields = { readonly [Name in keyof typeof FIELDS]?: ReturnType<(
 
 /** Longer texts are pages or tracebacks, with the message at the beginning or the end. */
 const LONGEST_TEXT = 8000;
-
-/** `az` continues if it cannot load a module of other commands. Only its later messages count, unless it needs that module. */
-function withoutSkippedModules(text: string): string {
-  if (NEEDED_MODULE.test(text)) return text;
-  const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
-  return /^ERROR: /m.test(others) ? others : text;
-}
 
 /** There are more patterns than a failure needs, and each costs time when it is first used. So a field is read when it is asked for. */
 export function readText(colored: string): TextFields {

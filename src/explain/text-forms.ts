@@ -1,9 +1,8 @@
+import { NEEDED_MODULE } from './summary.ts';
+
 /** The forms of the texts that `readText` reads, by what each means. */
 
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
-
-/** The module that has the commands for logins and tokens. */
-export const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
 /** What a local firewall, a VPN or a sandbox makes of a connection. */
 export const FORBIDDEN_SOCKET =
