@@ -170,8 +170,7 @@ function refusal(error: object): Failure {
   const status = Number(field(error, 'statusCode')) || undefined;
   const code = textOf(error, 'code');
   const message = textOf(error, 'message') ?? '';
-  const isUnknown = status === 404 && code === 'SubscriptionNotFound';
-  const kind = status === undefined ? 'unreachable' : isUnknown ? 'no-subscription' : (KINDS[status] ?? 'broken');
+  const kind = status === undefined ? 'unreachable' : (KINDS[status] ?? 'broken');
   return {
     kind,
     message,
