@@ -1,4 +1,5 @@
-import { type Evidence, type Finding, isTool } from './evidence.ts';
+import { type CredentialKind, type Evidence, environmentCredential, type Finding, isTool } from './evidence.ts';
+import type { Facts, Place } from './facts.ts';
 import {
   clockSkew,
   emptySecret,
@@ -11,7 +12,7 @@ import {
   otherCloud,
 } from './match.ts';
 import { isNodeIdentity } from './node-identity.ts';
-import { resourceManagerClass } from './resource-manager-codes.ts';
+import { classOf } from './resource-manager-codes.ts';
 import {
   authorityHost,
   clientIdOf,
@@ -55,154 +56,121 @@ export function failingCheck(e: Evidence): CheckName | undefined {
   return resourceManager ? resourceManagerCheck(e, resourceManager) : tokenCheck(e, decisive(e));
 }
 
+/** The credentials that somebody has configured for this process. */
+const CONFIGURED: readonly (CredentialKind | undefined)[] = [
+  'client-secret',
+  'client-certificate',
+  'user-password',
+  'identity-binding',
+  'projected-token',
+];
+
 /** The attempt that counts: what is configured for this process comes before what would only do in its place. */
-function decisive(e: Evidence): Finding | undefined {
-  const { findings, facts } = e;
-  const configured = findings.filter(
-    (finding) =>
-      ['client-secret', 'client-certificate', 'user-password', 'identity-binding', 'projected-token'].includes(
-        finding.credential ?? '',
-      ) && !(finding.responder === 'not-asked' && isAbsent(finding)),
-  );
-  // An identity binding is only tried where its variables are set, so its own failure counts. Without an id, nothing is asked.
+function decisive({ findings, facts }: Evidence): Finding | undefined {
   const binding = findings.find(({ credential }) => credential === 'identity-binding');
-  if (binding && !isHalfConfigured(e)) return binding;
+  const configured = findings.find(
+    ({ credential, responder, outcome }) =>
+      CONFIGURED.includes(credential) && !(responder === 'not-asked' && outcome === 'unavailable'),
+  );
   const managed = findings.find(({ credential }) => credential === 'managed-identity');
-  const isOffered =
-    managed !== undefined &&
-    (facts.kubernetes ||
-      facts.identityEndpoint !== undefined ||
-      facts.identityEndpointMissing === true ||
-      (managed.status !== undefined && !['unknown', 'gateway', 'http-proxy'].includes(managed.responder)));
   const tools = findings.filter(isTool);
   return (
-    configured[0] ??
-    (isOffered ? managed : undefined) ??
-    tools.find((finding) => finding.text.problem !== 'not-installed') ??
+    // It is only tried where its variables are set, so its own failure counts.
+    binding ??
+    configured ??
+    (managed && isOffered(managed, facts) ? managed : undefined) ??
+    tools.find(({ text }) => text.problem !== 'not-installed') ??
     (managed && wasReached(managed, facts) ? managed : undefined) ??
-    (tools.length > 0 ? tools[0] : undefined) ??
+    tools[0] ??
     managed ??
     findings[0]
   );
 }
 
+/** Whether a managed identity is what this place has: by its kind, or because a service for one answered. */
+function isOffered({ status, responder }: Finding, facts: Facts): boolean {
+  if (facts.kubernetes || facts.identityEndpoint || facts.identityEndpointMissing) return true;
+  return status !== undefined && !['unknown', 'gateway', 'http-proxy'].includes(responder);
+}
+
 /** A gateway or the metadata service itself took the request; only in a pipeline a proxy's answer is more than a missing az. */
-function wasReached({ responder, phase }: Finding, { place }: Evidence['facts']): boolean {
-  return (
-    responder === 'gateway' ||
-    (responder === 'none' && phase === 'response') ||
-    (responder === 'http-proxy' && place === 'ci')
-  );
+function wasReached({ responder, phase }: Finding, { place }: Facts): boolean {
+  if (responder === 'http-proxy') return place === 'ci';
+  return responder === 'gateway' || (responder === 'none' && phase === 'response');
 }
 
 /** A projected token is there, but nothing to present it with, or the file cannot be used. */
-function isHalfConfigured({ facts: { projectedToken, variables } }: Evidence): boolean {
-  return (
-    projectedToken !== undefined &&
-    (projectedToken.problem !== undefined || !variables['AZURE_CLIENT_ID'] || !variables['AZURE_TENANT_ID'])
-  );
-}
-
-/** Nothing is configured for this credential. */
-function isAbsent({ message }: Finding): boolean {
-  return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
+function isTokenUnusable({ facts: { projectedToken, variables } }: Evidence): boolean {
+  if (!projectedToken) return false;
+  return projectedToken.problem !== undefined || !variables['AZURE_CLIENT_ID'] || !variables['AZURE_TENANT_ID'];
 }
 
 /** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, only a metadata service that is silent tells. */
 function isUnbound(e: Evidence, { responder }: Finding): boolean {
-  const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
-  if (identityEndpointMissing === true) return true;
-  const isBound = projectedToken !== undefined || identityEndpoint !== undefined || usesPodIdentity(e);
+  const { kubernetes, podLabels, projectedToken, identityEndpointMissing } = e.facts;
+  if (!kubernetes || projectedToken || usesPodIdentity(e) || isFaultOfNode(e)) return identityEndpointMissing === true;
   const isForWorkloadIdentity = e.findings.some(({ credential }) => credential === 'projected-token');
-  return (
-    kubernetes &&
-    isForWorkloadIdentity &&
-    (podLabels !== undefined || responder === 'none') &&
-    !isBound &&
-    !isFaultOfNode(e)
-  );
+  return isForWorkloadIdentity && (podLabels !== undefined || responder === 'none');
 }
 
 function tokenCheck(e: Evidence, finding: Finding | undefined): CheckName {
   if (!finding || halfConfigured(e) || emptySecret(e) || misnamedCredential(e)) return 'configuration';
-  const { responder, text, aadstsClass } = finding;
-  // Only a tool says so of its own clock; of a certificate, Microsoft Entra ID says the same words.
-  const isClock = clockSkew(finding) !== undefined || (isTool(finding) && text.problem === 'clock-wrong');
-  if (isClock) return 'identity-provider';
+  const { credential, responder, text, aadstsClass } = finding;
+  if (clockSkew(finding) !== undefined) return 'identity-provider';
   if (isTool(finding)) {
+    // Only a tool says so of its own clock; of a certificate, Microsoft Entra ID says the same words.
+    if (text.problem === 'clock-wrong') return 'identity-provider';
     if (aadstsClass === 'sign-in' || aadstsClass === 'mfa') return 'configuration';
     // The number that the broker of Windows quotes is about the broker.
-    if (finding.credential === 'powershell' && text.problem === 'broker-failed') return 'configuration';
+    if (credential === 'powershell' && text.problem === 'broker-failed') return 'configuration';
     // A tool that is set to another cloud need not reach it.
     if (responder === 'none' && otherCloud(e, finding) !== undefined) return 'configuration';
-    if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
-    return responder === 'none' || responder === 'http-proxy' ? 'identity-provider' : 'configuration';
   }
-  if (text.provider === 'client-id-unsupported') return 'configuration';
   // NMI holds a request until the pod has an identity; the metadata service itself never does.
   if (e.facts.kubernetes && isWaitedFor(finding)) return 'token';
-  if ((isProjected(finding) || finding.credential === 'managed-identity') && isHalfConfigured(e))
-    return 'configuration';
-  if (finding.credential === 'managed-identity' && isUnbound(e, finding) && !isRefusal(finding)) return 'configuration';
-  if (finding.credential === 'identity-binding' && responder !== 'entra') {
+  const isManaged = credential === 'managed-identity';
+  if ((isProjected(finding) || isManaged) && isTokenUnusable(e)) return 'configuration';
+  if (isManaged && isUnbound(e, finding) && !isRefusal(finding)) return 'configuration';
+  if (credential === 'identity-binding' && responder !== 'entra') {
     return isRefusalOfTokenProxy(finding) ? 'token' : 'identity-provider';
   }
-  switch (responder) {
-    case 'not-asked':
-      return 'configuration';
-    case 'none':
-    case 'unknown':
-    case 'gateway':
-    case 'http-proxy':
-      return 'identity-provider';
-    case 'entra':
-      return isTransient(finding) ? 'identity-provider' : 'token';
-    default:
-      // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
-      if (isRefusal(finding)) return 'token';
-      return text.identity === undefined
-        ? 'identity-provider'
-        : text.identity === 'ambiguous'
-          ? 'configuration'
-          : 'token';
-  }
+  if (responder === 'not-asked') return 'configuration';
+  if (['none', 'unknown', 'gateway', 'http-proxy'].includes(responder)) return 'identity-provider';
+  if (responder === 'entra') return isTransient(finding) ? 'identity-provider' : 'token';
+  // What a local endpoint passes on of Microsoft Entra ID is a refusal, too.
+  if (isRefusal(finding)) return 'token';
+  if (text.identity === undefined) return 'identity-provider';
+  return text.identity === 'ambiguous' ? 'configuration' : 'token';
 }
 
 /** Whether Microsoft Entra ID refused, whoever passes that on. */
-function isRefusal({ aadstsClass }: Finding): boolean {
-  return aadstsClass !== undefined && aadstsClass !== 'transient' && aadstsClass !== 'throttled';
+function isRefusal(finding: Finding): boolean {
+  return finding.aadstsClass !== undefined && !isTransient(finding);
 }
 
 function isTransient({ aadstsClass, status = 0, aadsts }: Finding): boolean {
-  return (
-    aadstsClass === 'transient' ||
-    aadstsClass === 'throttled' ||
-    (aadsts === undefined && (status === 200 || status === 429 || status >= 500))
-  );
+  if (aadsts === undefined) return status === 200 || status === 429 || status >= 500;
+  return aadstsClass === 'transient' || aadstsClass === 'throttled';
 }
 
 function resourceManagerCheck({ failure, identity, facts }: Evidence, finding: Finding): CheckName {
-  const code = resourceManagerClass(finding.errorCode, finding.summary);
-  const isAboutAccess = failure?.kind === 'no-subscription' || failure?.kind === 'not-authorized';
-  if (isAboutAccess && isNodeIdentity(identity, facts)) return 'identity';
-  switch (failure?.kind) {
-    case 'token-rejected':
-      if (clockSkew(finding) !== undefined) return 'identity-provider';
-      if (/'?Authorization'? header/.test(finding.message)) return 'resource-manager';
-      return finding.errorCode === 'InvalidAuthenticationTokenTenant' || finding.text.tenant !== undefined
-        ? 'identity'
-        : 'token';
-    case 'no-subscription':
-      return 'subscription';
-    case 'not-authorized':
-    case 'broken':
-      if (finding.responder !== 'resource-manager') return 'resource-manager';
-      if (code === 'subscription-disabled' || code === 'subscription-unknown') return 'subscription';
-      if (code === 'network' || code === 'endpoint') return 'resource-manager';
-      return failure.kind === 'not-authorized' || code !== undefined ? 'resource-groups' : 'resource-manager';
-    default:
-      return 'resource-manager';
+  const kind = failure?.kind;
+  if (kind === 'token-rejected') {
+    if (clockSkew(finding) !== undefined) return 'identity-provider';
+    if (/'?Authorization'? header/.test(finding.message)) return 'resource-manager';
+    const isOfOtherTenant =
+      finding.errorCode === 'InvalidAuthenticationTokenTenant' || finding.text.tenant !== undefined;
+    return isOfOtherTenant ? 'identity' : 'token';
   }
+  const isAboutAccess = kind === 'no-subscription' || kind === 'not-authorized';
+  if (isAboutAccess && isNodeIdentity(identity, facts)) return 'identity';
+  if (kind === 'no-subscription') return 'subscription';
+  if ((kind !== 'not-authorized' && kind !== 'broken') || finding.responder !== 'resource-manager')
+    return 'resource-manager';
+  const code = classOf(finding);
+  if (code === 'subscription-disabled' || code === 'subscription-unknown') return 'subscription';
+  if (code === 'network' || code === 'endpoint') return 'resource-manager';
+  return kind === 'not-authorized' || code !== undefined ? 'resource-groups' : 'resource-manager';
 }
 
 /** The reasons of the failure and of the warnings, by the check that each belongs to. */
@@ -223,8 +191,8 @@ export function checksOf(
       return { name, status: 'fail', summary: cut(failed(e, name)), ...(found.failure && { reason: found.failure }) };
     }
     const warning = found.warnings.get(name);
-    if (warning !== undefined) return { name, status: 'warn', summary: cut(passed(e, name)), reason: warning };
-    return { name, status: 'pass', summary: cut(passed(e, name)) };
+    if (warning !== undefined) return { name, status: 'warn', summary: cut(PASSED[name](e)), reason: warning };
+    return { name, status: 'pass', summary: cut(PASSED[name](e)) };
   });
 }
 
@@ -233,78 +201,66 @@ function cut(summary: string): string {
 }
 
 /** What a check saw that passed. */
-function passed(e: Evidence, name: CheckName): string {
-  const { facts, identity, list } = e;
-  switch (name) {
-    case 'place':
-      return placeInWords(e);
-    case 'configuration':
-      return configurationInWords(e, true);
-    case 'identity-provider':
-      return `${providerInWords(e)} responded`;
-    case 'token':
-      return identity ? `from ${identity.credential}` : 'there is one';
-    case 'identity': {
-      if (isNodeIdentity(identity, facts)) return nodeIdentityInWords(e);
-      // The client id in a user's token is that of the program that the user signed in with.
-      if (identity?.type === 'user') return `user ${shown(identity.objectId, 'without an id')}`;
-      return `${identity?.type ?? 'identity'} ${shown(identity?.clientId ?? identity?.objectId, 'without an id')}`;
-    }
-    case 'resource-manager':
-      return `${new URL(facts.cloud.resourceManager).hostname} responded`;
-    case 'subscription':
-      return [list?.subscriptionName, subscriptionOf(e)].filter(Boolean).join(' ') || 'one is visible';
-    case 'resource-groups':
-      return list?.resourceGroups === 1 ? '1 resource group' : `${list?.resourceGroups ?? 0} resource groups`;
-  }
+const PASSED: Record<CheckName, (e: Evidence) => string> = {
+  place: placeInWords,
+  configuration: (e) => configurationInWords(e, true),
+  'identity-provider': (e) => `${providerInWords(e)} responded`,
+  token: ({ identity }) => (identity ? `from ${identity.credential}` : 'there is one'),
+  identity: identityInWords,
+  'resource-manager': ({ facts }) => `${new URL(facts.cloud.resourceManager).hostname} responded`,
+  subscription: (e) => [e.list?.subscriptionName, subscriptionOf(e)].filter(Boolean).join(' ') || 'one is visible',
+  'resource-groups': ({ list }) =>
+    `${list?.resourceGroups ?? 0} resource group${list?.resourceGroups === 1 ? '' : 's'}`,
+};
+
+function identityInWords(e: Evidence): string {
+  const { identity, facts } = e;
+  if (isNodeIdentity(identity, facts)) return nodeIdentityInWords(e);
+  // The client id in a user's token is that of the program that the user signed in with.
+  if (identity?.type === 'user') return `user ${shown(identity.objectId, 'without an id')}`;
+  return `${identity?.type ?? 'identity'} ${shown(identity?.clientId ?? identity?.objectId, 'without an id')}`;
 }
 
 /** What the check saw that failed. */
 function failed(e: Evidence, name: CheckName): string {
   const finding = e.resourceManager ?? decisive(e);
   if (!finding) return 'no credential is configured';
-  const { host, phase, tookMs } = finding;
+  const { host = 'no host', phase = 'response', tookMs } = finding;
   const skew = clockSkew(finding);
   if (skew !== undefined) return `the clocks differ by ${Math.abs(skew)} s`;
   if (name === 'configuration') return configurationInWords(e, false);
   if (name === 'subscription' && finding.errorCode === undefined) return 'none is visible to this identity';
   if (name === 'identity' && isNodeIdentity(e.identity, e.facts))
     return `${nodeIdentityInWords(e)}, which has no role here`;
-  const where = host ?? 'no host';
   if (finding.responder === 'none') {
     const seconds = tookMs === undefined ? '' : ` after ${Math.round(tookMs / 100) / 10} s`;
-    return `${where}: ${finding.networkCode ?? `${phaseInWords(phase)}${seconds}`}`;
+    return `${host}: ${finding.networkCode ?? `${PHASES[phase]}${seconds}`}`;
   }
-  return `${where}: ${codeOf(finding)}`;
+  return `${host}: ${codeOf(finding)}`;
 }
 
 function nodeIdentityInWords(e: Evidence): string {
   return `the node's identity ${managedName(e)}`;
 }
 
-function phaseInWords(phase: Finding['phase']): string {
-  switch (phase) {
-    case 'lookup':
-      return 'name not resolved';
-    case 'connect':
-      return 'no connection';
-    case 'tls':
-      return 'TLS handshake not finished';
-    default:
-      return 'no response';
-  }
-}
+/** What a request still waited for. */
+const PHASES = {
+  lookup: 'name not resolved',
+  connect: 'no connection',
+  tls: 'TLS handshake not finished',
+  response: 'no response',
+};
 
 function placeInWords({ facts: { place, pod, app, windows } }: Evidence): string {
   const system = windows ? ' (Windows)' : '';
-  if (place !== 'kubernetes') return `${PLACES[place] ?? place}${app ? ` ${app}` : ''}${system}`;
+  if (place !== 'kubernetes') return `${PLACES[place]}${app ? ` ${app}` : ''}${system}`;
   const name = [pod?.namespace, pod?.name].filter(Boolean).join('/');
   const account = pod?.serviceAccount ? `, service account ${pod.serviceAccount}` : '';
   const node = pod?.node ? `, node ${pod.node}` : '';
   return `pod ${name}${account}${node}`.replace('pod ,', 'pod');
 }
 
-const PLACES: Record<string, string> = {
+const PLACES: Record<Exclude<Place, 'kubernetes'>, string> = {
   machine: 'this machine',
   container: 'a container',
   ci: 'a pipeline',
@@ -319,14 +275,19 @@ const PLACES: Record<string, string> = {
   arc: 'a server with Azure Arc',
 };
 
+const IN_VARIABLES = {
+  'client-secret': 'client secret',
+  'client-certificate': 'client certificate',
+  'user-password': 'user name and password',
+};
+
 /** The credential that is configured for this place. */
 function configurationInWords(e: Evidence, isRight: boolean): string {
   const { facts, identity } = e;
   const clientId = clientIdOf(e);
   const id = clientId === undefined ? '' : ` for ${clientId}`;
-  if (facts.variables['AZURE_CLIENT_SECRET']) return `client secret${id}`;
-  if (facts.variables['AZURE_CLIENT_CERTIFICATE_PATH']) return `client certificate${id}`;
-  if (facts.variables['AZURE_USERNAME'] && facts.variables['AZURE_PASSWORD']) return `user name and password${id}`;
+  const variables = environmentCredential(facts);
+  if (variables) return `${IN_VARIABLES[variables]}${id}`;
   const { projectedToken: token } = facts;
   if (token)
     return token.problem

@@ -32,10 +32,8 @@ export function responded(predicate: (finding: Finding) => boolean): When {
   );
 }
 
-const ENDPOINTS: readonly Responder[] = [...APPS, 'service-fabric', 'azure-ml', 'cloud-shell', 'arc'];
-
 function isEndpoint(responder: Responder): responder is IdentityEndpoint {
-  return ENDPOINTS.includes(responder);
+  return Object.hasOwn(PLATFORMS, responder);
 }
 
 export function isApp(responder: Responder): boolean {

@@ -55,37 +55,29 @@ export type Responder =
 
 type Content = 'json' | 'text' | 'page' | 'nothing';
 
-/** One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager. */
-export interface Finding {
+/**
+ * One failure as fields, whether it comes from the SDK, the text of a tool, a local endpoint or Resource Manager; that has no name of
+ * a credential.
+ */
+export interface Finding
+  extends Pick<Exchange, 'phase' | 'address' | 'tookMs' | 'server' | 'serverAheadSeconds'>,
+    Pick<Attempt, 'name' | 'outcome' | 'message'> {
   credential?: CredentialKind | undefined;
-  /** The class of the credential; empty for Resource Manager. */
-  name: string;
-  outcome: Attempt['outcome'];
   responder: Responder;
   /** The host that was asked. */
   host?: string | undefined;
-  /** How far the last request came, and the address that it came to. */
-  phase?: Exchange['phase'];
-  address?: string | undefined;
-  tookMs?: number | undefined;
   aadsts?: number | undefined;
   aadstsClass?: AadstsClass | undefined;
   /** HTTP status of the response. */
   status?: number | undefined;
   /** The kind of body, if the response is not a token. */
   content?: Content | undefined;
-  /** The Server header of the response. */
-  server?: string | undefined;
   /** The error code of OAuth 2.0, of Resource Manager or of MSAL. */
   errorCode?: string | undefined;
   /** The system or TLS error code, if there was no response. */
   networkCode?: string | undefined;
-  /** How many seconds the server's clock was ahead of ours. */
-  serverAheadSeconds?: number | undefined;
   /** The WWW-Authenticate header of a refusal, which says what is missing. */
   wwwAuthenticate?: string | undefined;
-  /** The original message, unchanged. */
-  message: string;
   /** The part of the message that is meant for people, without the SDK's additions. */
   summary: string;
   /** The fields that the message and the body contain. */
@@ -132,22 +124,18 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
   const aadsts = text.aadsts ?? attempt.aadsts;
   const isOfTool = isTool({ credential });
   return {
+    ...exchange,
     credential,
     name,
     outcome,
     responder: isOfTool ? responderBehindTool(text) : responderOf(credential, attempt, aadsts, facts),
     host: exchange?.host ?? text.host ?? (isOfTool ? new URL(facts.cloud.authorityHost).hostname : undefined),
-    phase: exchange?.phase,
-    address: exchange?.address,
-    tookMs: exchange?.tookMs,
     aadsts,
     aadstsClass: aadstsClass(aadsts),
     status: isOnlyProbe(exchange, facts) ? undefined : (exchange?.status ?? text.status),
     content: exchange?.status === undefined ? undefined : contentOf(exchange),
-    server: exchange?.server,
     errorCode: errorCodeIn(exchange) ?? attempt.code,
     networkCode: isOfTool ? text.networkCode : exchange?.code,
-    serverAheadSeconds: exchange?.serverAheadSeconds,
     message,
     summary: isOfTool ? toolSummary(message) : ((exchange && bodySummary(exchange)) ?? sdkSummary(message)),
     text,
@@ -155,29 +143,29 @@ function findingOf(attempt: Attempt, facts: Facts): Finding {
   };
 }
 
-function credentialKind(name: string, { variables, projectedToken }: Facts): CredentialKind {
+const KINDS: Readonly<Record<string, CredentialKind>> = {
+  WorkloadIdentityCredential: 'projected-token',
+  AzureCliCredential: 'azure-cli',
+  AzurePowerShellCredential: 'powershell',
+  AzureDeveloperCliCredential: 'azd',
+};
+
+function credentialKind(name: string, facts: Facts): CredentialKind {
   if (name.includes('identity binding')) return 'identity-binding';
-  switch (name) {
-    case 'EnvironmentCredential':
-      if (variables['AZURE_CLIENT_SECRET']) return 'client-secret';
-      if (variables['AZURE_CLIENT_CERTIFICATE_PATH']) return 'client-certificate';
-      return variables['AZURE_USERNAME'] && variables['AZURE_PASSWORD'] ? 'user-password' : 'other';
-    case 'WorkloadIdentityCredential':
-      return 'projected-token';
-    case 'ManagedIdentityCredential':
-      // It makes a token exchange if all variables for one are set.
-      return projectedToken && variables['AZURE_CLIENT_ID'] && variables['AZURE_TENANT_ID']
-        ? 'projected-token'
-        : 'managed-identity';
-    case 'AzureCliCredential':
-      return 'azure-cli';
-    case 'AzurePowerShellCredential':
-      return 'powershell';
-    case 'AzureDeveloperCliCredential':
-      return 'azd';
-    default:
-      return 'other';
-  }
+  if (name === 'EnvironmentCredential') return environmentCredential(facts) ?? 'other';
+  if (name !== 'ManagedIdentityCredential') return KINDS[name] ?? 'other';
+  // It makes a token exchange if all variables for one are set.
+  const { AZURE_CLIENT_ID: clientId, AZURE_TENANT_ID: tenantId } = facts.variables;
+  return facts.projectedToken && clientId && tenantId ? 'projected-token' : 'managed-identity';
+}
+
+/** What EnvironmentCredential finds in the variables: the first of these. */
+export function environmentCredential({
+  variables,
+}: Pick<Facts, 'variables'>): 'client-secret' | 'client-certificate' | 'user-password' | undefined {
+  if (variables['AZURE_CLIENT_SECRET']) return 'client-secret';
+  if (variables['AZURE_CLIENT_CERTIFICATE_PATH']) return 'client-certificate';
+  return variables['AZURE_USERNAME'] && variables['AZURE_PASSWORD'] ? 'user-password' : undefined;
 }
 
 /** Only the message of a tool shows who responded to it. */
@@ -201,31 +189,40 @@ function responderOf(
     if (aadsts !== undefined && credential !== 'managed-identity') return 'entra';
     return outcome === 'pending' ? 'none' : 'not-asked';
   }
-  if (exchange.status === undefined) return 'none';
-  const { host } = exchange;
-  const content = contentOf(exchange);
+  const { host, status } = exchange;
+  if (status === undefined) return 'none';
   if (credential === 'managed-identity') {
-    if (host !== facts.metadataService) {
-      if (facts.proxy.hosts.includes(host) && content !== 'json') return 'http-proxy';
-      const endpoint = facts.identityEndpoint;
-      const isEndpoint = endpoint && (endpoint.host === host || (isLoopback(endpoint.host) && isLoopback(host)));
-      // MSAL also finds the Azure Arc agent by its installed program, without any variable.
-      return isEndpoint ? endpoint.kind : 'arc';
-    }
-    if (OTHER_CLOUDS.test(exchange.body ?? '')) return 'unknown';
-    // A mesh that passes a response on names itself, too.
-    if (content === 'json') return 'imds';
-    if (facts.proxy.hosts.includes(host)) return 'http-proxy';
-    if (isGateway(exchange)) return 'gateway';
-    if (DOCKER_DESKTOP.test(exchange.body ?? '')) return 'unknown';
-    if (facts.kubernetes && content === 'text') return 'nmi';
-    if (content === 'text' && exchange.status >= 500 && RELAY.test(exchange.body ?? '')) return 'imds';
-    // A fault of the service may have no body. A refusal without one comes from something else.
-    return content === 'nothing' && isFault(exchange.status) ? 'imds' : 'unknown';
+    return host === facts.metadataService
+      ? responderAtMetadataService(exchange, status, facts)
+      : responderAtEndpoint(exchange, facts);
   }
   if (credential === 'identity-binding' && aadsts === undefined) return 'token-proxy';
-  if (aadsts !== undefined || content === 'json') return 'entra';
-  return proxyOrUnknown(host, exchange.status, facts);
+  return aadsts !== undefined || contentOf(exchange) === 'json' ? 'entra' : proxyOrUnknown(host, status, facts);
+}
+
+function responderAtEndpoint(exchange: Exchange, { proxy, identityEndpoint }: Facts): Responder {
+  const { host } = exchange;
+  if (proxy.hosts.includes(host) && contentOf(exchange) !== 'json') return 'http-proxy';
+  const isEndpoint = identityEndpoint?.host === host || (isLoopback(identityEndpoint?.host ?? '') && isLoopback(host));
+  // MSAL also finds the Azure Arc agent by its installed program, without any variable.
+  return identityEndpoint && isEndpoint ? identityEndpoint.kind : 'arc';
+}
+
+function responderAtMetadataService(exchange: Exchange, status: number, facts: Facts): Responder {
+  const { host, server = '', body = '' } = exchange;
+  const content = contentOf(exchange);
+  if (OTHER_CLOUDS.test(body)) return 'unknown';
+  // A mesh that passes a response on names itself, too.
+  if (content === 'json') return 'imds';
+  if (facts.proxy.hosts.includes(host)) return 'http-proxy';
+  // The metadata service itself is behind nothing, so it has no 502 and no 504.
+  if (MESH.test(server) || status === 502 || status === 504) return 'gateway';
+  if (DOCKER_DESKTOP.test(body)) return 'unknown';
+  if (facts.kubernetes && content === 'text') return 'nmi';
+  if (content === 'text' && status >= 500 && RELAY.test(body)) return 'imds';
+  // A fault of the service may have no body. A refusal without one comes from something else.
+  const isFault = [404, 408, 410, 429].includes(status) || status >= 500;
+  return content === 'nothing' && isFault ? 'imds' : 'unknown';
 }
 
 /** The metadata services of other clouds answer at the same address. */
@@ -241,15 +238,6 @@ const DOCKER_DESKTOP = /connecting to 169\.254\.169\.254/i;
 /** A container group has a relay in place of the metadata service, which names the request that it could not pass on. */
 const RELAY = /\/metadata\/identity\//;
 
-/** The metadata service itself is behind nothing, so it has no 502 and no 504. */
-function isGateway({ server, status }: Exchange): boolean {
-  return MESH.test(server ?? '') || status === 502 || status === 504;
-}
-
-function isFault(status: number): boolean {
-  return [404, 408, 410, 429].includes(status) || status >= 500;
-}
-
 /** Only the metadata service is probed; other endpoints have the same path, and there the first request is the real one. */
 function isOnlyProbe(exchange: Exchange | undefined, { metadataService }: Facts): boolean {
   return exchange?.isProbe === true && exchange.host === metadataService;
@@ -257,10 +245,12 @@ function isOnlyProbe(exchange: Exchange | undefined, { metadataService }: Facts)
 
 /** Classifies a body by its content and type: NMI sends plain text, all Azure services send JSON; anything else is a page. */
 function contentOf({ body, contentType = '' }: Exchange): Content {
-  if (body === undefined) return /json/i.test(contentType) ? 'json' : 'page';
+  const isJson = /json/i.test(contentType);
+  if (body === undefined) return isJson ? 'json' : 'page';
   if (body.trim() === '') return 'nothing';
-  if (/^\s{0,50}\{/.test(body) || (/json/i.test(contentType) && !/^\s{0,50}</.test(body))) return 'json';
-  return /^text\/plain/i.test(contentType) && !/^\s{0,50}</.test(body) ? 'text' : 'page';
+  if (/^\s{0,50}</.test(body)) return 'page';
+  if (isJson || /^\s{0,50}\{/.test(body)) return 'json';
+  return /^text\/plain/i.test(contentType) ? 'text' : 'page';
 }
 
 /**
@@ -282,20 +272,16 @@ function resourceManagerFinding(failure: Failure, facts: Facts): Finding {
   const text = readText(message);
   const networkCode = exchange?.code ?? (failure.kind === 'unreachable' ? code : undefined);
   return {
+    ...exchange,
     name: '',
     outcome: 'failed',
     responder: resourceManagerResponder(failure, facts),
     host: exchange?.host ?? new URL(facts.cloud.resourceManager).hostname,
-    phase: exchange?.phase,
-    address: exchange?.address,
-    tookMs: exchange?.tookMs,
     aadsts: text.aadsts,
     aadstsClass: aadstsClass(text.aadsts),
     status,
-    server: exchange?.server,
     errorCode: failure.kind === 'unreachable' ? undefined : code,
     networkCode,
-    serverAheadSeconds: exchange?.serverAheadSeconds,
     wwwAuthenticate: failure.wwwAuthenticate,
     message,
     summary: withoutNoise(failure.said ?? message),

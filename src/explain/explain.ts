@@ -56,9 +56,11 @@ export interface OriginalError {
  * try { … } catch (error) { console.error(explain(error)) }
  */
 export function explain(subject: unknown, facts: Facts = NO_FACTS): Explanation {
-  const outcome = isOutcome(subject) ? subject : outcomeOf(subject, facts);
+  const outcome = isOutcome(subject)
+    ? { ...subject, facts: { ...NO_FACTS, ...subject.facts } }
+    : outcomeOf(subject, facts);
   const evidence = gatherEvidence(outcome);
-  const found = outcome.failure ? recognize(evidence, outcome.failure) : undefined;
+  const found = outcome.failure ? recognize(evidence) : undefined;
   // One diagnosis of a reason is enough.
   const warnings = warningsOf(outcome, evidence).filter(({ row }) => row.reason !== found?.row.reason);
   return {
@@ -76,6 +78,7 @@ export function explain(subject: unknown, facts: Facts = NO_FACTS): Explanation 
   };
 }
 
+/** Only its shape: one that was sent or stored may lack facts. */
 function isOutcome(subject: unknown): subject is Outcome {
   return typeof subject === 'object' && subject !== null && 'attempts' in subject && 'facts' in subject;
 }
@@ -94,17 +97,14 @@ function warningsOf(outcome: Outcome, evidence: Evidence): Recognized[] {
   const found: Recognized[] = [];
   for (const row of WARNINGS) {
     const isSaid = found.some(({ diagnosis }) => diagnosis.reason === row.reason);
-    const warning = isSaid ? undefined : applied(row, about, '');
+    const warning = isSaid ? undefined : applied(row, about);
     if (warning) found.push(warning);
   }
+  if (!renewal) return found;
   // The token still works. Why it cannot be renewed has a diagnosis of its own, and the warning belongs to the token.
-  const renewalFailure = renewal && recognize(gatherEvidence(outcome, renewal), renewal);
-  if (renewalFailure) {
-    const { diagnosis, row } = renewalFailure;
-    const problem = `The token still works, but it cannot be renewed. ${diagnosis.problem}`;
-    found.push({ ...renewalFailure, row: { ...row, check: 'token' }, diagnosis: { ...diagnosis, problem } });
-  }
-  return found;
+  const { row, finding, diagnosis } = recognize(gatherEvidence(outcome, renewal));
+  const problem = `The token still works, but it cannot be renewed. ${diagnosis.problem}`;
+  return [...found, { row: { ...row, check: 'token' }, finding, diagnosis: { ...diagnosis, problem } }];
 }
 
 function originalError(finding: Finding, failure: Failure): OriginalError {
@@ -119,23 +119,23 @@ function originalError(finding: Finding, failure: Failure): OriginalError {
 }
 
 /** What a row says, if it matches. */
-function applied(row: Row, evidence: Evidence, message: string): Recognized | undefined {
+function applied(row: Row, evidence: Evidence): Recognized | undefined {
   try {
     const finding = row.when(evidence);
-    return finding && written(row, { ...evidence, finding }, message);
+    return finding && written(row, { ...evidence, finding });
   } catch {
     // A row that throws for unexpected evidence does not match.
     return undefined;
   }
 }
 
-function recognize(evidence: Evidence, failure: Failure): Recognized {
+function recognize(evidence: Evidence): Recognized {
   for (const row of CATALOGUE) {
-    const recognized = applied(row, evidence, failure.message);
+    const recognized = applied(row, evidence);
     if (recognized) return recognized;
   }
   const finding = evidence.resourceManager ?? evidence.findings.find(({ outcome }) => outcome === 'failed');
-  return written(unknownRow(failingCheck(evidence)), { ...evidence, finding: finding ?? NO_FINDING }, failure.message);
+  return written(unknownRow(failingCheck(evidence)), { ...evidence, finding: finding ?? NO_FINDING });
 }
 
 /** For a failure before anything was asked. */
@@ -148,7 +148,7 @@ const NO_FINDING: Finding = {
   text: {},
 };
 
-function written(row: Row, about: Case, message: string): Recognized {
+function written(row: Row, about: Case): Recognized {
   const { reason, title, problem, hint, commands, documentation } = row;
   const link = typeof documentation === 'function' ? documentation(about) : documentation;
   return {
@@ -160,7 +160,7 @@ function written(row: Row, about: Case, message: string): Recognized {
       problem: problem(about),
       hint: hint(about),
       commands: commands?.(about) ?? [],
-      detail: about.finding.message || message,
+      detail: about.finding.message || (about.failure?.message ?? ''),
       ...(link !== undefined && { documentation: link }),
     },
   };

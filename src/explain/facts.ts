@@ -37,7 +37,7 @@ export interface Facts {
   /** The service account's token that the Workload ID webhook projects into a pod; only if AZURE_FEDERATED_TOKEN_FILE names one. */
   projectedToken?: ProjectedToken;
   /** The pod labels that bind an identity, null for a missing label; only if the Downward API mounts the labels. */
-  podLabels?: Record<PodLabel, string | null>;
+  podLabels?: Record<'aadpodidbinding' | 'azure.workload.identity/use', string | null>;
   proxy: {
     /** The proxy variables that are set. */
     variables: string[];
@@ -64,21 +64,6 @@ export interface ProjectedToken {
   exp?: string;
 }
 
-export type Place =
-  | 'kubernetes'
-  | 'cloud-shell'
-  | 'codespaces'
-  | 'devcontainer'
-  | 'ci'
-  | 'service-fabric'
-  | 'functions'
-  | 'app-service'
-  | 'container-apps'
-  | 'azure-ml'
-  | 'arc'
-  | 'container'
-  | 'machine';
-
 /** The local endpoints for managed identities other than the metadata service, as MSAL distinguishes them. */
 export type IdentityEndpoint =
   | 'service-fabric'
@@ -89,7 +74,8 @@ export type IdentityEndpoint =
   | 'cloud-shell'
   | 'arc';
 
-export type PodLabel = 'aadpodidbinding' | 'azure.workload.identity/use';
+/** The platforms of Azure that have such an endpoint are places, too. */
+export type Place = IdentityEndpoint | 'kubernetes' | 'codespaces' | 'devcontainer' | 'ci' | 'container' | 'machine';
 
 /** Replaces the value of a variable that may be secret. */
 export const SECRET = '(set)';
@@ -174,11 +160,9 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
   const identityEndpoint = identityEndpointOf(env);
   const container = kubernetes || (sources.isContainer ?? false);
   const place = placeOf(env, { kubernetes, container, identityEndpoint: identityEndpoint?.kind });
-  const cgroups =
-    cgroupFile !== undefined && ['machine', 'container', 'arc'].includes(place)
-      ? await readText(cgroupFile).catch(() => '')
-      : '';
-  const unit = unitIn(cgroups);
+  const isPlatform = ['app-service', 'functions', 'container-apps'].includes(place);
+  const mayBeUnit = ['machine', 'container', 'arc'].includes(place);
+  const unit = cgroupFile !== undefined && mayBeUnit ? unitIn(await readText(cgroupFile).catch(() => '')) : undefined;
   const pod = kubernetes
     ? podFrom({ env, labels, subject: projectedToken?.sub, claims: readClaims(ownToken.trim(), clean) })
     : undefined;
@@ -195,9 +179,7 @@ export async function gatherFacts(sources: FactSources): Promise<Facts> {
     ...(platform === 'win32' && { windows: true }),
     place,
     ...(identityEndpoint && { identityEndpoint }),
-    ...(!identityEndpoint && ['app-service', 'functions', 'container-apps'].includes(place)
-      ? { identityEndpointMissing: true as const }
-      : {}),
+    ...(!identityEndpoint && isPlatform && { identityEndpointMissing: true as const }),
     ...(app && { app: app.slice(0, 64) }),
     ...(slot && slot.toLowerCase() !== 'production' && { slot: slot.slice(0, 64) }),
     ...(unit && { unit }),
@@ -276,22 +258,26 @@ function isDecodable(userInfo: string): boolean {
  */
 function identityEndpointOf(env: FactSources['env']): Facts['identityEndpoint'] {
   const kind = identityEndpointKind(env);
-  const url = kind && URL.parse(env['IDENTITY_ENDPOINT'] || env['MSI_ENDPOINT'] || '');
+  const url = URL.parse(env['IDENTITY_ENDPOINT'] || env['MSI_ENDPOINT'] || '');
   return kind && url ? { kind, host: url.hostname } : undefined;
 }
 
 function identityEndpointKind(env: FactSources['env']): IdentityEndpoint | undefined {
   if (env['IDENTITY_ENDPOINT'] && env['IDENTITY_HEADER']) {
     if (env['IDENTITY_SERVER_THUMBPRINT']) return 'service-fabric';
-    if (env['CONTAINER_APP_NAME']) return 'container-apps';
-    return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
+    return env['CONTAINER_APP_NAME'] ? 'container-apps' : appService(env);
   }
   if (env['MSI_ENDPOINT']) {
     // Function apps on Linux Consumption have the older variables, which MSAL takes for those of Azure Machine Learning.
-    if (env['WEBSITE_SITE_NAME']) return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
+    if (env['WEBSITE_SITE_NAME']) return appService(env);
     return env['MSI_SECRET'] ? 'azure-ml' : 'cloud-shell';
   }
   return env['IDENTITY_ENDPOINT'] && env['IMDS_ENDPOINT'] ? 'arc' : undefined;
+}
+
+/** Functions run on App Service. */
+function appService(env: FactSources['env']): 'functions' | 'app-service' {
+  return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
 }
 
 export function isLoopback(host: string): boolean {
@@ -309,7 +295,7 @@ function placeOf(
   if (['GITHUB_ACTIONS', 'TF_BUILD', 'GITLAB_CI', 'JENKINS_URL', 'CI'].some((name) => env[name])) return 'ci';
   if (known.identityEndpoint) return known.identityEndpoint;
   if (env['CONTAINER_APP_NAME']) return 'container-apps';
-  if (env['WEBSITE_SITE_NAME']) return env['FUNCTIONS_WORKER_RUNTIME'] ? 'functions' : 'app-service';
+  if (env['WEBSITE_SITE_NAME']) return appService(env);
   return known.container ? 'container' : 'machine';
 }
 
@@ -360,12 +346,8 @@ async function readProjectedToken(
 async function readLabels(file: string, readText: FactSources['readText']): Promise<Map<string, string> | undefined> {
   const text = await readText(file).catch(() => undefined);
   if (text === undefined) return undefined;
-  const labels = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const [, key, value] = /^([^=]{1,317})="([^"]{0,63})"$/.exec(line) ?? [];
-    if (key !== undefined && value !== undefined) labels.set(key, value);
-  }
-  return labels;
+  const lines = text.matchAll(/^(?<key>[^=\n]{1,317})="(?<value>[^"\n]{0,63})"$/gm);
+  return new Map([...lines].map(({ groups: { key = '', value = '' } = {} }) => [key, value]));
 }
 
 /** Cuts a claim to a sensible length, because the file may contain anything. */

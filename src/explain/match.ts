@@ -1,7 +1,8 @@
 import { type AadstsClass, isWithin } from './aadsts.ts';
 import { type CredentialKind, type Evidence, type Finding, isTool, tokenFinding } from './evidence.ts';
+import type { FailureKind } from './outcome.ts';
 import { isPipeline, isPod } from './place.ts';
-import { type ResourceManagerClass, resourceManagerClass } from './resource-manager-codes.ts';
+import { classOf, type ResourceManagerClass } from './resource-manager-codes.ts';
 import type { Problem } from './text-forms.ts';
 import { authorityHost, isEmpty, isLabelled, isSet, misnamed, usesPodIdentity } from './words.ts';
 
@@ -117,33 +118,27 @@ export function resourceManagerSays(...codes: string[]): When {
 /** Matches an error of Resource Manager of one of these classes. Other rows handle a refused token. */
 export function resourceManagerMeans(...classes: ResourceManagerClass[]): When {
   return ({ failure, resourceManager }) => {
-    if (!resourceManager || !failure || !['not-authorized', 'broken', 'no-subscription'].includes(failure.kind)) {
-      return undefined;
-    }
-    const { errorCode, summary, responder } = resourceManager;
-    if (errorCode === undefined || responder !== 'resource-manager') return undefined;
-    const found = resourceManagerClass(errorCode, summary);
+    if (!failure || !['not-authorized', 'broken', 'no-subscription'].includes(failure.kind)) return undefined;
+    if (resourceManager?.errorCode === undefined || resourceManager.responder !== 'resource-manager') return undefined;
+    const found = classOf(resourceManager);
     return found && classes.includes(found) ? resourceManager : undefined;
   };
 }
 
 /** Matches a failure of Resource Manager of one of these kinds. */
-export function ofKind(...kinds: NonNullable<Evidence['failure']>['kind'][]): When {
+export function ofKind(...kinds: FailureKind[]): When {
   return ({ failure, resourceManager }) => (failure && kinds.includes(failure.kind) ? resourceManager : undefined);
 }
 
 /** The finding of the host that was not reached: Microsoft Entra ID if there is no token, otherwise Resource Manager. */
 export function unreached({ findings, resourceManager }: Evidence): Finding | undefined {
-  const candidates = [...findings.filter((finding) => !isTool(finding)), ...findings.filter(isTool)];
-  return [resourceManager, ...candidates].find(
-    (finding) => finding && finding.credential !== 'managed-identity' && isUnreached(finding),
-  );
+  const found = [...(resourceManager ? [resourceManager] : []), ...findings].filter(isUnreached);
+  return found.find((finding) => !isTool(finding)) ?? found[0];
 }
 
-function isUnreached(finding: Finding): boolean {
-  const { responder, networkCode, phase } = finding;
-  if (responder === 'http-proxy') return true;
-  if (responder !== 'none') return false;
+function isUnreached({ credential, responder, networkCode, phase }: Finding): boolean {
+  if (credential === 'managed-identity') return false;
+  if (responder !== 'none') return responder === 'http-proxy';
   // Still before the response at the deadline: that phase is what failed.
   return networkCode !== undefined || (phase !== undefined && phase !== 'response');
 }
@@ -180,10 +175,10 @@ export function isFaultOfNode(e: Evidence): boolean {
   return !isConfigured && findingOf(e, ['managed-identity'], isFault) !== undefined;
 }
 
-const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'] as const;
+const IDS = ['AZURE_CLIENT_ID', 'AZURE_TENANT_ID'];
 
 /** The variables that make a credential together with the two ids. */
-const CARRIERS = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'] as const;
+const CREDENTIAL_VARIABLES = ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
 
 /** What is missing of a service principal of which the other half is set. */
 export function missingVariables(e: Pick<Evidence, 'facts'>): string[] {
@@ -205,34 +200,34 @@ export function halfConfigured(e: Evidence): Finding | undefined {
 
 /** Matches a service principal whose secret is set, but empty, if nobody else answered or said more. */
 export function emptySecret(e: Evidence): Finding | undefined {
-  const { findings, facts } = e;
-  if (!isEmpty(e, 'AZURE_CLIENT_SECRET') || !IDS.every((name) => isSet(e, name)) || facts.projectedToken)
-    return undefined;
-  const others = findings.some(
-    (finding) =>
-      finding.status !== undefined || finding.aadsts !== undefined || (isTool(finding) && isInformative(finding)),
-  );
-  return others ? undefined : findings.find(({ name }) => name === 'EnvironmentCredential');
+  const isEmptied = isEmpty(e, 'AZURE_CLIENT_SECRET') && IDS.every((name) => isSet(e, name));
+  if (!isEmptied || e.facts.projectedToken || e.findings.some(({ status }) => status !== undefined)) return undefined;
+  return isMoreKnown(e) ? undefined : e.findings.find(({ name }) => name === 'EnvironmentCredential');
 }
 
 /** Matches if a credential is set under names that nothing reads, and no other is configured or said more. */
 export function misnamedCredential(e: Evidence): Finding | undefined {
-  const { findings, facts } = e;
-  const isMeant = CARRIERS.some((variable) => misnamed(e, variable) !== undefined);
-  if (!isMeant || facts.projectedToken || facts.identityEndpoint || usesPodIdentity(e)) return undefined;
-  const others = findings.some(
-    (finding) => finding.aadsts !== undefined || (isTool(finding) && isInformative(finding)),
-  );
-  return others ? undefined : findings[0];
+  const isMisnamed = CREDENTIAL_VARIABLES.some((variable) => misnamed(e, variable) !== undefined);
+  if (!isMisnamed || e.facts.projectedToken || e.facts.identityEndpoint || usesPodIdentity(e)) return undefined;
+  return isMoreKnown(e) ? undefined : e.findings[0];
 }
 
-/** Whether a tool said more than that it is not set up. */
-function isInformative({ text: { problem, networkCode, status } }: Finding): boolean {
-  const isAbsent =
-    problem === undefined ||
-    ['not-installed', 'not-logged-in', 'module-missing', 'account-not-in-cache', 'no-subscription'].includes(problem);
-  return !isAbsent || networkCode !== undefined || status !== undefined;
+/** Whether Microsoft Entra ID refused, or a tool said more than that it is not set up. */
+function isMoreKnown({ findings }: Evidence): boolean {
+  return findings.some((finding) => {
+    const { problem = 'not-installed', networkCode, status } = finding.text;
+    const isSaid = !ABSENT.includes(problem) || networkCode !== undefined || status !== undefined;
+    return finding.aadsts !== undefined || (isTool(finding) && isSaid);
+  });
 }
+
+const ABSENT: readonly Problem[] = [
+  'not-installed',
+  'not-logged-in',
+  'module-missing',
+  'account-not-in-cache',
+  'no-subscription',
+];
 
 /** Matches a token for which the condition holds: as a warning, or as the failure if it only lacks a role. */
 export function token(condition: (evidence: Evidence) => boolean): When {
@@ -244,14 +239,10 @@ export function token(condition: (evidence: Evidence) => boolean): When {
 
 /** How many seconds the server's clock is ahead of ours, if that is enough to matter. */
 export function clockSkew(finding: Finding | undefined): number | undefined {
-  const seconds = finding && (dateSkew(finding) ?? assertionSkew(finding));
-  return seconds !== undefined && Math.abs(seconds) >= SKEW_SECONDS ? seconds : undefined;
-}
-
-function dateSkew({ serverAheadSeconds }: Finding): number | undefined {
-  return serverAheadSeconds !== undefined && Math.abs(serverAheadSeconds) >= SKEW_SECONDS
-    ? serverAheadSeconds
-    : undefined;
+  if (!finding) return undefined;
+  return [finding.serverAheadSeconds, assertionSkew(finding)].find(
+    (seconds) => seconds !== undefined && Math.abs(seconds) >= SKEW_SECONDS,
+  );
 }
 
 /** MSAL signs assertions for this long. */
@@ -273,13 +264,13 @@ const CLOUDS: [string, RegExp][] = [
   ['AzureGermanCloud', /^login\.microsoftonline\.de$/],
 ];
 
-function cloudWith(host: string | undefined): string | undefined {
-  return CLOUDS.find(([, hosts]) => hosts.test(host ?? ''))?.[0];
+function cloudWith(host = ''): string | undefined {
+  return CLOUDS.find(([, hosts]) => hosts.test(host))?.[0];
 }
 
 /** The name of this service's cloud, as the Azure CLI knows it. */
-export function cloudName({ facts }: Pick<Evidence, 'facts'>): string | undefined {
-  return cloudWith(authorityHost({ facts }));
+export function cloudName(e: Pick<Evidence, 'facts'>): string | undefined {
+  return cloudWith(authorityHost(e));
 }
 
 /** The other cloud that a tool asked for a token; undefined if it asked in the cloud of this service. */

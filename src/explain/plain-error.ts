@@ -9,10 +9,17 @@ import { authorityHost, managedIdentityHost } from './words.ts';
  */
 export function outcomeOf(error: unknown, known: Facts): Outcome {
   const chain = [...errorChain(error)];
-  const response = chain.find((member) => isResponse(member));
+  // A RestError of the ARM clients has a status, or the code of a failed connection.
+  const response = chain.find((member) => textOf(member, 'name') === 'RestError');
   const facts = known === NO_FACTS ? factsIn(chain.map((member) => textOf(member, 'message') ?? '')) : known;
   const attempts = response ? [] : attemptsOf(error, facts);
-  const failure = response ? refusal(response) : failureOf(error, attempts);
+  const failure: Failure = response
+    ? refusal(response)
+    : {
+        kind: attempts.length > 0 ? 'no-token' : 'unexpected',
+        message: textOf(error, 'message') ?? String(error),
+        errorName: textOf(error, 'name') ?? 'Error',
+      };
   return { facts, attempts, identity: null, list: null, failure, renewal: null };
 }
 
@@ -25,24 +32,17 @@ export function* errorChain(error: unknown, depth = 0): Generator<object> {
   yield* errorChain(field(error, 'cause'), depth + 1);
 }
 
-/** A RestError of the ARM clients: it has a status, or the code of a failed connection. */
-function isResponse(error: object): boolean {
-  return textOf(error, 'name') === 'RestError';
-}
-
 /** Errors of credentials, by the names that @azure/identity gives them. */
 const CREDENTIAL_ERROR = /^(Aggregate)?Authentication(Required)?Error$|^CredentialUnavailableError$/;
 
 function attemptsOf(error: unknown, facts: Facts): Attempt[] {
-  const members = [field(error, 'errors') ?? error].flat().filter((member) => typeof member === 'object');
-  return members.flatMap((member) => (member !== null && isOfCredential(member) ? [attemptOf(member, facts)] : []));
+  const members = [field(error, 'errors') ?? error].flat();
+  return members
+    .filter((member) => CREDENTIAL_ERROR.test(textOf(member, 'name') ?? ''))
+    .map((member) => attemptOf(member, facts));
 }
 
-function isOfCredential(error: object): boolean {
-  return CREDENTIAL_ERROR.test(textOf(error, 'name') ?? '');
-}
-
-function attemptOf(error: object, facts: Facts): Attempt {
+function attemptOf(error: unknown, facts: Facts): Attempt {
   const message = textOf(error, 'message') ?? '';
   const errorName = textOf(error, 'name') ?? 'Error';
   const chain = [...errorChain(error)];
@@ -94,15 +94,10 @@ function exchangeIn(message: string, credential: string, facts: Facts): Exchange
     const body = text === 'Unknown' ? '' : text;
     return { host, status: Number(status), contentType: /^\s{0,50}<|^$/.test(body) ? 'text/html' : 'text/plain', body };
   }
+  if (description === '' || !isManaged) return undefined;
   // Of a JSON body, MSAL does not say the status. These codes have one of their own.
-  return description === '' || !isManaged
-    ? undefined
-    : {
-        host,
-        status: STATUSES[code] ?? 400,
-        contentType: 'application/json',
-        body: JSON.stringify({ error: code, error_description: description }),
-      };
+  const body = JSON.stringify({ error: code, error_description: description });
+  return { host, status: STATUSES[code] ?? 400, contentType: 'application/json', body };
 }
 
 const STATUSES: Record<string, number> = {
@@ -153,12 +148,9 @@ function factsIn(messages: readonly string[]): Facts {
 /** What the messages of the credentials begin with or mention. */
 const CREDENTIALS: readonly [RegExp, string][] = [
   [/WorkloadIdentityCredential|workload identity/i, 'WorkloadIdentityCredential'],
-  [/ManagedIdentityCredential|IMDS endpoint|managed identity environment/i, 'ManagedIdentityCredential'],
-  [/EnvironmentCredential/, 'EnvironmentCredential'],
   [/PowerShell/, 'AzurePowerShellCredential'],
   [/Azure Developer CLI|\bazd\b/, 'AzureDeveloperCliCredential'],
   [/Visual Studio Code/, 'VisualStudioCodeCredential'],
-  [/Broker/, 'BrokerCredential'],
 ];
 
 function credentialOf(message: string, errorName: string): string {
@@ -178,8 +170,7 @@ function refusal(error: object): Failure {
   const status = Number(field(error, 'statusCode')) || undefined;
   const code = textOf(error, 'code');
   const message = textOf(error, 'message') ?? '';
-  const isUnknown = status === 404 && code === 'SubscriptionNotFound';
-  const kind = status === undefined ? 'unreachable' : isUnknown ? 'no-subscription' : (KINDS[status] ?? 'broken');
+  const kind = status === undefined ? 'unreachable' : (KINDS[status] ?? 'broken');
   return {
     kind,
     message,
@@ -187,12 +178,6 @@ function refusal(error: object): Failure {
     ...(code !== undefined && { code }),
     ...(status !== undefined && { status, said: message, isAzureError: code !== undefined }),
   };
-}
-
-function failureOf(error: unknown, attempts: readonly Attempt[]): Failure {
-  const message = textOf(error, 'message') ?? String(error);
-  const errorName = textOf(error, 'name');
-  return { kind: attempts.length > 0 ? 'no-token' : 'unexpected', message, ...(errorName && { errorName }) };
 }
 
 function field(value: unknown, name: string): unknown {

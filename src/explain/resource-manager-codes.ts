@@ -1,29 +1,40 @@
+import type { Finding } from './evidence.ts';
+
 /**
  * The error codes of Azure Resource Manager, by what they mean for the user. There are hundreds, and each resource provider has
  * its own: some are matched by name, the others by what their names have in common.
  *
  * @see https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
  */
-const FORMS = {
+const CODES = [
   /** The request comes from, or over, a network that is not allowed. */
-  network:
+  [
+    'network',
     /Private(Link|Endpoint|Network)|PublicNetwork|Network(Access|Acl|Rule|Security)|Firewall|IpAddress|IPNotAllowed|VirtualNetwork|SecurityPerimeter/i,
-  deny: /^DenyAssignment/,
+  ],
+  ['deny', /^DenyAssignment/],
   /** A policy of the organization. */
-  policy: /Policy|DisallowedByManagementGroup/,
+  ['policy', /Policy|DisallowedByManagementGroup/],
   /** Azure itself requires a stronger login, such as multi-factor authentication. */
-  'stronger-login': /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i,
-  'subscription-disabled':
+  ['stronger-login', /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i],
+  [
+    'subscription-disabled',
     /^(ReadOnly)?DisabledSubscription$|Subscription(NotEnabled|IsDisabled|Disabled|Warned|PastDue|Expired|Suspended|Deleted|NotActive|Inactive|Blocked|ReadOnly|Terminated)|InactiveSubscription/,
-  registration: /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/,
-  'subscription-unknown':
+  ],
+  ['registration', /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/],
+  [
+    'subscription-unknown',
     /^(SubscriptionNotFound|InvalidSubscriptionId|SubscriptionIdIsInvalid|MissingSubscription|SubscriptionIdNotSpecified)$/,
+  ],
   /** The endpoint is not the one that this program was made for. */
-  endpoint: /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/,
-  role: /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|AccessCheckFailed|Permissions?(Denied|Missing)|(No|Missing)Permission|RoleAssignment(Missing|Required)/i,
-} as const satisfies Record<string, RegExp>;
+  ['endpoint', /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/],
+  [
+    'role',
+    /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|AccessCheckFailed|Permissions?(Denied|Missing)|(No|Missing)Permission|RoleAssignment(Missing|Required)/i,
+  ],
+] as const satisfies readonly (readonly [string, RegExp])[];
 
-export type ResourceManagerClass = keyof typeof FORMS;
+export type ResourceManagerClass = (typeof CODES)[number][0];
 
 /** Words with the same meaning, for a general code such as Forbidden. */
 const WORDS: [ResourceManagerClass, RegExp][] = [
@@ -44,19 +55,11 @@ const WORDS: [ResourceManagerClass, RegExp][] = [
   ],
 ];
 
-/** The class of an error of Resource Manager, by its code or else by its words; undefined if unknown. */
-export function resourceManagerClass(code: string | undefined, message: string): ResourceManagerClass | undefined {
-  const names = Object.entries(FORMS);
-  const byCode = names.find(([, form]) => code !== undefined && form.test(code))?.[0];
-  // The keys of FORMS, which Object.entries widens to string.
-  if (byCode !== undefined) return byCode as ResourceManagerClass;
-  return WORDS.find(([, form]) => form.test(message))?.[0];
-}
-
-/** The class of what Resource Manager said. */
-export function classOf(finding: {
-  errorCode?: string | undefined;
-  summary: string;
-}): ResourceManagerClass | undefined {
-  return resourceManagerClass(finding.errorCode, finding.summary);
+/** The class of what Resource Manager said, by its code or else by its words; undefined if unknown. */
+export function classOf({
+  errorCode = '',
+  summary,
+}: Pick<Finding, 'errorCode' | 'summary'>): ResourceManagerClass | undefined {
+  const found = CODES.find(([, form]) => form.test(errorCode)) ?? WORDS.find(([, form]) => form.test(summary));
+  return found?.[0];
 }

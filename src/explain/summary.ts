@@ -56,10 +56,20 @@ function framedByPowerShell(lines: readonly string[]): string | undefined {
   return framed.length > 0 ? framed.join(' ') : undefined;
 }
 
+/** The module of `az` that has the commands for logins and tokens. Without it there is no token, whatever comes after. */
+export const NEEDED_MODULE = /Error loading command module '(?:profile|core)'(?:: )?/;
+
+/** `az` continues if it cannot load a module of other commands: only its later messages count. */
+export function withoutSkippedModules(text: string): string {
+  if (NEEDED_MODULE.test(text)) return text;
+  const others = text.replace(/^ERROR: Error loading command module [^\n]{0,500}\n?/gm, '');
+  return /^ERROR: /m.test(others) ? others : text;
+}
+
 /** The message of a tool: its ERROR line, or the end of a Python traceback, reduced to its last cause. */
 export function toolSummary(coloredMessage: string): string {
-  const message = withoutColors(coloredMessage);
-  const all = message
+  const message = withoutSkippedModules(withoutColors(coloredMessage));
+  const lines = message
     .split('\n')
     .map((line) => line.trim())
     .filter(
@@ -67,22 +77,15 @@ export function toolSummary(coloredMessage: string): string {
         /[\p{L}\d]/u.test(withoutNoise(line)) &&
         !/^(WARNING|To re-authenticate|To check existing|Otherwise, |Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
-  // Without this module there is no token, whatever comes after. The others are skipped.
-  const needed = all.find((line) => /Error loading command module '(?:profile|core)'/.test(line));
-  if (needed !== undefined) return withoutNoise(needed.replace(/^.{0,20}Error loading command module '\w+': /, ''));
-  const others = all.filter((line) => !/Error loading command module/.test(line));
-  const lines = others.length > 0 ? others : all;
   const isTraceback = /Traceback \(most recent call last\)/.test(message);
-  const exception = isTraceback
-    ? lines.findLast((line) => /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(line))
-    : undefined;
   const line =
-    exception ??
+    lines.find((each) => NEEDED_MODULE.test(each)) ??
+    lines.findLast((each) => isTraceback && /^[\w.]{3,80}(Error|Exception|Exit|Interrupt)\b/.test(each)) ??
     lines.find((each) => each.startsWith('ERROR:')) ??
     framedByPowerShell(lines) ??
     lines.at(-1) ??
     message;
-  return lastCause(withoutNoise(line.replace(/^ERROR: /, '')));
+  return lastCause(withoutNoise(line.replace(/^ERROR: /, '').replace(NEEDED_MODULE, '')));
 }
 
 /** Python wraps a cause in the names of its classes: `… (Caused by NewConnectionError('<object at 0x…>: the cause'))`. */

@@ -1,72 +1,18 @@
+import { NEEDED_MODULE } from './summary.ts';
+
 /** The forms of the texts that `readText` reads, by what each means. */
 
-/** What stops a tool on its own machine, before or after it asks Microsoft Entra ID. */
-export type Problem =
-  | 'clock-wrong'
-  | 'wrong-architecture'
-  | 'extension-broken'
-  | 'login-certificate-missing'
-  | 'locked'
-  | 'killed'
-  | 'not-installed'
-  | 'installation-broken'
-  | 'too-old'
-  | 'permission-denied'
-  | 'read-only'
-  | 'disk-full'
-  | 'cache-encrypted'
-  | 'cache-corrupt'
-  | 'account-not-in-cache'
-  | 'not-logged-in'
-  | 'no-subscription'
-  | 'cloud-unknown'
-  | 'ca-bundle-missing'
-  | 'identity-endpoint-failed'
-  | 'broker-failed'
-  | 'reauthentication-required'
-  | 'scripts-forbidden'
-  | 'module-missing';
-
-/** Why a service for managed identities gave no token, apart from the identity itself. */
-export type ProviderProblem =
-  | 'client-id-unsupported'
-  | 'header-missing'
-  | 'key-unreadable'
-  | 'agent-disconnected'
-  | 'audience-unsupported'
-  | 'pods-unlisted'
-  | 'pod-unknown'
-  | 'no-binding'
-  | 'not-matched'
-  | 'not-assigned-yet'
-  | 'throttled'
-  | 'metadata-fault';
-
-/** What is wrong with a certificate, its private key, or their file. */
-export type CertificateProblem =
-  | 'file-missing'
-  | 'file-unreadable'
-  | 'password-wrong'
-  | 'key-unusable'
-  | 'certificate-absent'
-  | 'not-registered'
-  | 'key-mismatch'
-  | 'key-too-short'
-  | 'revoked'
-  | 'expired'
-  | 'not-valid-now';
-
 const GUID = '[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}';
-
-/** The module that has the commands for logins and tokens. */
-export const NEEDED_MODULE = /Error loading command module '(?:profile|core)'/;
 
 /** What a local firewall, a VPN or a sandbox makes of a connection. */
 export const FORBIDDEN_SOCKET =
   /WinError 10013|new connection: \[Errno (?:1|13)\]|\bconnect(?:ex)?: (?:permission denied|operation not permitted)/i;
 
-/** In order: specific problems come before general ones. */
-export const PROBLEMS: [Problem, RegExp][] = [
+/** What a text means, by its wording. The first form that matches decides. */
+type Meanings = readonly (readonly [string, RegExp])[];
+
+/** What stops a tool on its own machine, before or after it asks Microsoft Entra ID; specific problems before general ones. */
+export const PROBLEMS = [
   [
     'clock-wrong',
     /(?:token|assertion|certificate|signature) (?:is|was) not yet valid|ID token (?:already|has) expired|computer's time|time zone (?:is|are)|check (?:your|the) (?:system )?(?:clock|time)|clock skew|RequestTimeTooSkewed|used before issued/i,
@@ -146,10 +92,15 @@ export const PROBLEMS: [Problem, RegExp][] = [
     'not-logged-in',
     /az login|claims challenge|InteractionRequired|invalid_grant|interaction_required|login_required|no_tokens_found|azd auth login|Connect-AzAccount|not logged in|Interactive authentication is needed|log ?in to setup account|No accounts were found/i,
   ],
-];
+] as const satisfies Meanings;
 
-/** The wordings of Node, OpenSSL, MSAL and Microsoft Entra ID. In order: `expired` may stand in a list of other reasons. */
-export const CERTIFICATES: [CertificateProblem, RegExp][] = [
+export type Problem = (typeof PROBLEMS)[number][0];
+
+/**
+ * What is wrong with a certificate, its private key, or their file, in the wordings of Node, OpenSSL, MSAL and Microsoft Entra ID.
+ * `expired` may stand in a list of other reasons.
+ */
+export const CERTIFICATES = [
   ['file-missing', /ENOENT|[Nn]o such file/],
   ['file-unreadable', /EACCES|EPERM|[Pp]ermission denied|EISDIR/],
   [
@@ -165,20 +116,22 @@ export const CERTIFICATES: [CertificateProblem, RegExp][] = [
   ['revoked', /certificate (?:has been|was|is) revoked/i],
   ['expired', /(?:certificate|key)[^.\n]{0,60} (?:is|has|was) expired|expired (?:certificate|key)/i],
   ['not-valid-now', /not within its (?:specified )?valid|not yet valid|NotBefore|validity period/i],
-];
+] as const satisfies Meanings;
+
+export type CertificateProblem = (typeof CERTIFICATES)[number][0];
 
 /** The variable that the SDK or MSAL refuses. */
 export const VARIABLES = [/'(\w{1,60})' environment variable is malformed/, /\b([a-z_]{1,60})_url_malformed\b/];
 
 /** What the metadata service, NMI and identity endpoints say about an identity. */
-export const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
+export const IDENTITIES = [
   ['ambiguous', /Multiple user assigned identities/i],
   ['pending', /AzureAssignedIdentity|in (?:CREATED|ASSIGNED) state/],
   [
     'not-found',
     /Identity not found|no azure identity found|azureidentity is not configured|has not been assigned|is(?:n't| not) assigned|No User Assigned|No (?:Managed Identity|MSI|identity)(?: was)? (?:found|assigned|configured)|Unable to (?:load|find|get) (?:the )?(?:proper|requested|specified)? ?(?:Managed )?Identity|identit(?:y|ies) .{0,80}(?:not found|does not exist|not (?:been )?(?:enabled|configured))|ManagedIdentityNotFound|IdentityNotFound/i,
   ],
-];
+] as const satisfies Meanings;
 
 /**
  * What MSAL, the metadata service, NMI and the agent of Azure Arc say about a request. NMI waits for its record of the pod's
@@ -186,7 +139,7 @@ export const IDENTITIES: ['not-found' | 'ambiguous' | 'pending', RegExp][] = [
  *
  * @see https://github.com/Azure/aad-pod-identity/blob/master/pkg/nmi/standard.go
  */
-export const PROVIDERS: [ProviderProblem, RegExp][] = [
+export const PROVIDERS = [
   [
     'client-id-unsupported',
     /Specifying a .{0,80} is not supported (?:by|for)|can only be system assigned|not configurable at runtime|did not confirm the requested user-assigned/,
@@ -205,10 +158,10 @@ export const PROVIDERS: [ProviderProblem, RegExp][] = [
   ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
   ['throttled', /Status Code = '?429|too many requests|throttl/i],
   ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
-];
+] as const satisfies Meanings;
 
 /** The wordings of Python, Go, .NET, curl and Node. */
-export const NETWORK_CODES: [string, RegExp][] = [
+export const NETWORK_CODES = [
   ['CERT_HAS_EXPIRED', /certificate has expired|CERT_HAS_EXPIRED|certificate expired/i],
   ['CERT_NOT_YET_VALID', /certificate is not yet valid|CERT_NOT_YET_VALID/i],
   [
@@ -253,13 +206,12 @@ export const NETWORK_CODES: [string, RegExp][] = [
     'ETIMEDOUT',
     /timed out|ConnectTimeout|ReadTimeout|TimeoutError|Errno (?:110|60)\b|WinError 10060|i\/o timeout|deadline exceeded|\bETIMEDOUT\b/i,
   ],
-];
+] as const satisfies Meanings;
 
 export const HOSTS = [
   /host='([\w.-]{1,253})'/,
   /lookup ([\w.-]{1,253})/,
   /(?:Post|Get|Put) "?https?:\/\/([\w.-]{1,253})/,
-  /Connection to ([\w.-]{1,253}) timed out/,
   /\(([\w-]{1,63}(?:\.[\w-]{1,63}){1,6}):\d{2,5}\)/,
   /https?:\/\/([\w.-]{1,253})[^\s'"]{0,300}(?:oauth2|openid|\/token)/,
 ];
@@ -296,18 +248,7 @@ export const APPLICATIONS = [
   /[Aa]pplication(?: with identifier| with appid| with ID| ID)? '([^'\n]{1,200})'/,
   /\bapp(?: Id| id)? '([^'\n]{1,200})'/,
   new RegExp(`client application (${GUID})`),
-  new RegExp(`service principal '?(${GUID})`, 'i'),
   /[Tt]he client '([^'\n]{1,200})'/,
 ];
 
-export const SUBSCRIPTIONS = [
-  /subscription(?: identifier)? '([^'\n]{1,100})'/i,
-  new RegExp(`/subscriptions/(${GUID})`, 'i'),
-];
-
-export const WAITS = [
-  /again after '?(\d{1,6})'? ?s/i,
-  /retry after '?(\d{1,6})'? ?s/i,
-  /Retry-After: (\d{1,6})/i,
-  /in (\d{1,5}) seconds/i,
-];
+export const WAITS = [/again after '?(\d{1,6})'? ?s/i];

@@ -20,12 +20,8 @@ export function capitalized(words: string): string {
 /** A value for a sentence, short and without control characters or backticks; for one that is not known, the other words. */
 export function shown(value: string | null | undefined, otherwise: string): string {
   if (!hasValue(value)) return otherwise;
-  return (
-    value
-      .slice(0, 300)
-      .replace(/[\p{Cc}`]/gu, ' ')
-      .trim() || otherwise
-  );
+  const printable = value.slice(0, 300).replace(/[\p{Cc}`]/gu, ' ');
+  return printable.trim() || otherwise;
 }
 
 export function isSet({ facts }: WithFacts, variable: string): boolean {
@@ -45,21 +41,23 @@ export function isTooShort({ facts }: WithFacts, variable: string): boolean {
   return facts.variables[variable] === SHORT_SECRET;
 }
 
-/** AZURE_CLIENT_ID, if its value may be shown. */
-export function clientIdOf({ facts }: WithFacts): string | undefined {
-  const value = facts.variables['AZURE_CLIENT_ID'];
+/** The value of a variable, if it may be shown. */
+function variableOf({ facts }: WithFacts, variable: string): string | undefined {
+  const value = facts.variables[variable];
   return hasValue(value) ? value : undefined;
 }
 
-export function tenantIdOf({ facts }: WithFacts): string | undefined {
-  const value = facts.variables['AZURE_TENANT_ID'];
-  return hasValue(value) ? value : undefined;
+export function clientIdOf(e: WithFacts): string | undefined {
+  return variableOf(e, 'AZURE_CLIENT_ID');
+}
+
+export function tenantIdOf(e: WithFacts): string | undefined {
+  return variableOf(e, 'AZURE_TENANT_ID');
 }
 
 /** The subscription that was listed or that is configured. */
-export function subscriptionOf({ failure, list, facts }: Evidence): string | undefined {
-  const configured = facts.variables['AZURE_SUBSCRIPTION_ID'];
-  return list?.subscriptionId ?? failure?.subscriptionId ?? (hasValue(configured) ? configured : undefined);
+export function subscriptionOf(e: Evidence): string | undefined {
+  return e.list?.subscriptionId ?? e.failure?.subscriptionId ?? variableOf(e, 'AZURE_SUBSCRIPTION_ID');
 }
 
 /** The subscription that the managed identity itself belongs to. */
@@ -79,9 +77,8 @@ export function identityInWords(e: WithFacts): string {
 
 /** "the service account shop/orders", as far as it is known. */
 export function serviceAccountInWords({ facts: { pod } }: WithFacts): string {
-  const { namespace, serviceAccount } = pod ?? {};
-  if (serviceAccount === undefined) return 'the service account of this pod';
-  return `the service account ${[namespace, serviceAccount].filter(Boolean).join('/')}`;
+  if (pod?.serviceAccount === undefined) return 'the service account of this pod';
+  return `the service account ${[pod.namespace, pod.serviceAccount].filter(Boolean).join('/')}`;
 }
 
 /** The name of the resource that the managed identity belongs to, or its own name if it is user-assigned. */
@@ -106,8 +103,7 @@ export function isLabelled({ facts }: WithFacts): boolean | undefined {
 
 /** The value of the label of Workload ID, if the pod has one that is visible. */
 export function labelOf({ facts }: WithFacts): string | undefined {
-  const value = facts.podLabels?.['azure.workload.identity/use'];
-  return value ? shown(value, '') : undefined;
+  return shown(facts.podLabels?.['azure.workload.identity/use'], '') || undefined;
 }
 
 /** Whether the pod has the label of pod identity. If so, NMI should answer in place of the metadata service. */
@@ -166,7 +162,6 @@ const QUOTED_LENGTH = 160;
 /** Quotes the beginning of a message, for a failure without its own row. */
 export function quoted({ summary }: Pick<Finding, 'summary'>): string {
   const text = shown(summary.replaceAll('"', "'").replace(/\s{1,100}/g, ' '), 'nothing');
-  return text.length <= QUOTED_LENGTH
-    ? `"${text.replace(/[.\s]{1,3}$/, '')}"`
-    : `"${text.slice(0, QUOTED_LENGTH).replace(/\s\S{0,30}$/, '')} …"`;
+  if (text.length <= QUOTED_LENGTH) return `"${text.replace(/[.\s]{1,3}$/, '')}"`;
+  return `"${text.slice(0, QUOTED_LENGTH).replace(/\s\S{0,30}$/, '')} …"`;
 }

@@ -93,3 +93,8 @@ describe('one plain error', () => {
     expect(explain(subject).failure?.reason).toBe('unknown');
   });
 });
+
+test('an outcome that lacks its facts, such as a stored one of another version, is explained anyway', () => {
+  const bare = readCases('demo').map(({ outcome }) => ({ ...outcome, facts: {} }));
+  expect(bare.map((outcome) => explain(outcome).failure?.reason).filter(Boolean)).not.toEqual([]);
+});

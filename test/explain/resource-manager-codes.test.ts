@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resourceManagerClass } from '../../src/explain/resource-manager-codes.ts';
+import { classOf } from '../../src/explain/resource-manager-codes.ts';
 
 test.each([
   ['AuthorizationFailed', '', 'role'],
@@ -23,6 +23,6 @@ test.each([
   ['Forbidden', 'The client does not have authorization to perform action x', 'role'],
   ['Forbidden', 'Public network access is disabled for this resource.', 'network'],
   ['SomethingNew', 'No.', undefined],
-])('the error code %s (%j) has the class %s', (code, message, expected) => {
-  expect(resourceManagerClass(code, message)).toBe(expected);
+])('the error code %s (%j) has the class %s', (errorCode, summary, expected) => {
+  expect(classOf({ errorCode, summary })).toBe(expected);
 });
