@@ -94,7 +94,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (subscriptionId !== undefined && !isGuid(subscriptionId)) {
     throw new ConfigError(
       'AZURE_SUBSCRIPTION_ID',
-      'is not a subscription id',
+      /^\s|\s$|^['"]/.test(subscriptionId)
+        ? 'has white space or quotation marks around it'
+        : 'is not a subscription id',
       'a GUID such as 00000000-0000-0000-0000-000000000000',
     );
   }

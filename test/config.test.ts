@@ -84,6 +84,15 @@ test.each([
   expect(read).not.toThrow(value);
 });
 
+test.each([
+  "'00000000-0000-4000-8000-000000000000'",
+  '"00000000-0000-4000-8000-000000000000"',
+  '00000000-0000-4000-8000-000000000000\n',
+])('of a subscription id as in an env file (%j) the marks around it are what is wrong', (value) => {
+  const read = () => readConfig({ AZURE_SUBSCRIPTION_ID: value });
+  expect(read).toThrow(/^AZURE_SUBSCRIPTION_ID has white space or quotation marks around it; accepted: a GUID/);
+});
+
 test('the names accepted for AZURE_TOKEN_CREDENTIALS are those of the SDK, which throws on any other', () => {
   for (const name of TOKEN_CREDENTIALS) {
     vi.stubEnv('AZURE_TOKEN_CREDENTIALS', name);

@@ -79,8 +79,8 @@ export type Place = IdentityEndpoint | 'kubernetes' | 'codespaces' | 'devcontain
 
 /** Replaces the value of a variable that may be secret. */
 export const SECRET = '(set)';
-/** The same for a value with white space around it, which is sent too and hardly ever intended. */
-export const PADDED_SECRET = '(set, with white space around it)';
+/** The same for a value with white space or quotation marks around it, which are sent too and hardly ever intended. */
+export const PADDED_SECRET = '(set, with white space or quotation marks around it)';
 /** The same for a secret that is far too short: cut off at a `#`, `$`, quote or `%` on its way. */
 export const SHORT_SECRET = '(set, but too short)';
 
@@ -95,6 +95,9 @@ const SHOWN = /^AZURE_(CLIENT_ID|TENANT_ID|SUBSCRIPTION_ID|TOKEN_CREDENTIALS|AUT
 /** A GUID, a name such as `prod`, a domain, a resource id, the URL of a cloud; no secret looks like one of these. */
 const PUBLIC_VALUE =
   /^([0-9a-f-]{36}|[a-z]{1,30}|([a-z0-9-]{1,63}\.){1,4}[a-z]{2,20}|\/subscriptions\/[\w/.()-]+|https:\/\/[\w.-]+\/?)$/i;
+
+/** A file for `docker run --env-file` and many a form keep quotation marks. */
+const PADDED = /^\s|\s$|^(['"]).*\1$/s;
 
 /** Microsoft Entra ID generates secrets of 34 to 40 characters; older ones had at least 16. */
 const SHORTEST_CLIENT_SECRET = 16;
@@ -310,7 +313,7 @@ function relevantVariables(env: FactSources['env']): Record<string, string> {
 }
 
 function noteAbout(name: string, value: string): string {
-  if (value !== value.trim()) return PADDED_SECRET;
+  if (PADDED.test(value)) return PADDED_SECRET;
   return name === 'AZURE_CLIENT_SECRET' && value.length < SHORTEST_CLIENT_SECRET ? SHORT_SECRET : SECRET;
 }
 

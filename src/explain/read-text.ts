@@ -3,6 +3,7 @@ import { withoutColors, withoutSkippedModules } from './summary.ts';
 import {
   APPLICATIONS,
   CERTIFICATES,
+  CLOUDS,
   FORBIDDEN_SOCKET,
   HOSTS,
   IDENTITIES,
@@ -53,6 +54,8 @@ const FIELDS = {
   /** Why such a service gave no token, apart from the identity itself. */
   provider: (text) => meaning(text, PROVIDERS),
   certificate: (text) => meaning(text, CERTIFICATES),
+  /** Another cloud than the public one, whose hosts the text names. */
+  cloud: (text) => meaning(text, CLOUDS),
   /** The variable whose value the SDK cannot use. */
   variable: (text) => first(text, VARIABLES),
   /** The text names a policy of the tenant's administrator. */

@@ -54,7 +54,11 @@ export const PROBLEMS = [
     'no-subscription',
     /Subscription '?.{0,100}'? not found|No subscriptions? found\b|access to subscription with ID|subscription of '.{0,100}' doesn't exist/i,
   ],
-  ['cloud-unknown', /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not/i],
+  ['tenant-unknown', /OIDC Discovery endpoint rejects|Unable to get authority configuration/],
+  [
+    'cloud-unknown',
+    /The cloud '.{0,60}' is not registered|cloud name '?.{0,60}'? is not|invalid_instance|is not whitelisted/i,
+  ],
   [
     'identity-endpoint-failed',
     /Failed to connect to MSI|managed_identity_(?:request_failed|unreachable)|ManagedIdentityError|Identity not found|MSI endpoint|Cloud Shell credential problem/i,
@@ -158,6 +162,12 @@ export const PROVIDERS = [
   ['pod-unknown', /matching pods|match failed|match pod ip|host ?network|missing pod|no pod|remote address/i],
   ['throttled', /Status Code = '?429|too many requests|throttl/i],
   ['metadata-fault', /Status Code = '?(?:404|408|410|5\d\d)/i],
+] as const satisfies Meanings;
+
+/** The cloud whose hosts a text names, as the Azure CLI calls it. The public cloud is in many texts. */
+export const CLOUDS = [
+  ['AzureUSGovernment', /usgovcloudapi\.net|microsoftonline\.us\b/i],
+  ['AzureChinaCloud', /chinacloudapi\.cn|microsoftonline\.cn\b/i],
 ] as const satisfies Meanings;
 
 /** The wordings of Python, Go, .NET, curl and Node. */

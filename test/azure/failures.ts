@@ -225,6 +225,16 @@ export const FAILURES: Case[] = [
     env: () => workloadIdentity(),
   },
   {
+    title: 'an identity of another cloud, which a variable of other programs names',
+    handlers: entraAnswers(aadsts(900382, 'Confidential Client is not supported in Cross Cloud request.')),
+    env: () => ({ ...withSecret(), AZURE_ENVIRONMENT: 'AzureUSGovernment' }),
+  },
+  {
+    title: 'a service principal whose tenant stands in the variable of another program',
+    handlers: [noImds()],
+    env: () => ({ AZURE_CLIENT_ID: clientId, AZURE_CLIENT_SECRET: 'made-up~client.secret', ARM_TENANT_ID: tenantId }),
+  },
+  {
     title: 'a Resource Manager of another cloud',
     handlers: [imds(), resourceManager(refuses(401, 'InvalidAuthenticationTokenAudience', 'wrong audience'))],
   },
@@ -681,6 +691,14 @@ export const FAILURES: Case[] = [
           ),
         },
       }),
+    ],
+  },
+  {
+    title: 'a private link that serves the subscription to its own network only',
+    handlers: [
+      imds(),
+      subscriptions(['One']),
+      groups(1, { onPage: { 1: refuses(403, 'PrivateLinkAccessRestricted', 'Not allowed from this network.') } }),
     ],
   },
   {

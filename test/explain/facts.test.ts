@@ -41,11 +41,11 @@ test('variables are listed, but only ids and choices with their value', async ()
   });
 });
 
-test.each([' made-up', 'made-up\n', '\tmade-up '])(
-  'white space around a secret is reported, but not the secret: %j',
+test.each([' made-up', 'made-up\n', '\tmade-up ', '"made-up"', "'made-up'"])(
+  'white space or quotation marks around a secret are reported, but not the secret: %j',
   async (secret) => {
     expect((await factsOf({ AZURE_CLIENT_SECRET: secret })).variables).toEqual({
-      AZURE_CLIENT_SECRET: '(set, with white space around it)',
+      AZURE_CLIENT_SECRET: '(set, with white space or quotation marks around it)',
     });
   },
 );

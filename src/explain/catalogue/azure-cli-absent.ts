@@ -132,7 +132,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
     when: absentAt('container'),
     problem: () => 'This container has no az on its PATH, and no other credential gives a token.',
     hint: () =>
-      'Run this service on the host, where az is logged in, or use an image with the Azure CLI and your ~/.azure mounted.',
+      'Run this service on the host, where az is logged in, or in an image with the Azure CLI and your ~/.azure mounted, or set the variables of a service principal.',
     commands: loginWhereItIs,
   },
   {

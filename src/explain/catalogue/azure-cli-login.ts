@@ -1,5 +1,5 @@
 import { bash, guid, isGuid, name, part, text, url, type Word } from '../bash.ts';
-import { listSubscriptions, loginAgain } from '../commands.ts';
+import { listSubscriptions, loginAgain, loginToTenant } from '../commands.ts';
 import type { Case, Evidence } from '../evidence.ts';
 import { azureCli, azureCliHas, cloudName, only, type When } from '../match.ts';
 import { isCloudShell, isContainer, isPipeline } from '../place.ts';
@@ -137,6 +137,14 @@ export const AZURE_CLI_LOGIN: readonly Row[] = [
     hint: () =>
       'Choose a subscription that the login sees. If there is none, log in to the tenant that has it, or get a role on one first.',
     commands: (c) => [listSubscriptions(), bash`az account set --subscription ${subscriptionOrFirst(c)}`],
+  },
+  {
+    ...LOGIN,
+    when: needsLogin('tenant-unknown'),
+    problem: () =>
+      'Entra ID does not know the tenant that az asks: it was deleted, or belongs to another cloud than az is set to.',
+    hint: () => 'Log in to a tenant that exists, and choose a subscription of it.',
+    commands: () => [listSubscriptions(), loginToTenant(undefined)],
   },
   {
     ...LOGIN,

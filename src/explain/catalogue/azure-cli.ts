@@ -36,8 +36,9 @@ export const AZURE_CLI: readonly Row[] = [
   {
     ...AZ_WRONG_CLOUD,
     when: azureCliHas('cloud-unknown'),
-    problem: () => 'The configuration of az names a cloud that az does not know.',
-    hint: (c) => `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there.`,
+    problem: ({ finding }) => `az is set to a cloud or an authority that is not known: ${quoted(finding)}.`,
+    hint: (c) =>
+      `Set az to the cloud ${shown(cloudName(c), 'of this service')}, and log in there. For a cloud of your own, such as Azure Stack, turn off core.instance_discovery of az instead.`,
     commands: loginToCloud,
   },
   ...clockRows(azureCliHas('clock-wrong')),

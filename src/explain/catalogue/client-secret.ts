@@ -57,9 +57,9 @@ export const CLIENT_SECRET: readonly Row[] = [
     ...CLIENT_SECRET_REFUSED,
     when: fromEnvironment(only(refused, (e) => isPadded(e, 'AZURE_CLIENT_SECRET'))),
     problem: () =>
-      'AZURE_CLIENT_SECRET has white space around it, such as the newline of an echo, which was sent as part of it.',
+      'AZURE_CLIENT_SECRET has white space or quotation marks around it, which were sent as part of it: the newline of an echo, the quotes of an env file.',
     hint: () =>
-      'Remove the white space where the variable is set, such as the Secret that it comes from, and restart. No new secret is needed.',
+      'Remove them where the variable is set, such as the Secret that it comes from, and restart. No new secret is needed.',
     commands: trimSecret,
   },
   {
@@ -83,7 +83,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     when: fromEnvironment(entraMeans('client-secret-expired')),
     problem: (c) => `The client secret of ${applicationInWords(c)} has expired.`,
     hint: (c) =>
-      `Create a new secret and set AZURE_CLIENT_SECRET to its value. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+      `Set AZURE_CLIENT_SECRET to a new secret and restart; if it was replaced already, only restart. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
     commands: replaceSecret,
   },
   {
@@ -131,7 +131,7 @@ export const CLIENT_SECRET: readonly Row[] = [
     problem: (c) =>
       `AZURE_CLIENT_SECRET is not a secret of ${applicationInWords(c)}: it was replaced, is the id instead of the value, or is encoded.`,
     hint: (c) =>
-      `Set it to the value of a current secret, or to that of a new one, which takes a minute. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
+      `Set it to the value of a current secret, or create one, and restart. A new one takes a minute. If you meant ${otherLogin(c)}, unset AZURE_CLIENT_SECRET, which comes before it.`,
     commands: replaceSecret,
   },
 ];

@@ -4,10 +4,11 @@ import { aboutPlatform, at, clientIdRefusedAt, platformInWords, requestedInWords
 import { dropVariables } from '../environment-commands.ts';
 import { only } from '../match.ts';
 import { isWindows } from '../place.ts';
-import type { Row } from '../row.ts';
+import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, quoted, shown } from '../words.ts';
 import { howFar } from './managed-identity.ts';
 import { IDENTITY_ENDPOINT_FAILED, IDENTITY_NOT_FOUND } from './reasons.ts';
+import { SIGN_IN_HOSTS, setAuthorityOfAz } from './tenant.ts';
 
 const UNSUPPORTED = {
   reason: 'client-id-not-supported',
@@ -48,6 +49,15 @@ export const OTHER_ENDPOINTS: readonly Row[] = [
       'Check which identity the platform gives this process. AZURE_CLIENT_ID, if set, must be its client id, not its object id.',
     commands: () => [listIdentities()],
     documentation: aboutPlatform,
+  },
+  {
+    ...IDENTITY_ENDPOINT_FAILED,
+    when: responded(({ text }) => text.provider === 'audience-unsupported' && text.cloud !== undefined),
+    problem: (c) =>
+      `The identity endpoint of this ${platformInWords(c)} belongs to the cloud ${c.finding.text.cloud}, and this service asked for a token of ${c.facts.cloud.resourceManager}.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the endpoint (${SIGN_IN_HOSTS}), and restart this service.`,
+    commands: setAuthorityOfAz,
+    documentation: DOCUMENTATION.clouds,
   },
   {
     ...IDENTITY_ENDPOINT_FAILED,

@@ -32,7 +32,7 @@ const ROLE_ADVICE: readonly {
   },
   {
     when: isUnchosen,
-    hint: 'If another identity was meant, set AZURE_CLIENT_ID to its client id. Give this one the role Reader only if it is the right one; through a group, a role takes up to a day.',
+    hint: 'If another identity was meant, set AZURE_CLIENT_ID to its client id. Give this one the role Reader only if it is the right one; a new role takes 10 minutes, through a group up to a day.',
     commands: (c) => [...showRoles(c), listIdentities(), ...chooseClientId(c)],
   },
   {

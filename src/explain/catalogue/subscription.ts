@@ -29,6 +29,14 @@ const configured = only(unknown, (e) => isSet(e, 'AZURE_SUBSCRIPTION_ID'));
 export const SUBSCRIPTION: readonly Row[] = [
   {
     ...NETWORK,
+    when: only(resourceManagerMeans('network'), (_, { errorCode = '' }) => errorCode.includes('PublicNetwork')),
+    problem: (c) => `${hostOf(c)} refuses requests that come from the public network (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Run this inside the virtual network of the private endpoint or over its VPN, or have public network access allowed in the private link association. No role helps.',
+    commands: showAddress,
+  },
+  {
+    ...NETWORK,
     when: only(resourceManagerMeans('network'), (e) => subscriptionOf(e) !== undefined),
     problem: (c) =>
       `The network rules or the private link of the subscription ${shown(subscriptionOf(c), 'in use')} refuse requests from this network (${codeOf(c.finding)}).`,

@@ -25,7 +25,7 @@ const unknown = entraMeans('tenant');
 
 const authority = ({ facts }: Case) => facts.cloud.authorityHost;
 const GOVERNMENT = 'https://login.microsoftonline.us';
-const OTHERS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn for China`;
+export const SIGN_IN_HOSTS = `${GOVERNMENT} for US Government, https://login.chinacloudapi.cn for China`;
 
 /** The cloud or tenant that was asked is not that of the identity. */
 export const TENANT: readonly Row[] = [
@@ -58,7 +58,7 @@ export const TENANT: readonly Row[] = [
     when: only(cloud, (e) => misnamed(e, 'AZURE_AUTHORITY_HOST') !== undefined),
     problem: (c) =>
       `${authority(c)} is not the cloud of this identity, and nothing here reads ${misnamed(c, 'AZURE_AUTHORITY_HOST')}, which is set.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${OTHERS}.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST instead: ${SIGN_IN_HOSTS}.`,
     commands: setAuthorityOfAz,
   },
   {
@@ -78,7 +78,7 @@ export const TENANT: readonly Row[] = [
     ),
     problem: (c) =>
       `The identity of ${tenantInWords(c)} belongs to another cloud than this service, which asks ${c.facts.cloud.resourceManager}.`,
-    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${OTHERS}.`,
+    hint: () => `Set AZURE_AUTHORITY_HOST to the cloud of the identity: ${SIGN_IN_HOSTS}.`,
     commands: setAuthorityOfAz,
   },
   {
@@ -86,7 +86,7 @@ export const TENANT: readonly Row[] = [
     when: cloud,
     problem: (c) =>
       `${capitalized(tenantInWords(c))} does not know ${c.facts.cloud.resourceManager}: it is in another cloud, or is not the tenant that you meant.`,
-    hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${OTHERS}.`,
+    hint: () => `Correct AZURE_TENANT_ID, or set AZURE_AUTHORITY_HOST to the cloud of the tenant: ${SIGN_IN_HOSTS}.`,
     commands: (c) => [...showClouds(), ...setTenantOfApplication(c)],
   },
   {
@@ -145,7 +145,7 @@ function showClouds(): string[] {
 }
 
 /** Gives this process the cloud in which az is logged in, which has the identity. */
-function setAuthorityOfAz(c: Case): string[] {
+export function setAuthorityOfAz(c: Case): string[] {
   const set = setVariables(c, { AZURE_AUTHORITY_HOST: part`\${host:?}` }, READ_CLOUD);
   return set.length > 0 ? set : showClouds();
 }

@@ -73,7 +73,7 @@ export const OTHER_TOOLS: readonly Row[] = [
     problem: ({ finding }) =>
       `Entra ID demands that the user of ${toolName(finding)} signs in anew, such as with a second factor (MFA), which nobody can do in a pipeline.`,
     hint: () =>
-      'Log in as an identity that needs no person: a service principal, a managed identity, or a service connection with workload identity federation.',
+      'Use an identity that needs no person: a service connection with workload identity federation, or a service principal in AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET.',
     documentation: DOCUMENTATION.pipelines,
   },
   {
@@ -163,7 +163,7 @@ export const OTHER_TOOLS: readonly Row[] = [
     when: failing('azd'),
     problem: ({ finding }) => `azd gave no token: ${quoted(finding)}.`,
     hint: () =>
-      'Ask azd for a token in a terminal, as the user who runs this service, and read its reason. If it fails there, too, log in again.',
+      'Ask azd for a token in a terminal, as the user who runs this service, and read its reason. If it fails there, too, update azd and log in again.',
     commands: (c) => [bash`azd auth token --output json --debug > /dev/null`, ...azdLogin(c)],
   },
   {
