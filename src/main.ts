@@ -49,7 +49,8 @@ const azureOptions = {
   // Where Linux shows the control groups of this process.
   cgroupFile: '/proc/self/cgroup',
   isContainer: isContainer(),
-  onWarning: (message: string) => log.warn(message),
+  // The log of a check has errors only.
+  onWarning: (message: string) => (isCheck ? log.error(message) : log.warn(message)),
 };
 if (command.kind === 'check') await runCheck(command);
 else await serve();

@@ -69,8 +69,8 @@ const CONFIGURED: readonly (CredentialKind | undefined)[] = [
 function decisive({ findings, facts }: Evidence): Finding | undefined {
   const binding = findings.find(({ credential }) => credential === 'identity-binding');
   const configured = findings.find(
-    ({ credential, responder, outcome }) =>
-      CONFIGURED.includes(credential) && !(responder === 'not-asked' && outcome === 'unavailable'),
+    (finding) =>
+      CONFIGURED.includes(finding.credential) && !(finding.responder === 'not-asked' && isUnconfigured(finding)),
   );
   const managed = findings.find(({ credential }) => credential === 'managed-identity');
   const tools = findings.filter(isTool);
@@ -85,6 +85,11 @@ function decisive({ findings, facts }: Evidence): Finding | undefined {
     managed ??
     findings[0]
   );
+}
+
+/** A value that cannot be used is a failure, too, without a request; these are the SDK's words for one that is not there. */
+function isUnconfigured({ message }: Finding): boolean {
+  return message === '' || /is unavailable|not set|Left out|could not be found|is not available/i.test(message);
 }
 
 /** Whether a managed identity is what this place has: by its kind, or because a service for one answered. */
@@ -107,8 +112,9 @@ function isTokenUnusable({ facts: { projectedToken, variables } }: Evidence): bo
 
 /** Whether nothing gives this pod or app an identity. Where the labels of a pod are not visible, only a metadata service that is silent tells. */
 function isUnbound(e: Evidence, { responder }: Finding): boolean {
-  const { kubernetes, podLabels, projectedToken, identityEndpointMissing } = e.facts;
-  if (!kubernetes || projectedToken || usesPodIdentity(e) || isFaultOfNode(e)) return identityEndpointMissing === true;
+  const { kubernetes, podLabels, projectedToken, identityEndpoint, identityEndpointMissing } = e.facts;
+  if (identityEndpointMissing) return true;
+  if (!kubernetes || projectedToken || identityEndpoint || usesPodIdentity(e) || isFaultOfNode(e)) return false;
   const isForWorkloadIdentity = e.findings.some(({ credential }) => credential === 'projected-token');
   return isForWorkloadIdentity && (podLabels !== undefined || responder === 'none');
 }
@@ -257,7 +263,7 @@ function placeInWords({ facts: { place, pod, app, windows } }: Evidence): string
   const name = [pod?.namespace, pod?.name].filter(Boolean).join('/');
   const account = pod?.serviceAccount ? `, service account ${pod.serviceAccount}` : '';
   const node = pod?.node ? `, node ${pod.node}` : '';
-  return `pod ${name}${account}${node}`.replace('pod ,', 'pod');
+  return `pod ${name}${account}${node}`.replace('pod ,', 'pod').trim();
 }
 
 const PLACES: Record<Exclude<Place, 'kubernetes'>, string> = {

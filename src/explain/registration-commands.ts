@@ -23,9 +23,12 @@ export function replaceSecret(c: Case): string[] {
   return replaced.length > 0 ? replaced : showNewSecret(c);
 }
 
+/** Takes white space out, and a quotation mark at each end, whose own character would have to be escaped in JSON: `!` to `#`, `&` to `(`. */
+const TRIM = part`tr -d '[:space:]' | LC_ALL=C sed 's/^[!-#&-(]//; s/[!-#&-(]$//'`;
+
 /** Takes the white space out of the value, wherever the process has it from. */
 export function trimSecret(c: Case): string[] {
-  const present = part`secret=$(${readVariable(c, part`AZURE_CLIENT_SECRET`)} | xargs printf %s) && [[ -n $secret ]] && `;
+  const present = part`secret=$(${readVariable(c, part`AZURE_CLIENT_SECRET`)} | ${TRIM}) && [[ -n $secret ]] && `;
   return [...setVariables(c, { AZURE_CLIENT_SECRET: part`$secret` }, present), ...trimSecretObjects(c)];
 }
 
@@ -35,7 +38,7 @@ function trimSecretObjects(c: Case): string[] {
   const restarts = restart(c).length > 0;
   const andRestart = restarts ? part` && kubectl rollout restart ${workload(c)} ${inNamespace(c)}` : part``;
   const trim = (key: Word): Word =>
-    part`secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.${key}} | base64 -d | xargs printf %s | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'${key}': '$secret'}'${andRestart}`;
+    part`secret=$(kubectl get secret $object ${inNamespace(c)} -o jsonpath={.data.${key}} | base64 -d | ${TRIM} | base64 | tr -d '[:space:]') && [[ -n $secret ]] && kubectl patch secret $object ${inNamespace(c)} --patch 'data: {'${key}': '$secret'}'${andRestart}`;
   return [
     bash`${listVariables(c)} | grep '# AZURE_CLIENT_SECRET from secret' | tr -d , | while read -r _ _ _ _ object _ key; do ${trim(part`$key`)}; done`,
     bash`for object in $(kubectl get ${workload(c)} ${inNamespace(c)} -o jsonpath='{.${choice(templatePath(c))}.spec.containers[*].envFrom[*].secretRef.name}'); do ${trim(part`AZURE_CLIENT_SECRET`)}; done`,

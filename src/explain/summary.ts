@@ -68,8 +68,8 @@ export function withoutSkippedModules(text: string): string {
 
 /** The message of a tool: its ERROR line, or the end of a Python traceback, reduced to its last cause. */
 export function toolSummary(coloredMessage: string): string {
-  const message = withoutSkippedModules(withoutColors(coloredMessage));
-  const lines = message
+  const message = withoutColors(coloredMessage);
+  const all = message
     .split('\n')
     .map((line) => line.trim())
     .filter(
@@ -77,6 +77,8 @@ export function toolSummary(coloredMessage: string): string {
         /[\p{L}\d]/u.test(withoutNoise(line)) &&
         !/^(WARNING|To re-authenticate|To check existing|Otherwise, |Traceback|File "|ERROR:$)|traceback:$/.test(line),
     );
+  const others = all.filter((line) => NEEDED_MODULE.test(line) || !/Error loading command module/.test(line));
+  const lines = others.length > 0 ? others : all;
   const isTraceback = /Traceback \(most recent call last\)/.test(message);
   const line =
     lines.find((each) => NEEDED_MODULE.test(each)) ??

@@ -694,6 +694,17 @@ export const FAILURES: Case[] = [
     ],
   },
   {
+    title: 'a pod whose manifest names the identity endpoint of an app',
+    handlers: [
+      http.get('http://localhost:42356/msi/token', () => HttpResponse.json({ statusCode: 400 }, { status: 400 })),
+    ],
+    env: () => ({
+      ...inCluster,
+      IDENTITY_ENDPOINT: 'http://localhost:42356/msi/token',
+      IDENTITY_HEADER: 'made-up-header',
+    }),
+  },
+  {
     title: 'a private link that serves the subscription to its own network only',
     handlers: [
       imds(),

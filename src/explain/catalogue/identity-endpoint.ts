@@ -3,7 +3,7 @@ import { inOrder, listIdentities } from '../commands.ts';
 import { APPS, aboutPlatform, appInWords, at, isApp, platformInWords, responded } from '../endpoint.ts';
 import { chooseClientId, correctClientId, dropVariables } from '../environment-commands.ts';
 import type { Case } from '../evidence.ts';
-import { only } from '../match.ts';
+import { inPod, only } from '../match.ts';
 import { DOCUMENTATION, type Row } from '../row.ts';
 import { clientIdOf, codeOf, isSet, proxyVariableOf, quoted, shown } from '../words.ts';
 import { howFar, isProxied, managedIdentity } from './managed-identity.ts';
@@ -62,6 +62,19 @@ export const IDENTITY_ENDPOINT: readonly Row[] = [
     hint: (c) =>
       `Add ${shown(c.finding.host, 'its host')}, literally, to NO_PROXY, and restart. Ranges and * are not supported.`,
     documentation: aboutPlatform,
+  },
+  {
+    ...IDENTITY_ENDPOINT_FAILED,
+    when: only(
+      inPod(managedIdentity(({ responder }) => responder !== 'not-asked')),
+      ({ facts }) => facts.identityEndpoint !== undefined,
+    ),
+    problem: (c) =>
+      `A variable of this pod, IDENTITY_ENDPOINT or MSI_ENDPOINT, sends it to ${shown(c.finding.host, 'an endpoint')}, which gave no token (${codeOf(c.finding)}).`,
+    hint: () =>
+      'Remove the variable from the manifest, unless a sidecar serves it: only apps of Azure have such an endpoint.',
+    commands: (c) => dropVariables(c, 'IDENTITY_ENDPOINT', 'MSI_ENDPOINT'),
+    documentation: DOCUMENTATION.workloadIdentity,
   },
   {
     ...NOT_FOUND_THERE,

@@ -167,7 +167,7 @@ export function repairWebhook(e: Evidence): string[] {
 
 /** Workload ID in a pod where the webhook injected nothing. The response of the node decides, if there is one. */
 function notInjected(e: Evidence): Finding | undefined {
-  if (!isPod(e) || e.facts.projectedToken) return undefined;
+  if (!isPod(e) || e.facts.projectedToken || e.facts.identityEndpoint) return undefined;
   const workloadIdentity = findingOf(e, ['projected-token']);
   const node = findingOf(e, ['managed-identity']);
   // NMI holds a request until the pod has an identity. Nobody knows yet that the webhook was meant.

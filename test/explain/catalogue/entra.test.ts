@@ -62,7 +62,7 @@ describe('a refusal of Microsoft Entra ID', () => {
       environment('AADSTS7000215: Invalid client secret.'),
       'client-secret-refused',
       /white space/,
-      /^(?!.*reset).*xargs printf %s/,
+      /^(?!.*reset).*tr -d/,
     ],
     [
       'a secret that was cut is named as such',
