@@ -246,9 +246,10 @@ describe('identity', () => {
       return refused.has(token) ? refuses(401, 'InvalidAuthenticationToken')(request) : undefined;
     };
     azure.answer(resourceManager(refusesFirst), entra());
-    await expectAnswer('one token refused with a plain 401', await get(), { status: 200, reason: 'token-rejected' });
     const ms = await recovered(12_000);
-    report('… then replaced', 'whole list', Math.round(ms));
+    // The look that the refusal meets may be that of the start, which goes on beside the first request.
+    expect(JSON.stringify((await get('/whoami')).body)).toContain('"reason":"token-rejected"');
+    report('one token refused with a plain 401, then replaced', 'whole list', Math.round(ms));
     expect(ms).toBeLessThan(10_000);
     expect(refused.size).toBe(1);
   });
