@@ -62,7 +62,7 @@ export const PROBLEMS = [
     'extension-broken',
     /azext_|cliextensions|[Uu]nable to load extension|Error loading command module|[Ee]xtension '?[\w-]{1,60}'? is not installed/,
   ],
-  ['killed', /MemoryError|Cannot allocate memory|Out of memory|code 137\b|^Killed$/im],
+  ['killed', /MemoryError|Cannot allocate memory|Out of memory|\bSIGKILL\b|code 137\b|^Killed$/im],
   [
     'installation-broken',
     /bad interpreter|python[\d.]{0,6}: (?:command )?not found|python[\d.]{0,6}'?: No such file|Library not loaded|Abort trap|GLIBC|urllib3 v2|error while loading shared libraries|ImportError|No module named|cannot import name|DLL load failed|SyntaxError|SSL module is not available|pkg_resources|module '[\w.]{1,60}' has no attribute/i,
