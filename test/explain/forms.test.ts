@@ -99,6 +99,7 @@ test.each<[text: string, field: keyof TextFields, value: unknown]>([
   ["Unable to load extension 'account: No module named 'x''.", 'problem', 'extension-broken'],
   ["Error loading command module 'vm': No module named 'x'", 'problem', 'extension-broken'],
   ['The extension account is not installed.', 'problem', 'extension-broken'],
+  ['az ended with SIGKILL and said nothing', 'problem', 'killed'],
   ['MemoryError', 'problem', 'killed'],
   ['OSError: [Errno 12] Cannot allocate memory', 'problem', 'killed'],
   ['Out of memory: Killed process 7 (python3)', 'problem', 'killed'],
