@@ -10,13 +10,13 @@ const CODES = [
   /** The request comes from, or over, a network that is not allowed. */
   [
     'network',
-    /Private(Link|Endpoint|Network)|PublicNetwork|Network(Access|Acl|Rule|Security)|Firewall|IpAddress|IPNotAllowed|VirtualNetwork|SecurityPerimeter/i,
+    /Private(Link|Endpoint)|PublicNetwork|Network(Acl|Rule|SecurityPerimeter)|Firewall|Ip(Address)?NotAllowed|VirtualNetwork/i,
   ],
   ['deny', /^DenyAssignment/],
   /** A policy of the organization. */
   ['policy', /Policy|DisallowedByManagementGroup/],
   /** Azure itself requires a stronger login, such as multi-factor authentication. */
-  ['stronger-login', /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i],
+  ['stronger-login', /^RequestDisallowedByAzure$|MultiFactor|\bMfa|ConditionalAccess/i],
   [
     'subscription-disabled',
     /^(ReadOnly)?DisabledSubscription$|Subscription(NotEnabled|IsDisabled|Disabled|Warned|PastDue|Expired|Suspended|Deleted|NotActive|Inactive|Blocked|ReadOnly|Terminated)|InactiveSubscription/,
