@@ -25,6 +25,7 @@ test.each([
   ['https://kubernetes.default.svc', 'internal'],
   ['https://kubernetes.default.svc.cluster.local', 'internal'],
   ['https://kubernetes.default.svc.made-up.example', 'internal'],
+  ['https://cluster.local', 'internal'],
   ['https://cluster.internal', 'internal'],
   ['https://cluster.localdomain', 'internal'],
   ['http://issuer.example', 'internal'],

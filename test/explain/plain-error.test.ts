@@ -159,6 +159,11 @@ describe('one plain error', () => {
     expect(Object.keys(outcomeOf(error, NO_FACTS).facts.variables)).toContain(variable);
   });
 
+  test('an error of another credential says nothing about the variables', () => {
+    const { facts } = outcomeOf(named('AuthenticationError', 'AADSTS7000215: made up'), NO_FACTS);
+    expect(facts.variables).toEqual({});
+  });
+
   test.each(["ENOENT: no such file or directory, open '/made-up'", "EACCES: permission denied, open '/made-up'"])(
     'the file of the projected token is known from %s',
     (message) => {
