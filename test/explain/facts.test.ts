@@ -111,6 +111,10 @@ test('claims of any type and length do no harm', async () => {
   });
 });
 
+test('an audience that is no text is none', async () => {
+  expect((await factsOfToken(serviceAccountToken({ aud: 7 }))).projectedToken?.aud).toEqual([]);
+});
+
 test('only the two pod labels that bind an identity are shown, and null for a missing one', async () => {
   const labels = 'app="rgapi"\nazure.workload.identity/use="true"\nmade-up\n="x"\n';
   const { podLabels } = await factsOf({}, { '/podinfo/labels': labels }, { podLabelsFile: '/podinfo/labels' });

@@ -119,6 +119,15 @@ test.each([
 });
 
 test.each([
+  ['Continuous access evaluation resulted in challenge: LocationConditionEvaluationSatisfied', '{}'],
+  ['made up', '{"access_token":{"xms_rp_ipaddr":{"value":"203.0.113.7"}}}'],
+])('a token that is refused with %j and the claims %s is blocked by the policy of locations', (message, claims) => {
+  const wwwAuthenticate = `Bearer error="insufficient_claims", claims="${btoa(claims)}"`;
+  const failure = { kind: 'token-rejected', message, status: 401, wwwAuthenticate } as const;
+  expect(diagnose([], failure)?.reason).toBe('blocked-by-policy');
+});
+
+test.each([
   ['virtual-node-aci-linux', true],
   ['virtual-kubelet-aci-connector-linux', true],
   ['aks-nodepool1-1', false],
