@@ -12,6 +12,7 @@ test.each([
   [{ body: '{"code":"X"}' }, '{"code":"X"}'],
   [{ body: ' made up \n', contentType: 'text/plain' }, 'made up'],
   [{ body: '<html><title>Made</title><body><script>x</script>up</body></html>' }, 'Made: up'],
+  [{ body: '<style>x</style><head>x</head><p>up</p>' }, 'up'],
   [{ body: '  ' }, undefined],
   [{}, undefined],
 ])('the summary of the body %j is %j', (exchange, summary) => {

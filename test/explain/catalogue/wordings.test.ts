@@ -68,6 +68,18 @@ test.each([
   expect(diagnosis?.problem.includes('Private Link')).toBe(mayBePrivate);
 });
 
+test('the check that fails is that of the host that was not reached', () => {
+  const check = (host: string, attempts: Attempt[], kind: Failure['kind']) => {
+    const failure = { kind, message: 'made up', exchange: { host, code: 'ECONNREFUSED' } };
+    const outcome = { facts: MACHINE, attempts, identity: null, list: null, failure, renewal: null };
+    return explain(outcome).checks.find(({ status }) => status === 'fail')?.name;
+  };
+  const exchange = { host: 'login.microsoftonline.com', code: 'ECONNREFUSED' };
+  const attempt = { name: 'EnvironmentCredential', outcome: 'failed', message: 'made up', exchange } as const;
+  expect(check('login.microsoftonline.com', [attempt], 'no-token')).toBe('identity-provider');
+  expect(check('management.azure.com', [], 'unreachable')).toBe('resource-manager');
+});
+
 test.each([
   'Missing Authority Key Identifier',
   'Basic Constraints of CA cert not marked critical',
