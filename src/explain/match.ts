@@ -157,7 +157,7 @@ export function stillIn(phase: NonNullable<Finding['phase']>): When {
 export function unanswered({ findings }: Evidence): Finding | undefined {
   return findings.find(
     ({ outcome, message, responder }) =>
-      outcome === 'pending' || (responder === 'none' && /^No (answer|response|token) within/.test(message)),
+      outcome === 'pending' || (responder === 'none' && /^No answer within/.test(message)),
   );
 }
 

@@ -34,25 +34,18 @@ const SYNONYMS: [RegExp, string][] = [
     'CLIENTID',
   ],
   [/^(USER)?ASSIGNED(MANAGED)?IDENTITY$/, 'CLIENTID'],
-  [/^(AAD|DIRECTORY)*(TENANT|TENANTID|DIRECTORYID|DIRECTORY)$/, 'TENANTID'],
-  [/^(SPN?|AAD|SERVICEPRINCIPAL)*(CLIENT|APP|APPLICATION)*(SECRET|SECRETKEY|SECRETVALUE|CLIENTKEY)$/, 'CLIENTSECRET'],
+  [/^(AAD|DIRECTORY)*(TENANT|DIRECTORY)(ID)?$/, 'TENANTID'],
+  [/^(SPN?|AAD|SERVICEPRINCIPAL)*(CLIENT|APP|APPLICATION)*(SECRET|SECRETKEY|SECRETVALUE)$/, 'CLIENTSECRET'],
   [/^(SPN?|SERVICEPRINCIPAL|CLIENT)(PASSWORD|KEY)$/, 'CLIENTSECRET'],
-  [
-    /^(SPN?|CLIENT|APP)*(CERT|CERTS|CERTIFICATE|PEM|PFX)(PATH|FILE|FILEPATH|FILENAME|LOCATION|PEM)*$/,
-    'CLIENTCERTIFICATEPATH',
-  ],
+  [/^(SPN?|CLIENT|APP)*(CERT|CERTIFICATE|PEM|PFX)(PATH|FILE|FILENAME|LOCATION|PEM)*$/, 'CLIENTCERTIFICATEPATH'],
   [/^(SPN?|CLIENT|APP)*(CERT|CERTIFICATE|PEM|PFX)(PASSWORD|PASSPHRASE|PASS)$/, 'CLIENTCERTIFICATEPASSWORD'],
-  [/^(FEDERATED|OIDC|WEB|WORKLOAD|IDENTITY)+(TOKEN)?(FILE|PATH|FILEPATH)+$/, 'FEDERATEDTOKENFILE'],
-  [/^(SUBSCRIPTION|SUBSCRIPTIONID|SUB|SUBID)$/, 'SUBSCRIPTIONID'],
+  [/^(FEDERATED|OIDC|WEB|WORKLOAD|IDENTITY)+(TOKEN)?(FILE|PATH)+$/, 'FEDERATEDTOKENFILE'],
+  [/^SUB(SCRIPTION)?(ID)?$/, 'SUBSCRIPTIONID'],
   [/^(AUTHORITY|AUTHORITYURL|LOGINENDPOINT|LOGINHOST|CLOUD|CLOUDNAME|ENVIRONMENT)$/, 'AUTHORITYHOST'],
 ];
 
 /** Variables with a whole credential: for azure/login in GitHub, and the auth file of older libraries. */
 const WHOLE = /^(AZURE|ARM)_(CREDENTIALS?|CREDS|AUTH_LOCATION|SERVICE_PRINCIPAL|SP_CREDENTIALS)$/;
-
-/** Variables that other programs read by exactly this name: the Azure CLI, the Developer CLI, the platforms of Azure. */
-const OF_OTHERS =
-  /^(MSI|IDENTITY|IMDS)_(SECRET|ENDPOINT|HEADER|SERVER_THUMBPRINT|API_VERSION)$|^AZURE_(CONFIG_DIR|ENV_NAME|LOCATION|HTTP_|CORE_|DEFAULTS_|EXTENSION_|LOG_LEVEL|CLIENT_SEND_)/;
 
 /** Maps each set variable that nothing reads to the unset variable that was probably meant. */
 export function misnamedVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -68,7 +61,8 @@ export function misnamedVariables(env: Readonly<Record<string, string | undefine
 function meantBy(name: string): string | undefined {
   const upper = name.toUpperCase().replaceAll('-', '_');
   if (WHOLE.test(upper)) return 'AZURE_CLIENT_SECRET';
-  if (OF_OTHERS.test(upper)) return undefined;
+  // The identity endpoint of App Service reads it.
+  if (upper === 'MSI_SECRET') return undefined;
   if (Object.values(READ).includes(upper)) return upper;
   const rest = upper.replace(PREFIX, '').replaceAll('_', '');
   if (upper === upper.replace(PREFIX, '') && !BARE.test(upper)) return undefined;
@@ -77,10 +71,8 @@ function meantBy(name: string): string | undefined {
   if (exact) return exact;
   // A typo, if the prefix shows that Azure is meant.
   if (!upper.startsWith('AZURE_')) return undefined;
-  const [near] = Object.keys(READ).filter(
-    (known) => Math.abs(known.length - rest.length) <= 2 && distance(known, rest) <= 2,
-  );
-  return near === undefined || near.length < 8 ? undefined : READ[near];
+  const near = Object.keys(READ).find((known) => distance(known, rest) <= 2);
+  return near && READ[near];
 }
 
 /** The Levenshtein distance: how many letters to change, remove or insert. */

@@ -8,29 +8,23 @@ import type { Finding } from './evidence.ts';
  */
 const CODES = [
   /** The request comes from, or over, a network that is not allowed. */
-  [
-    'network',
-    /Private(Link|Endpoint|Network)|PublicNetwork|Network(Access|Acl|Rule|Security)|Firewall|IpAddress|IPNotAllowed|VirtualNetwork|SecurityPerimeter/i,
-  ],
+  ['network', /Private(Link|Endpoint)|PublicNetwork|SecurityPerimeter|Firewall|IpAddress/i],
   ['deny', /^DenyAssignment/],
   /** A policy of the organization. */
-  ['policy', /Policy|DisallowedByManagementGroup/],
+  ['policy', /Policy/],
   /** Azure itself requires a stronger login, such as multi-factor authentication. */
-  ['stronger-login', /^RequestDisallowedByAzure$|MultiFactor|\bMfa|StepUp|ConditionalAccess/i],
+  ['stronger-login', /^RequestDisallowedByAzure$|MultiFactor|\bMfa/i],
   [
     'subscription-disabled',
-    /^(ReadOnly)?DisabledSubscription$|Subscription(NotEnabled|IsDisabled|Disabled|Warned|PastDue|Expired|Suspended|Deleted|NotActive|Inactive|Blocked|ReadOnly|Terminated)|InactiveSubscription/,
+    /DisabledSubscription$|Subscription(NotEnabled|(Is)?Disabled|Warned|PastDue|Expired|Suspended|Deleted)/,
   ],
-  ['registration', /NotRegistered|SubscriptionRegistration|FeatureNotEnabled/],
-  [
-    'subscription-unknown',
-    /^(SubscriptionNotFound|InvalidSubscriptionId|SubscriptionIdIsInvalid|MissingSubscription|SubscriptionIdNotSpecified)$/,
-  ],
+  ['registration', /NotRegistered|SubscriptionRegistration/],
+  ['subscription-unknown', /^(SubscriptionNotFound|InvalidSubscriptionId|MissingSubscription)$/],
   /** The endpoint is not the one that this program was made for. */
-  ['endpoint', /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost|InvalidHost|UnsupportedRegion/],
+  ['endpoint', /ApiVersion|NoRegisteredProvider|InvalidResourceType|InvalidGatewayHost/],
   [
     'role',
-    /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege|AccessRight)|AccessDenied|AccessCheckFailed|Permissions?(Denied|Missing)|(No|Missing)Permission|RoleAssignment(Missing|Required)/i,
+    /AuthorizationFail|Unauthori[sz]ed|NotAuthori[sz]ed|PermissionMismatch|Insufficient(Permission|Privilege)|AccessDenied|AccessCheckFailed|Permissions?Denied|(No|Missing)Permission/i,
   ],
 ] as const satisfies readonly (readonly [string, RegExp])[];
 

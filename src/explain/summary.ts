@@ -57,7 +57,7 @@ function framedByPowerShell(lines: readonly string[]): string | undefined {
 }
 
 /** The module of `az` that has the commands for logins and tokens. Without it there is no token, whatever comes after. */
-export const NEEDED_MODULE = /Error loading command module '(?:profile|core)'(?:: )?/;
+export const NEEDED_MODULE = /Error loading command module 'profile'(?:: )?/;
 
 /** `az` continues if it cannot load a module of other commands: only its later messages count. */
 export function withoutSkippedModules(text: string): string {

@@ -111,6 +111,10 @@ test('claims of any type and length do no harm', async () => {
   });
 });
 
+test('an audience that is no text is none', async () => {
+  expect((await factsOfToken(serviceAccountToken({ aud: 7 }))).projectedToken?.aud).toEqual([]);
+});
+
 test('only the two pod labels that bind an identity are shown, and null for a missing one', async () => {
   const labels = 'app="rgapi"\nazure.workload.identity/use="true"\nmade-up\n="x"\n';
   const { podLabels } = await factsOf({}, { '/podinfo/labels': labels }, { podLabelsFile: '/podinfo/labels' });
@@ -190,6 +194,49 @@ test.each([
   [{ MSI_ENDPOINT: 'http://localhost:50342/oauth2/token' }, 'cloud-shell'],
 ])('with %o alone, the identity endpoint is %s', async (env, kind) => {
   expect((await factsOf(env)).identityEndpoint?.kind).toBe(kind);
+});
+
+test.each([
+  ['AZURE_CLIENT_ID', '22222222-2222-4222-8222-222222222222'],
+  ['AZURE_TENANT_ID', 'contoso.example'],
+  ['AZURE_SUBSCRIPTION_ID', '44444444-4444-4444-8444-444444444444'],
+  ['AZURE_TOKEN_CREDENTIALS', 'dev'],
+  ['AZURE_AUTHORITY_HOST', 'https://login.microsoftonline.us'],
+])('the value of %s may be shown', async (name, value) => {
+  expect((await factsOf({ [name]: value })).variables).toEqual({ [name]: value });
+});
+
+test.each([
+  'AZURE_USERNAME',
+  'IDENTITY_ENDPOINT',
+  'IMDS_ENDPOINT',
+  'MSI_ENDPOINT',
+  'KUBERNETES_SERVICE_HOST',
+  'NODE_EXTRA_CA_CERTS',
+  'WEBSITE_DISABLE_MSI',
+  'WEBSITE_PRIVATE_IP',
+])('of %s only the name is shown', async (name) => {
+  expect((await factsOf({ [name]: 'made-up' })).variables).toEqual({ [name]: '(set)' });
+});
+
+test.each([
+  ['/var/run/secrets/azure/tokens/azure-identity-token', true],
+  ['/var/run/secrets/azure/wi/token/azure-identity-token', true],
+  ['/var/run/secrets/azure/azure-identity-token', false],
+])('the webhook injects the path %s: %s', async (file, isInjected) => {
+  expect((await factsOfToken('made-up', file)).projectedToken).toMatchObject({ isInjected });
+});
+
+test.each([['GITHUB_ACTIONS'], ['TF_BUILD'], ['GITLAB_CI'], ['JENKINS_URL'], ['CI']])(
+  'a process with %s runs in a pipeline',
+  async (name) => {
+    expect((await factsOf({ [name]: 'made-up' })).place).toBe('ci');
+  },
+);
+
+test('of several proxy variables the first that is set counts', async () => {
+  const { proxy } = await factsOf({ HTTP_PROXY: 'http://one.example:1', ALL_PROXY: 'http://two.example:2' });
+  expect(proxy).toMatchObject({ server: 'two.example:2', variables: ['ALL_PROXY', 'HTTP_PROXY'] });
 });
 
 test('an identity endpoint that is there is not missing', async () => {

@@ -3,15 +3,19 @@ import { type Evidence, gatherEvidence, isTool } from '../../src/explain/evidenc
 import {
   azureCli,
   clockSkew,
+  cloudName,
   credential,
   either,
+  emptySecret,
   entraMeans,
   entraRefusal,
   entraSays,
   isProjected,
   ofKind,
   only,
+  otherCloud,
   resourceManagerSays,
+  unanswered,
   unreached,
 } from '../../src/explain/match.ts';
 import type { Attempt, Failure } from '../../src/explain/outcome.ts';
@@ -107,6 +111,64 @@ test.each([
     { name: 'EnvironmentCredential', outcome: 'pending', message: '', exchange: { host: 'x', ...exchange } },
   ]);
   expect(unreached(e) !== undefined).toBe(expected);
+});
+
+test('the host of a configured credential counts before that of a tool', () => {
+  const message = '[Errno -2] Name or service not known';
+  const tool: Attempt = { name: 'AzureCliCredential', outcome: 'unavailable', message };
+  const exchange = { host: 'login.microsoftonline.com', code: 'ENOTFOUND' };
+  const own: Attempt = { name: 'EnvironmentCredential', outcome: 'failed', message: '', exchange };
+  expect(unreached(evidence([tool, own]))?.name).toBe('EnvironmentCredential');
+  expect(unreached(evidence([tool]))?.name).toBe('AzureCliCredential');
+});
+
+test('a credential is unanswered while it waits, and after its time limit', () => {
+  const asked = { name: 'ManagedIdentityCredential', exchange: { host: '169.254.169.254' } };
+  expect(unanswered(evidence([{ ...asked, outcome: 'pending', message: '' }]))).toBeDefined();
+  expect(unanswered(evidence([{ ...asked, outcome: 'failed', message: 'No answer within 3 s' }]))).toBeDefined();
+  expect(unanswered(evidence([{ ...asked, outcome: 'failed', message: 'made up' }]))).toBeUndefined();
+});
+
+test('an empty secret decides only with both ids, and is the finding of the variables', () => {
+  const none = (name: string): Attempt => ({ name, outcome: 'unavailable', message: 'made up' });
+  const attempts = [none('WorkloadIdentityCredential'), none('EnvironmentCredential')];
+  const variables = { AZURE_CLIENT_ID: 'made-up', AZURE_TENANT_ID: 'made-up' };
+  const emptied = (set: object) =>
+    emptySecret(evidence(attempts, NO_TOKEN, { variables: set, emptyVariables: ['AZURE_CLIENT_SECRET'] }));
+  expect(emptied(variables)?.name).toBe('EnvironmentCredential');
+  expect(emptied({ AZURE_CLIENT_ID: 'made-up' })).toBeUndefined();
+});
+
+test.each([
+  ['login.microsoftonline.com', 'AzureCloud'],
+  ['login.windows.net', 'AzureCloud'],
+  ['login.microsoft.com', 'AzureCloud'],
+  ['sts.windows.net', 'AzureCloud'],
+  ['login.microsoftonline.us', 'AzureUSGovernment'],
+  ['login-us.microsoftonline.com', 'AzureUSGovernment'],
+  ['login.partner.microsoftonline.cn', 'AzureChinaCloud'],
+  ['login.chinacloudapi.cn', 'AzureChinaCloud'],
+  ['login.microsoftonline.de', 'AzureGermanCloud'],
+  ['login.example', undefined],
+])('%s signs in to %s', (host, cloud) => {
+  const facts = { ...MACHINE, cloud: { ...MACHINE.cloud, authorityHost: `https://${host}` } };
+  expect(cloudName({ facts })).toBe(cloud);
+});
+
+test('only a tool that asked in another cloud shows that cloud', () => {
+  const asked = (name: string, host: string): Attempt => ({
+    name,
+    outcome: 'failed',
+    message: 'made up',
+    exchange: { host, status: 400 },
+  });
+  const cloudOf = (attempt: Attempt) => {
+    const e = evidence([attempt]);
+    return e.findings[0] && otherCloud(e, e.findings[0]);
+  };
+  expect(cloudOf(asked('AzureCliCredential', 'login.microsoftonline.us'))).toBe('AzureUSGovernment');
+  expect(cloudOf(asked('AzureCliCredential', 'login.windows.net'))).toBeUndefined();
+  expect(cloudOf(asked('EnvironmentCredential', 'login.microsoftonline.us'))).toBeUndefined();
 });
 
 test('a failure of Resource Manager is found by its kind and code', () => {

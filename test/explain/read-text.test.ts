@@ -62,6 +62,43 @@ test.each([
   expect([fields.problem, fields.path]).toEqual([problem, path]);
 });
 
+test.each([
+  ["(Caused by ProxyError('made up'))", true],
+  ['Cannot connect to proxy.', true],
+  ['Missing dependencies for SOCKS support.', true],
+  ["OSError('Tunnel connection failed: 403 Forbidden')", true],
+  ['proxyconnect tcp: dial tcp: made up', true],
+  ['Unable to establish a proxy tunnel', true],
+  ['Connection refused', false],
+])('%j is a failure at a proxy: %s', (text, expected) => {
+  expect(readText(text).isProxyFailure).toBe(expected);
+});
+
+test.each([
+  ['blocked by Conditional Access', true],
+  ['Workload Identity Federation is blocked by tenant policy', true],
+  ['The sign-in is blocked by a policy', true],
+  ['This workload identity federation is disabled by policy in tenant', true],
+  ['This account is disabled', false],
+])('%j names a policy: %s', (text, expected) => {
+  expect(readText(text).isPolicy).toBe(expected);
+});
+
+test.each([
+  ['Failed to connect to MSI', 'managed-identity'],
+  ['ManagedIdentityCredential: made up', 'managed-identity'],
+  ['No managed identity is assigned', 'managed-identity'],
+  ['Max retries exceeded: 169.254.169.254', 'managed-identity'],
+  ['Please run: az login --identity', 'managed-identity'],
+  ["The service principal '00000000-0000-4000-8000-000000000000' is unknown", 'service-principal'],
+  ['Secret of service principal x not found', 'service-principal'],
+  ['az login --service-principal -u x', 'service-principal'],
+  ['Run az login again for this service principal', 'service-principal'],
+  ['Please run az login', undefined],
+])('the login in %j is that of %s', (text, login) => {
+  expect(readText(text).login).toBe(login);
+});
+
 test('the names in a message are read', () => {
   const tenant = 'b6cc8f32-0d28-41cd-beb7-3a18c4775049';
   const other = 'f220aaaa-a5d6-4a54-9beb-2db0dcee4f5b';

@@ -166,7 +166,7 @@ export const AZURE_CLI_ABSENT: readonly Row[] = [
       ({ failure }, { outcome, message }) =>
         outcome === 'pending' ||
         (failure?.kind === 'token-timeout' && message === '') ||
-        /^No (answer|response|token) within/.test(message),
+        /^No answer within/.test(message),
     ),
     problem: () =>
       'The Azure CLI is not responding: it waits for the network (IPv6, VPN, proxy, firewall) or for another az.',

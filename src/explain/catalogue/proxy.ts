@@ -14,7 +14,7 @@ const PROXY = {
 } as const;
 
 /** The codes of a TLS failure behind the proxy. EPROTO instead means a proxy that does not speak TLS itself. */
-const TLS = /CERT|SELF_SIGNED|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH|KEY_IDENTIFIER|BCONS|KEY_USAGE/;
+const TLS = /CERT|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH|KEY_IDENTIFIER|BCONS/;
 
 const proxied: When = only(unreached, (e, finding) => isProxied(e, finding) && !TLS.test(finding.networkCode ?? ''));
 

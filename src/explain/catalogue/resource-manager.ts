@@ -27,7 +27,7 @@ const code = (...classes: ReturnType<typeof classOf>[]): When =>
 export const RESOURCE_MANAGER: readonly Row[] = [
   {
     ...THROTTLED,
-    when: only(ofKind('throttled'), (_, { errorCode = '' }) => /AnotherOperation|Conflict|InProgress/i.test(errorCode)),
+    when: only(ofKind('throttled'), (_, { errorCode = '' }) => /AnotherOperation|Conflict/i.test(errorCode)),
     problem: (c) =>
       `Another operation is in progress (${shown(c.finding.errorCode, '429')}), so Azure Resource Manager did not answer.`,
     hint: (c) => `Ask again in ${waitSeconds(c)} seconds. Nothing here needs to change.`,
@@ -87,10 +87,7 @@ export const RESOURCE_MANAGER: readonly Row[] = [
   },
   {
     ...BROKEN,
-    when: only(
-      broken,
-      (_, { status, errorCode = '' }) => status === 409 || /InProgress|Conflict|Moving/i.test(errorCode),
-    ),
+    when: only(broken, (_, { status, errorCode = '' }) => status === 409 || /InProgress|Conflict/i.test(errorCode)),
     problem: (c) =>
       `Another operation is in progress in the subscription ${shown(subscriptionOf(c), 'in use')} (${statusAndCode(c.finding)}).`,
     hint: () => 'Wait for it, then ask again.',

@@ -38,7 +38,7 @@ const rejected = ofKind('token-rejected');
 export const TOKEN_REJECTED: readonly Row[] = [
   {
     ...BLOCKED_BY_POLICY,
-    when: challenged(/location|ipaddr|network/i),
+    when: challenged(/location|ipaddr/i),
     problem: (c) =>
       `Continuous access evaluation refuses the token: ${hostOf(c)} sees this request come from an address that the location policy does not allow.`,
     hint: () =>
@@ -50,7 +50,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     ...SERVICE_PRINCIPAL_MISSING,
     when: only(
       resourceManagerSays('InvalidAuthenticationToken'),
-      (e, { summary }) => /'?(?:oid|puid|altsecid)'?/.test(summary) || e.identity?.objectId === null,
+      (e, { summary }) => /\boid\b/.test(summary) || e.identity?.objectId === null,
     ),
     problem: (c) =>
       `The application ${shown(c.identity?.clientId, 'of this token')} has no service principal in the tenant ${shown(c.identity?.tenantId, 'of the token')}, so the token has no object id.`,
@@ -102,7 +102,7 @@ export const TOKEN_REJECTED: readonly Row[] = [
     when: either(
       resourceManagerSays('InvalidAuthenticationTokenAudience'),
       only(rejected, (_, { message }) =>
-        /wrong audience|audience .{0,200}(?:invalid|not|does)|Audience validation failed/.test(message),
+        /wrong audience|audience .{0,200}(?:invalid|not)|Audience validation failed/.test(message),
       ),
     ),
     problem: (c) =>
@@ -162,7 +162,7 @@ function challenged(demand: RegExp): When {
 function wrongTenant(): When {
   return either(
     resourceManagerSays('InvalidAuthenticationTokenTenant'),
-    only(rejected, (_, { message }) => /wrong issuer|must match (?:the|one of the) tenant/.test(message)),
+    only(rejected, (_, { message }) => /wrong issuer/.test(message)),
   );
 }
 
