@@ -1,5 +1,5 @@
-// `npm run mutants [-- SEED [COUNT]]`: changes src/explain/ at random places, one at a time, and runs the tests of test/explain/. A
-// mutant that no test notices survives: its place is not tested.
+// `npm run mutants [-- SEED [COUNT]]`: changes src/explain/ at random places, one at a time, and runs the tests of test/explain/
+// and test/reports/. A mutant that no test notices survives: its place is not tested.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,9 @@ const CHANGES: Record<string, [RegExp, Change]> = {
   ],
   'a predicate is always true': [
     /\(([\w{},: ]+)\) => ((?:[^(),;\n]|\([^()\n]*\)){4,})(?=[,)])/g,
-    ([match, , body = '']) => (/^['`{]/.test(body) ? undefined : [match.length - body.length, body.length, 'true']),
+    // A type is no predicate.
+    ([match, , body = '']) =>
+      /^(['`{]|(boolean|string)$)/.test(body) ? undefined : [match.length - body.length, body.length, 'true'],
   ],
   'an alternative of a pattern is gone': [
     /\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[gimsu]*/g,
@@ -111,7 +113,10 @@ async function survives(folder: string, { file, start, end, text }: Mutant): Pro
   const whole = readFileSync(file, 'utf8');
   writeFileSync(join(folder, file), whole.slice(0, start) + text + whole.slice(end));
   // The cases kill most mutants, and take two seconds.
-  const isAlive = (await passes(folder, 'test/explain/cases.test.ts')) && (await passes(folder, 'test/explain'));
+  const isAlive =
+    (await passes(folder, 'test/explain/cases.test.ts')) &&
+    (await passes(folder, 'test/explain')) &&
+    (await passes(folder, 'test/reports'));
   writeFileSync(join(folder, file), whole);
   return isAlive;
 }
