@@ -23,10 +23,13 @@ export function replaceSecret(c: Case): string[] {
   return replaced.length > 0 ? replaced : showNewSecret(c);
 }
 
-/** Takes white space out, and a quotation mark at each end, whose own character would have to be escaped in JSON: `!` to `#`, `&` to `(`. */
+/**
+ * Takes white space out, and one quotation mark at each end. JSON escapes that character, so two ranges of ASCII stand for it and for
+ * the apostrophe. The other characters of these ranges would be taken from the ends, too; generated secrets do not have them.
+ */
 const TRIM = part`tr -d '[:space:]' | LC_ALL=C sed 's/^[!-#&-(]//; s/[!-#&-(]$//'`;
 
-/** Takes the white space out of the value, wherever the process has it from. */
+/** Trims the value, wherever the process has it from. */
 export function trimSecret(c: Case): string[] {
   const present = part`secret=$(${readVariable(c, part`AZURE_CLIENT_SECRET`)} | ${TRIM}) && [[ -n $secret ]] && `;
   return [...setVariables(c, { AZURE_CLIENT_SECRET: part`$secret` }, present), ...trimSecretObjects(c)];
